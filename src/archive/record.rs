@@ -1,0 +1,211 @@
+//! What the catalogue knows, as plain values, and what can go wrong with an archive.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::model::{Bars, Coverage, Day, SeriesKey, SeriesMeta};
+
+/// What is known of a series beside its bars. A commit stores it whole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SeriesState {
+    /// The provider's symbol.
+    pub code: String,
+    /// What the provider says of the series.
+    pub meta: SeriesMeta,
+    /// What was asked for and what came of it.
+    #[serde(with = "coverage_text")]
+    pub coverage: Coverage,
+    /// The first trading date of the provider's whole history, as days since the epoch.
+    pub first_day: Option<i32>,
+    /// The provider's clock at the last answer that reached up to now, in seconds since the epoch;
+    /// 0 = never.
+    pub asked_at: i64,
+    /// When pending sessions were last asked for again; 0 = never.
+    pub pending_asked_at: i64,
+    /// Why updates skip the series until `download --force`: it was reverted.
+    pub held: Option<String>,
+    /// Why nothing is added to the series: a scale that could not be confirmed, a damaged file.
+    pub suspect: Option<String>,
+    /// What went wrong when it was last asked for.
+    pub failure: Option<Failure>,
+}
+
+/// A provider's refusal of one series.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When, in seconds since the epoch.
+    pub at: i64,
+    /// In words.
+    pub text: String,
+    /// The provider does not know the symbol: asked again once a day at most.
+    pub unknown: bool,
+}
+
+/// A series in the catalogue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesRecord {
+    /// Row number; stays the same for the life of the catalogue.
+    pub id: i64,
+    /// Which series.
+    pub key: SeriesKey,
+    /// What is known of it.
+    pub state: SeriesState,
+    /// How many bars are stored.
+    pub bars: u64,
+    /// Stamp of the first stored bar, in seconds since the epoch.
+    pub first: Option<i64>,
+    /// Stamp of the last stored bar.
+    pub last: Option<i64>,
+}
+
+/// One file pair in the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartitionRecord {
+    /// Empty, `2024` or `2024-03`; see `partition_name`.
+    pub name: String,
+    /// Where the CSV lies, below the archive's folder.
+    pub csv: PathBuf,
+    /// blake3 of the CSV, in hex.
+    pub csv_hash: String,
+    /// blake3 of the Parquet twin, in hex; `None` where there is none.
+    pub parquet_hash: Option<String>,
+    /// Bytes of both.
+    pub bytes: u64,
+    /// How many bars.
+    pub bars: u64,
+    /// Stamp of the first bar.
+    pub first: i64,
+    /// Stamp of the last bar.
+    pub last: i64,
+    /// When it was written, in seconds since the epoch.
+    pub written: i64,
+}
+
+/// One set of old files kept by a restatement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionRecord {
+    /// Number, for `archive revert`.
+    pub id: i64,
+    /// Which series.
+    pub key: SeriesKey,
+    /// When, in seconds since the epoch.
+    pub at: i64,
+    /// Why the files were replaced.
+    pub reason: String,
+    /// The partitions whose old content is kept.
+    pub partitions: Vec<String>,
+}
+
+/// All that one fetch changes in one series.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Which series.
+    pub key: SeriesKey,
+    /// What is known of it afterwards.
+    pub state: SeriesState,
+    /// The whole new content of each partition that changes, by partition name. Partitions not named
+    /// keep what they have. None at all: only the catalogue changes.
+    pub partitions: Vec<(String, Bars)>,
+    /// Why stored values change; the old content of the partitions then goes to the revisions.
+    pub restated: Option<String>,
+    /// When the bars were fetched, in seconds since the epoch.
+    pub fetched_at: i64,
+    /// Write the Parquet twin.
+    pub parquet: bool,
+}
+
+/// For each exchange and day: how many series were asked and how many have a bar. Only series of a
+/// day and shorter count.
+#[derive(Clone, Debug, Default)]
+pub struct SessionCounts {
+    /// By exchange, then day.
+    pub by_exchange: HashMap<String, HashMap<Day, (u32, u32)>>,
+}
+
+impl SessionCounts {
+    /// (asked, with a bar) of an exchange on a day.
+    pub fn get(&self, exchange: &str, day: Day) -> (u32, u32) {
+        self.by_exchange
+            .get(exchange)
+            .and_then(|days| days.get(&day))
+            .copied()
+            .unwrap_or((0, 0))
+    }
+}
+
+/// What can go wrong with an archive; each says what to do.
+#[derive(Debug, Error)]
+pub enum ArchiveError {
+    /// The operating system refused something.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// What was tried: `write`, `rename`, ….
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// The catalogue refused something.
+    #[error("catalogue {}: {source}", path.display())]
+    Catalogue {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// Another writer holds the archive.
+    #[error("the archive is in use by {holder}")]
+    Locked {
+        /// Who, as written in the lock file.
+        holder: String,
+    },
+    /// Made by a newer version.
+    #[error("{} was written by a newer Vortex (schema {found}, this one knows {known}): install that version or a later one", path.display())]
+    Newer {
+        /// The database file.
+        path: PathBuf,
+        /// The schema version found.
+        found: i64,
+        /// The newest schema version known.
+        known: i64,
+    },
+    /// Somebody changed a CSV.
+    #[error("{} is not as Vortex wrote it: `vortex archive rebuild {symbol}` takes it over, `vortex validate --fix` restores it", path.display())]
+    Edited {
+        /// The CSV.
+        path: PathBuf,
+        /// The symbol, for the command.
+        symbol: String,
+    },
+    /// A file is missing or unreadable.
+    #[error("{}: {said}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column where there are any.
+        said: String,
+    },
+    /// What was asked cannot be done.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Serde of coverage as text.
+mod coverage_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::model::Coverage;
+
+    pub(super) fn serialize<S: Serializer>(coverage: &Coverage, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&coverage.to_text())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Coverage, D::Error> {
+        Coverage::from_text(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}

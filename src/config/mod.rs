@@ -1,0 +1,5 @@
+//! Configuration: TOML layers, environment and credentials become one validated [`Config`].
+
+pub mod settings;
+
+pub use settings::*;

@@ -1,0 +1,271 @@
+//! What was asked for and what came of it, day by day.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::day::{Day, Days};
+
+/// What is known of one trading date of a series. The discriminants are what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Mark {
+    /// Never asked for, or not over when it was.
+    Unknown = 0,
+    /// Asked for, and there is a bar (for longer periods: the day lies in a stored bar).
+    Present = 1,
+    /// Asked for, and there was no bar.
+    Empty = 2,
+    /// Asked for, there was no bar, and the provider says that there was a session: a null row, or
+    /// its last trade fell on that date.
+    EmptySession = 3,
+    /// The provider's history begins later.
+    BeforeListing = 4,
+    /// The contract had expired.
+    AfterExpiry = 5,
+    /// Older than the provider serves this period.
+    OutOfReach = 6,
+    /// A scale that could not be confirmed, or a damaged file.
+    Suspect = 7,
+}
+
+/// Why there is no bar on a day and none is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Absence {
+    /// The provider's history begins later.
+    BeforeListing,
+    /// The contract had expired.
+    AfterExpiry,
+    /// Older than the provider serves this period.
+    OutOfReach,
+    /// The exchange had no session.
+    NoSession,
+    /// There was a session and the provider has no bar of it.
+    ProviderHasNone,
+}
+
+impl Absence {
+    /// The reason in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Absence::BeforeListing => "before listing",
+            Absence::AfterExpiry => "after expiry",
+            Absence::OutOfReach => "out of the provider's reach",
+            Absence::NoSession => "no session",
+            Absence::ProviderHasNone => "provider says none",
+        }
+    }
+}
+
+const MARKS: [Mark; 8] = [
+    Mark::Unknown,
+    Mark::Present,
+    Mark::Empty,
+    Mark::EmptySession,
+    Mark::BeforeListing,
+    Mark::AfterExpiry,
+    Mark::OutOfReach,
+    Mark::Suspect,
+];
+
+/// The marks of a series over its days. A day outside the stored run is [`Mark::Unknown`].
+///
+/// Intraday series are covered by whole trading dates as well: a date is marked once its session is
+/// over. Which empty days are holes is judged later, from all series of the exchange
+/// (`download::sessions`), so that the order in which series are fetched does not matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    first: Day,
+    marks: Vec<Mark>,
+}
+
+impl Default for Coverage {
+    fn default() -> Coverage {
+        Coverage {
+            first: Day::new(0),
+            marks: Vec::new(),
+        }
+    }
+}
+
+impl Coverage {
+    /// The mark of a day.
+    pub fn get(&self, day: Day) -> Mark {
+        let at = i64::from(day.number()) - i64::from(self.first.number());
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| self.marks.get(at))
+            .copied()
+            .unwrap_or(Mark::Unknown)
+    }
+
+    /// Marks every day of a range.
+    pub fn set(&mut self, days: Days, mark: Mark) {
+        if self.marks.is_empty() {
+            self.first = days.first;
+        }
+        if days.first < self.first {
+            let missing = (self.first.number() - days.first.number()) as usize;
+            self.marks
+                .splice(0..0, std::iter::repeat_n(Mark::Unknown, missing));
+            self.first = days.first;
+        }
+        let from = (days.first.number() - self.first.number()) as usize;
+        let to = from + days.len();
+        if to > self.marks.len() {
+            self.marks.resize(to, Mark::Unknown);
+        }
+        self.marks[from..to].fill(mark);
+    }
+
+    /// Marks one day.
+    pub fn set_day(&mut self, day: Day, mark: Mark) {
+        self.set(
+            Days {
+                first: day,
+                last: day,
+            },
+            mark,
+        );
+    }
+
+    /// From the first to the last day that is known.
+    pub fn known(&self) -> Option<Days> {
+        let from = self.marks.iter().position(|mark| *mark != Mark::Unknown)? as i32;
+        let to = self.marks.iter().rposition(|mark| *mark != Mark::Unknown)? as i32;
+        Days::new(self.first.plus(from), self.first.plus(to))
+    }
+
+    /// The last day with a mark that satisfies `wanted`.
+    pub fn last_where(&self, wanted: impl Fn(Mark) -> bool) -> Option<Day> {
+        let at = self.marks.iter().rposition(|mark| wanted(*mark))?;
+        Some(self.first.plus(at as i32))
+    }
+
+    /// The first day with a mark that satisfies `wanted`.
+    pub fn first_where(&self, wanted: impl Fn(Mark) -> bool) -> Option<Day> {
+        let at = self.marks.iter().position(|mark| wanted(*mark))?;
+        Some(self.first.plus(at as i32))
+    }
+
+    /// The maximal runs of days within `range` whose mark satisfies `wanted`, ascending.
+    pub fn runs(&self, range: Days, wanted: impl Fn(Day, Mark) -> bool) -> Vec<Days> {
+        let mut runs: Vec<Days> = Vec::new();
+        for day in range.iter().filter(|day| wanted(*day, self.get(*day))) {
+            match runs.last_mut() {
+                Some(run) if run.last.plus(1) == day => run.last = day,
+                _ => runs.push(Days {
+                    first: day,
+                    last: day,
+                }),
+            }
+        }
+        runs
+    }
+
+    /// The part of this coverage within a range, as kept in the metadata of one partition.
+    pub fn within(&self, range: Days) -> Coverage {
+        let Some(days) = self.known().and_then(|known| known.intersection(range)) else {
+            return Coverage::default();
+        };
+        Coverage {
+            first: days.first,
+            marks: days.iter().map(|day| self.get(day)).collect(),
+        }
+    }
+
+    /// Takes over every known mark of `other`.
+    pub fn absorb(&mut self, other: &Coverage) {
+        for (at, mark) in other.marks.iter().enumerate() {
+            if *mark != Mark::Unknown {
+                self.set_day(other.first.plus(at as i32), *mark);
+            }
+        }
+    }
+
+    /// The stored form: the first day as four little-endian bytes, then one byte a day, zstd.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut plain = Vec::with_capacity(4 + self.marks.len());
+        plain.extend_from_slice(&self.first.number().to_le_bytes());
+        plain.extend(self.marks.iter().map(|mark| *mark as u8));
+        zstd::bulk::compress(&plain, 1).unwrap_or_default()
+    }
+
+    /// Reads the stored form back; an error says what is wrong with it.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Coverage, String> {
+        // A day is a byte: a mebibyte holds more than two millennia.
+        let plain =
+            zstd::bulk::decompress(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
+        let (first, marks) = plain
+            .split_first_chunk::<4>()
+            .ok_or("stored coverage is shorter than four bytes")?;
+        let marks = marks
+            .iter()
+            .map(|byte| MARKS.get(usize::from(*byte)).copied())
+            .collect::<Option<Vec<_>>>()
+            .ok_or("stored coverage has a mark this version does not know")?;
+        Ok(Coverage {
+            first: Day::new(i32::from_le_bytes(*first)),
+            marks,
+        })
+    }
+
+    /// The stored form as text, for Parquet metadata and intents.
+    pub fn to_text(&self) -> String {
+        STANDARD.encode(self.to_bytes())
+    }
+
+    /// Reads [`Coverage::to_text`] back.
+    pub fn from_text(text: &str) -> Result<Coverage, String> {
+        let bytes = STANDARD
+            .decode(text)
+            .map_err(|e| format!("stored coverage: {e}"))?;
+        Coverage::from_bytes(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn days(first: i32, last: i32) -> Days {
+        Days::new(Day::new(first), Day::new(last)).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_marked_is_unknown() {
+        let mut coverage = Coverage::default();
+        assert_eq!(coverage.get(Day::new(5)), Mark::Unknown);
+        assert_eq!(coverage.known(), None);
+        coverage.set(days(10, 12), Mark::Present);
+        coverage.set(days(2, 3), Mark::BeforeListing);
+        assert_eq!(coverage.known(), Some(days(2, 12)));
+        assert_eq!(
+            coverage.runs(days(0, 20), |_, mark| mark == Mark::Unknown),
+            [days(0, 1), days(4, 9), days(13, 20)]
+        );
+    }
+
+    proptest! {
+        /// Against a plain map from day to mark.
+        #[test]
+        fn coverage_is_a_map_of_days(sets in prop::collection::vec((-400i32..400, 0i32..60, 0u8..8), 0..20)) {
+            let (mut coverage, mut model) = (Coverage::default(), BTreeMap::new());
+            for (first, length, mark) in sets {
+                let mark = MARKS[usize::from(mark)];
+                coverage.set(days(first, first + length), mark);
+                for day in first..=first + length { model.insert(day, mark); }
+            }
+            for day in -500..500 {
+                prop_assert_eq!(coverage.get(Day::new(day)), model.get(&day).copied().unwrap_or(Mark::Unknown));
+            }
+            prop_assert_eq!(&Coverage::from_text(&coverage.to_text()).unwrap(), &coverage);
+            let mut joined = coverage.within(days(-500, 0));
+            joined.absorb(&coverage.within(days(1, 500)));
+            for day in -500..500 {
+                prop_assert_eq!(joined.get(Day::new(day)), coverage.get(Day::new(day)));
+            }
+        }
+    }
+}

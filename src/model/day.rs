@@ -1,0 +1,215 @@
+//! Trading dates: the day axis on which coverage, planning and sessions are counted.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::ToSpan;
+use jiff::civil::{Date, Weekday, date};
+use jiff::tz::TimeZone;
+
+/// Seconds in a day of UTC.
+pub const DAY_SECONDS: i64 = 86_400;
+
+/// A civil date, held as days since 1970-01-01. For a bar it is the trading date of the exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(i32);
+
+impl Day {
+    /// The day that many days after 1970-01-01.
+    pub const fn new(days: i32) -> Day {
+        Day(days)
+    }
+
+    /// Days since 1970-01-01.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The UTC date of an instant given in seconds since the epoch.
+    pub fn of_utc(seconds: i64) -> Day {
+        Day(seconds.div_euclid(DAY_SECONDS) as i32)
+    }
+
+    /// The date on the wall of `zone` at an instant given in seconds since the epoch.
+    pub fn of_local(seconds: i64, zone: &TimeZone) -> Day {
+        let offset =
+            jiff::Timestamp::from_second(seconds).map_or(0, |at| zone.to_offset(at).seconds());
+        Day::of_utc(seconds + i64::from(offset))
+    }
+
+    /// Midnight UTC of this date, in seconds since the epoch: the stamp of daily and longer bars.
+    pub const fn midnight(self) -> i64 {
+        self.0 as i64 * DAY_SECONDS
+    }
+
+    /// The instant, in seconds since the epoch, at which the wall of `zone` shows this date and
+    /// `second_of_day`.
+    pub fn instant(self, second_of_day: i32, zone: &TimeZone) -> i64 {
+        let wall = self.midnight() + i64::from(second_of_day);
+        let civil = self.date().at(0, 0, 0, 0) + i64::from(second_of_day).seconds();
+        zone.to_ambiguous_timestamp(civil)
+            .compatible()
+            .map_or(wall, |at| at.as_second())
+    }
+
+    /// The calendar date.
+    pub fn date(self) -> Date {
+        date(1970, 1, 1) + i64::from(self.0).days()
+    }
+
+    /// The day of a calendar date.
+    pub fn of_date(date: Date) -> Day {
+        let since = date.duration_since(jiff::civil::date(1970, 1, 1));
+        Day(since.as_secs().div_euclid(DAY_SECONDS) as i32)
+    }
+
+    /// The day `days` later (earlier when negative).
+    pub const fn plus(self, days: i32) -> Day {
+        Day(self.0 + days)
+    }
+
+    /// 0 for Monday … 6 for Sunday.
+    pub const fn weekday(self) -> u8 {
+        // 1970-01-01 was a Thursday.
+        (self.0 + 3).rem_euclid(7) as u8
+    }
+
+    /// Saturday or Sunday.
+    pub fn is_weekend(self) -> bool {
+        self.weekday() >= 5
+    }
+
+    /// The weekday's name as the `jiff` crate knows it.
+    pub fn weekday_name(self) -> Weekday {
+        self.date().weekday()
+    }
+
+    /// The Monday of this day's week.
+    pub fn monday(self) -> Day {
+        self.plus(-i32::from(self.weekday()))
+    }
+
+    /// The first day of this day's month.
+    pub fn first_of_month(self) -> Day {
+        Day::of_date(self.date().first_of_month())
+    }
+
+    /// The first day of this day's calendar quarter.
+    pub fn first_of_quarter(self) -> Day {
+        let date = self.date();
+        let month = (date.month() - 1) / 3 * 3 + 1;
+        Day::of_date(jiff::civil::date(date.year(), month, 1))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.date())
+    }
+}
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Day, String> {
+        let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+        match text.parse::<Date>() {
+            Ok(date) if plain => Ok(Day::of_date(date)),
+            _ => Err(format!(
+                "{text:?} is not a date; write YYYY-MM-DD, such as 2024-01-31"
+            )),
+        }
+    }
+}
+
+/// An inclusive range of trading dates; never empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Days {
+    /// The first date.
+    pub first: Day,
+    /// The last date, not before `first`.
+    pub last: Day,
+}
+
+impl Days {
+    /// The range from `first` to `last`, or nothing where they are reversed.
+    pub fn new(first: Day, last: Day) -> Option<Days> {
+        (first <= last).then_some(Days { first, last })
+    }
+
+    /// How many dates.
+    pub fn len(self) -> usize {
+        (self.last.0 - self.first.0 + 1) as usize
+    }
+
+    /// Always false: a range has at least one date.
+    pub fn is_empty(self) -> bool {
+        false
+    }
+
+    /// Whether the date lies in the range.
+    pub fn contains(self, day: Day) -> bool {
+        self.first <= day && day <= self.last
+    }
+
+    /// The dates both have.
+    pub fn intersection(self, other: Days) -> Option<Days> {
+        Days::new(self.first.max(other.first), self.last.min(other.last))
+    }
+
+    /// Each date, ascending.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = Day> {
+        (self.first.0..=self.last.0).map(Day)
+    }
+}
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}..{}", self.first, self.last)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn days_and_dates_agree() {
+        assert_eq!(day("1970-01-01").number(), 0);
+        assert_eq!(day("2000-03-01").midnight(), 951_868_800);
+        assert_eq!(day("1962-01-02").to_string(), "1962-01-02");
+        assert_eq!(day("2024-01-31").weekday(), 2);
+        assert_eq!(day("2024-01-31").monday(), day("2024-01-29"));
+        assert_eq!(day("2024-05-31").first_of_quarter(), day("2024-04-01"));
+        assert!("2024-1-31".parse::<Day>().is_err());
+        assert!("2024-02-30".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn a_sydney_session_belongs_to_its_local_date() {
+        let sydney = TimeZone::get("Australia/Sydney").unwrap();
+        // 2021-10-12T23:00Z is the opening of 2021-10-13 in Sydney.
+        assert_eq!(Day::of_local(1_634_079_600, &sydney), day("2021-10-13"));
+        assert_eq!(day("2021-10-13").instant(10 * 3600, &sydney), 1_634_079_600);
+    }
+
+    #[test]
+    fn local_dates_hold_before_1970_and_over_daylight_saving() {
+        let york = TimeZone::get("America/New_York").unwrap();
+        assert_eq!(Day::of_local(-252_322_200, &york), day("1962-01-02"));
+        for date in ["2020-10-31", "2020-11-01", "2020-11-02", "2021-03-14"] {
+            assert_eq!(
+                Day::of_local(day(date).instant(34_200, &york), &york),
+                day(date)
+            );
+        }
+    }
+}

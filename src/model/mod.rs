@@ -1,0 +1,19 @@
+//! Pure values of the field, with no I/O: instruments and contracts, periods, columns, bars, trading
+//! dates and the coverage of a series.
+
+pub mod bars;
+pub mod column;
+pub mod coverage;
+pub mod day;
+pub mod instrument;
+pub mod period;
+pub mod series;
+pub mod symbol;
+
+pub use bars::Bars;
+pub use column::Column;
+pub use coverage::{Absence, Coverage, Mark};
+pub use day::{Day, Days};
+pub use instrument::{Class, Contract, Instrument};
+pub use period::{Parts, Period};
+pub use series::{SeriesKey, SeriesMeta};

@@ -1,0 +1,89 @@
+//! Where bars come from. A provider says what it serves, fetches an answer as received, and reads
+//! such an answer; reading is pure, so that the raw trail can be read again at any time.
+
+pub mod answer;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use answer::{Answer, Refusal, Split};
+
+use crate::model::{Class, Contract, Days, Instrument, Period};
+
+/// One request to a provider: the bars of a series over a range of trading dates.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The instrument; its `code` is what the provider knows.
+    pub instrument: Instrument,
+    /// The dated contract, for futures that have them.
+    pub contract: Option<Contract>,
+    /// The bar length wanted.
+    pub period: Period,
+    /// The trading dates wanted, both inclusive.
+    pub days: Days,
+    /// One id from here to the raw trail and the log.
+    pub correlation: String,
+}
+
+/// How far back and how much at once a provider serves one period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many days back from now a request may begin; `None` without end.
+    pub reach_days: Option<i32>,
+    /// How many days a request may span; `None` without end.
+    pub request_days: Option<i32>,
+}
+
+/// An answer as received, before anything is made of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawAnswer {
+    /// The address asked, without secrets.
+    pub url: String,
+    /// HTTP status; 200 for providers without one.
+    pub status: u16,
+    /// Lower-case names and values, without cookies and other secrets.
+    pub headers: Vec<(String, String)>,
+    /// When it arrived, in seconds since the epoch by this machine's clock.
+    pub received: i64,
+    /// The body, decoded from its transfer and content encodings.
+    pub body: Vec<u8>,
+}
+
+impl RawAnswer {
+    /// A header's value by its lower-case name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// The future of a provider's answer.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<RawAnswer, Refusal>> + Send + 'a>>;
+
+/// A source of bars.
+pub trait Provider: Send + Sync {
+    /// The name in configuration, paths and messages.
+    fn name(&self) -> &'static str;
+
+    /// The name under which its bars are archived; differs from `name` only for a replay.
+    fn archive_name(&self) -> &str {
+        self.name()
+    }
+
+    /// What it serves of a period for a class, or why it does not, in words for the person.
+    fn limits(&self, class: Class, period: Period) -> Result<Limits, String>;
+
+    /// How many requests may be in flight at once.
+    fn concurrency(&self) -> usize;
+
+    /// Asks for the bars. Waits for the provider's rate limit, retries what is worth it, keeps its
+    /// cool-downs. An answer of any status is `Ok` as received, so that the raw trail keeps it and
+    /// `read` tells what it means; `Err` is for what the provider is left alone after (429, open
+    /// circuit, no connection, body over the limit).
+    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a>;
+
+    /// Reads the answer to a request. Pure: the same bytes always give the same bars.
+    fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal>;
+}
