@@ -7,5 +7,6 @@
 
 pub mod archive;
 pub mod config;
+pub mod download;
 pub mod model;
 pub mod provider;

@@ -1,0 +1,648 @@
+//! What is missing of a series, worked out from its coverage, and the windows that would bring it.
+//!
+//! A window is a range of trading dates that is not covered. Its request is wider: it overlaps the
+//! stored bars beside it, because a fetch that overlaps can tell whether history was restated. A gap
+//! with stored bars before it is filled forwards, so that each answer meets what is stored; any other
+//! is filled newest first.
+
+use jiff::tz::TimeZone;
+
+use super::sessions::{Judge, Standing};
+use crate::archive::SeriesState;
+use crate::model::{Coverage, Day, Days, Mark, Period, SeriesMeta};
+use crate::provider::Limits;
+
+/// The overlap of daily and longer series, in bars; of intraday ones it is one session.
+const OVERLAP_BARS: usize = 10;
+/// Days of a limited request that are left to the overlap, so that it reaches over a weekend.
+const OVERLAP_RESERVE: i32 = 3;
+/// Two gaps no further apart than this are one request.
+const JOIN_DAYS: i32 = 60;
+/// Pending sessions alone are asked for again after this many seconds …
+const PENDING_EVERY: i64 = 24 * 3600;
+/// … and the newest after this many.
+const NEWEST_PENDING_EVERY: i64 = 3600;
+
+/// What a person or a schedule wants of one series.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// The first trading date.
+    pub from: Day,
+    /// The last trading date; `None` for up to now.
+    pub to: Option<Day>,
+    /// Ask for everything, whatever coverage says.
+    pub force: bool,
+    /// Ask for history older than the first stored bar.
+    pub backfill: bool,
+    /// At most this many days a request.
+    pub chunk: Option<i32>,
+}
+
+/// What is to be done for a series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The windows, in the order in which they are to be fetched.
+    pub windows: Vec<Days>,
+    /// Days that are out of the provider's reach and were never asked for.
+    pub out_of_reach: Vec<Days>,
+    /// The last stored session, where it is out of reach of the windows: splits since then have to
+    /// be asked for before anything is added.
+    pub unbridged: Option<Day>,
+}
+
+/// A series as the planner sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Standpoint<'a> {
+    /// The bar length.
+    pub period: Period,
+    /// What is known of the series.
+    pub state: &'a SeriesState,
+    /// Judges its empty days.
+    pub judge: Judge<'a>,
+    /// What the provider serves.
+    pub limits: Limits,
+    /// The exchange's date now.
+    pub today: Day,
+    /// Seconds since the epoch.
+    pub now: i64,
+}
+
+/// The time zone of an exchange; UTC where it is unknown.
+pub fn zone_of(meta: &SeriesMeta) -> TimeZone {
+    meta.zone
+        .as_deref()
+        .and_then(|name| TimeZone::get(name).ok())
+        .unwrap_or(TimeZone::UTC)
+}
+
+/// The exchange's date at an instant. Where its zone is unknown, the latest date anywhere on Earth.
+pub fn today_of(meta: &SeriesMeta, now: i64) -> Day {
+    match meta.zone {
+        Some(_) => Day::of_local(now, &zone_of(meta)),
+        None => Day::of_utc(now + 14 * 3600),
+    }
+}
+
+/// Works out what is missing.
+pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
+    let coverage = &at.state.coverage;
+    let to = wanted.to.map_or(at.today, |to| to.min(at.today));
+    let reach = at.limits.reach_days.map(|days| at.today.plus(-days));
+    let first_stored = coverage.first_where(|mark| mark == Mark::Present);
+    let listed = at.state.first_day.map(Day::new);
+    let mut from = wanted.from;
+    if !wanted.backfill
+        && let Some(first) = first_stored
+    {
+        from = from.max(first);
+    }
+    let mut plan = Plan::default();
+    if let Some(unreachable) = reach.and_then(|reach| Days::new(from, to.min(reach.plus(-1)))) {
+        plan.out_of_reach = coverage.runs(unreachable, |_, mark| mark == Mark::Unknown);
+    }
+    let lower = from.max(reach.unwrap_or(from));
+    let Some(range) = Days::new(lower, to) else {
+        return plan;
+    };
+    let missing = match wanted.force {
+        true => Days::new(lower.max(listed.unwrap_or(lower)), to)
+            .into_iter()
+            .collect(),
+        false => missing(at, range),
+    };
+    let span = request_span(at.limits, wanted.chunk);
+    for run in join(missing, span).into_iter().rev() {
+        let neighbour = last_stored_before(coverage, run.first);
+        let forwards = neighbour.is_some_and(|day| day >= lower);
+        plan.windows.extend(chunks(
+            run,
+            span.map(|span| core_span(at.period, span)),
+            forwards,
+        ));
+    }
+    if !plan.windows.is_empty() {
+        plan.unbridged = coverage
+            .last_where(|mark| mark == Mark::Present)
+            .filter(|day| *day < lower);
+    }
+    plan
+}
+
+/// The last day before `day` that has a bar.
+fn last_stored_before(coverage: &Coverage, day: Day) -> Option<Day> {
+    let before = Days::new(coverage.known()?.first, day.plus(-1))?;
+    before
+        .iter()
+        .rfind(|day| coverage.get(*day) == Mark::Present)
+}
+
+/// The widest request in days: the provider's limit, the person's, or no limit.
+pub fn request_span(limits: Limits, chunk: Option<i32>) -> Option<i32> {
+    match (limits.request_days, chunk) {
+        (Some(limit), Some(chunk)) => Some(limit.min(chunk)),
+        (limit, chunk) => limit.or(chunk),
+    }
+}
+
+/// How much of a request's span is for new days.
+fn core_span(period: Period, span: i32) -> i32 {
+    let reserve = if period.is_intraday() {
+        OVERLAP_RESERVE
+    } else {
+        OVERLAP_BARS as i32 * 3 / 2
+    };
+    if span > 2 * reserve {
+        span - reserve
+    } else {
+        span
+    }
+}
+
+/// The days to ask for, as ascending runs.
+fn missing(at: &Standpoint<'_>, range: Days) -> Vec<Days> {
+    let coverage = &at.state.coverage;
+    let last_known = coverage.known().map(|known| known.last);
+    let tail = last_known.map_or(range.first, |last| last.plus(1));
+    let due = tail <= range.last && is_due(at, tail, range.last);
+    let pending = pending_to_ask(at, range, due);
+    coverage.runs(range, |day, mark| match mark {
+        Mark::Unknown => day < tail || due,
+        Mark::Suspect => true,
+        _ => pending.contains(&day),
+    })
+}
+
+/// Pending days that this run asks for: with a due day always, alone once a day, and once an hour
+/// while the newest session is among them.
+fn pending_to_ask(at: &Standpoint<'_>, range: Days, due: bool) -> Vec<Day> {
+    let recent = Days {
+        first: at.today.plus(-super::sessions::PENDING_DAYS),
+        last: at.today,
+    };
+    let Some(recent) = recent.intersection(range) else {
+        return Vec::new();
+    };
+    let coverage = &at.state.coverage;
+    let standing = |day: &Day| at.judge.standing(*day, coverage.get(*day));
+    let pending: Vec<Day> = recent
+        .iter()
+        .filter(|day| standing(day) == Standing::Pending)
+        .collect();
+    let newest_session = recent
+        .iter()
+        .rfind(|day| matches!(standing(day), Standing::Present | Standing::Pending));
+    let every = if pending.last() == newest_session.as_ref() {
+        NEWEST_PENDING_EVERY
+    } else {
+        PENDING_EVERY
+    };
+    if due || at.now - at.state.pending_asked_at >= every {
+        pending
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether a bar of a day in `tail..=last` can exist that could not when the provider was last asked.
+fn is_due(at: &Standpoint<'_>, tail: Day, last: Day) -> bool {
+    let (meta, asked) = (&at.state.meta, at.state.asked_at);
+    if asked == 0 {
+        return true;
+    }
+    if meta.zone.is_none() {
+        return at.now - asked >= PENDING_EVERY;
+    }
+    let zone = zone_of(meta);
+    if at.period > Period::D1 {
+        let over = |day: Day| at.period.last_day(day).plus(1).instant(0, &zone);
+        return Days { first: tail, last }
+            .iter()
+            .any(|day| asked < over(day) && over(day) <= at.now);
+    }
+    let (open, close) = (
+        meta.session_open.unwrap_or(0),
+        meta.session_close.unwrap_or(86_400),
+    );
+    let weekdays = at.judge.weekdays(&at.state.coverage);
+    Days { first: tail, last }
+        .iter()
+        .filter(|day| weekdays[usize::from(day.weekday())])
+        .any(|day| {
+            let closes = day.instant(close, &zone);
+            let closed = asked < closes && closes <= at.now;
+            let opens = day.instant(open, &zone);
+            let ticking = at.period.seconds().is_some_and(|bar| {
+                opens + bar <= at.now && at.now < closes && asked + bar <= at.now
+            });
+            closed || ticking
+        })
+}
+
+/// Joins runs that one request may as well bring together.
+fn join(runs: Vec<Days>, span: Option<i32>) -> Vec<Days> {
+    let mut joined: Vec<Days> = Vec::new();
+    for run in runs {
+        match joined.last_mut() {
+            Some(last)
+                if run.first.number() - last.last.number() <= JOIN_DAYS
+                    && span.is_none_or(|span| run.last.number() - last.first.number() < span) =>
+            {
+                last.last = run.last;
+            }
+            _ => joined.push(run),
+        }
+    }
+    joined
+}
+
+/// Cuts a run into windows of at most `span` days, oldest first when `forwards`.
+fn chunks(run: Days, span: Option<i32>, forwards: bool) -> Vec<Days> {
+    let span = span.unwrap_or(i32::MAX).max(1);
+    let mut windows = Vec::new();
+    let mut rest = Some(run);
+    while let Some(run) = rest {
+        let window = if (run.len() as i64) <= i64::from(span) {
+            run
+        } else if forwards {
+            Days {
+                first: run.first,
+                last: run.first.plus(span - 1),
+            }
+        } else {
+            Days {
+                first: run.last.plus(1 - span),
+                last: run.last,
+            }
+        };
+        windows.push(window);
+        rest = if forwards {
+            Days::new(window.last.plus(1), run.last)
+        } else {
+            Days::new(run.first, window.first.plus(-1))
+        };
+    }
+    windows
+}
+
+/// Widens a window so that it overlaps the stored bars beside it: the 10 bars next to it, or one
+/// session of an intraday series; as far as the provider's reach and request limit allow.
+pub fn with_overlap(at: &Standpoint<'_>, window: Days, span: Option<i32>) -> Days {
+    let coverage = &at.state.coverage;
+    let reach = at.limits.reach_days.map(|days| at.today.plus(-days));
+    let bars = if at.period.is_intraday() {
+        1
+    } else {
+        OVERLAP_BARS
+    };
+    let mut wide = window;
+    if let Some(day) = nth_stored(coverage, at.period, window.first, -1, bars) {
+        wide.first = reach.map_or(day, |reach| day.max(reach)).min(window.first);
+    }
+    if let Some(day) = nth_stored(coverage, at.period, window.last, 1, bars) {
+        wide.last = day;
+    }
+    if let Some(span) = span {
+        let spare = (span - window.len() as i32).max(0);
+        wide.first = wide.first.max(window.first.plus(-spare));
+        let left = window.first.number() - wide.first.number();
+        wide.last = wide.last.min(window.last.plus(spare - left));
+    }
+    wide
+}
+
+/// The day of the `count`-th stored bar beside `edge`, going by `step`; the outermost there is where
+/// there are fewer.
+fn nth_stored(
+    coverage: &Coverage,
+    period: Period,
+    edge: Day,
+    step: i32,
+    count: usize,
+) -> Option<Day> {
+    let known = coverage.known()?;
+    let (mut day, mut seen, mut last_bar) = (edge.plus(step), None, None);
+    let mut bars = 0;
+    while known.contains(day) || (step < 0 && day > known.last) || (step > 0 && day < known.first) {
+        if coverage.get(day) == Mark::Present {
+            let bar = period.bar_day(day);
+            if last_bar != Some(bar) {
+                if bars == count {
+                    break;
+                }
+                bars += 1;
+                last_bar = Some(bar);
+            }
+            seen = Some(day);
+        }
+        day = day.plus(step);
+        if bars == count && period <= Period::D1 {
+            break;
+        }
+    }
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::SessionCounts;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn days(first: &str, last: &str) -> Days {
+        Days::new(day(first), day(last)).unwrap()
+    }
+
+    /// New York at 2024-03-15 (a Friday) 12:00, before the close.
+    const NOON: i64 = 1_710_518_400;
+
+    struct Scene {
+        state: SeriesState,
+        period: Period,
+        limits: Limits,
+        now: i64,
+        counts: SessionCounts,
+    }
+
+    impl Scene {
+        fn new(period: Period, limits: Limits) -> Scene {
+            let meta = SeriesMeta {
+                exchange: Some("NMS".to_owned()),
+                zone: Some("America/New_York".to_owned()),
+                session_open: Some(34_200),
+                session_close: Some(57_600),
+                ..SeriesMeta::default()
+            };
+            let state = SeriesState {
+                meta,
+                ..SeriesState::default()
+            };
+            Scene {
+                state,
+                period,
+                limits,
+                now: NOON,
+                counts: SessionCounts::default(),
+            }
+        }
+
+        /// Every weekday of the range has a bar, weekends none.
+        fn stored(mut self, first: &str, last: &str) -> Scene {
+            for day in days(first, last).iter() {
+                self.state.coverage.set_day(
+                    day,
+                    if day.is_weekend() {
+                        Mark::Empty
+                    } else {
+                        Mark::Present
+                    },
+                );
+            }
+            self
+        }
+
+        fn asked(mut self, at: i64) -> Scene {
+            self.state.asked_at = at;
+            self.state.pending_asked_at = at;
+            self
+        }
+
+        fn at<T>(&self, use_it: impl FnOnce(&Standpoint<'_>) -> T) -> T {
+            let today = today_of(&self.state.meta, self.now);
+            let judge = Judge::new(&self.counts, &self.state.meta, self.period, today);
+            let (period, state, limits, now) = (self.period, &self.state, self.limits, self.now);
+            use_it(&Standpoint {
+                period,
+                state,
+                judge,
+                limits,
+                today,
+                now,
+            })
+        }
+
+        fn plan(&self, wanted: Wanted) -> Plan {
+            self.at(|at| plan(at, &wanted))
+        }
+    }
+
+    const FREE: Limits = Limits {
+        reach_days: None,
+        request_days: None,
+    };
+    const MINUTE: Limits = Limits {
+        reach_days: Some(28),
+        request_days: Some(7),
+    };
+
+    fn since(from: &str) -> Wanted {
+        Wanted {
+            from: day(from),
+            to: None,
+            force: false,
+            backfill: true,
+            chunk: None,
+        }
+    }
+
+    #[test]
+    fn a_new_series_is_one_window_where_the_provider_has_no_limits() {
+        let plan = Scene::new(Period::D1, FREE).plan(since("2000-01-01"));
+        assert_eq!(plan.windows, [days("2000-01-01", "2024-03-15")]);
+    }
+
+    #[test]
+    fn limited_windows_come_newest_first_and_the_rest_is_out_of_reach() {
+        let plan = Scene::new(Period::M1, MINUTE).plan(since("2024-01-01"));
+        assert_eq!(
+            plan.windows.first(),
+            Some(&days("2024-03-12", "2024-03-15"))
+        );
+        assert_eq!(plan.windows.last(), Some(&days("2024-02-16", "2024-02-16")));
+        assert_eq!(plan.out_of_reach, [days("2024-01-01", "2024-02-15")]);
+        assert_eq!(plan.unbridged, None);
+    }
+
+    #[test]
+    fn nothing_is_asked_while_the_next_bar_cannot_exist() {
+        let yesterday_evening = NOON - 16 * 3600;
+        let scene = Scene::new(Period::D1, FREE)
+            .stored("2024-01-02", "2024-03-14")
+            .asked(yesterday_evening);
+        assert_eq!(scene.plan(since("2024-01-02")), Plan::default());
+        let evening = Scene {
+            now: NOON + 5 * 3600,
+            ..scene
+        };
+        assert_eq!(
+            evening.plan(since("2024-01-02")).windows,
+            [days("2024-03-15", "2024-03-15")]
+        );
+        let asked = evening
+            .stored("2024-01-02", "2024-03-15")
+            .asked(NOON + 5 * 3600);
+        for hours in [6, 24, 48, 60] {
+            let weekend = Scene {
+                now: NOON + hours * 3600,
+                ..asked_again(&asked)
+            };
+            assert_eq!(
+                weekend.plan(since("2024-01-02")).windows,
+                [],
+                "{hours} hours later"
+            );
+        }
+    }
+
+    fn asked_again(scene: &Scene) -> Scene {
+        Scene {
+            state: scene.state.clone(),
+            counts: scene.counts.clone(),
+            ..*scene
+        }
+    }
+
+    #[test]
+    fn a_due_day_is_asked_for_once_even_where_it_stayed_empty() {
+        let mut scene = Scene::new(Period::D1, FREE)
+            .stored("2024-01-02", "2024-03-14")
+            .asked(NOON + 5 * 3600);
+        scene.now = NOON + 6 * 3600;
+        assert_eq!(scene.plan(since("2024-01-02")).windows, []);
+    }
+
+    #[test]
+    fn intraday_is_due_while_the_market_is_open() {
+        let scene = Scene::new(Period::M5, FREE)
+            .stored("2024-03-01", "2024-03-14")
+            .asked(NOON - 240);
+        assert_eq!(scene.plan(since("2024-03-01")).windows, []);
+        let later = scene.asked(NOON - 300);
+        assert_eq!(
+            later.plan(since("2024-03-01")).windows,
+            [days("2024-03-15", "2024-03-15")]
+        );
+    }
+
+    #[test]
+    fn gaps_inside_are_found_whatever_the_last_bar_is() {
+        let scene = Scene::new(Period::D1, FREE)
+            .stored("2005-01-03", "2010-12-31")
+            .stored("2024-01-02", "2024-03-14")
+            .asked(NOON - 3600);
+        assert_eq!(
+            scene.plan(since("2005-01-03")).windows,
+            [days("2011-01-01", "2024-01-01")]
+        );
+        let wide = scene.at(|at| with_overlap(at, days("2011-01-01", "2024-01-01"), None));
+        assert_eq!(wide, days("2010-12-20", "2024-01-15"));
+    }
+
+    #[test]
+    fn a_pending_session_widens_the_next_request_and_is_asked_alone_once_a_day() {
+        let mut scene = Scene::new(Period::D1, FREE)
+            .stored("2024-01-02", "2024-03-14")
+            .asked(NOON - 3600);
+        scene
+            .state
+            .coverage
+            .set_day(day("2024-03-07"), Mark::EmptySession);
+        assert_eq!(scene.plan(since("2024-01-02")).windows, []);
+        scene.state.pending_asked_at = NOON - 24 * 3600;
+        assert_eq!(
+            scene.plan(since("2024-01-02")).windows,
+            [days("2024-03-07", "2024-03-07")]
+        );
+        scene.state.pending_asked_at = NOON - 3600;
+        scene.now = NOON + 5 * 3600;
+        assert_eq!(
+            scene.plan(since("2024-01-02")).windows,
+            [days("2024-03-07", "2024-03-15")]
+        );
+    }
+
+    #[test]
+    fn the_newest_pending_session_is_asked_for_once_an_hour() {
+        let mut scene = Scene::new(Period::D1, FREE)
+            .stored("2024-01-02", "2024-03-13")
+            .asked(NOON - 3600);
+        scene
+            .state
+            .coverage
+            .set_day(day("2024-03-14"), Mark::EmptySession);
+        assert_eq!(
+            scene.plan(since("2024-01-02")).windows,
+            [days("2024-03-14", "2024-03-14")]
+        );
+        scene.state.pending_asked_at = NOON - 3599;
+        assert_eq!(scene.plan(since("2024-01-02")).windows, []);
+    }
+
+    #[test]
+    fn a_tail_wider_than_one_request_goes_forwards_from_what_is_stored() {
+        let scene = Scene::new(Period::M1, MINUTE)
+            .stored("2024-02-20", "2024-03-01")
+            .asked(NOON - 14 * 86_400);
+        let plan = scene.plan(since("2024-02-20"));
+        assert_eq!(
+            plan.windows.first(),
+            Some(&days("2024-03-02", "2024-03-05"))
+        );
+        let wide = scene.at(|at| with_overlap(at, plan.windows[0], Some(7)));
+        assert_eq!(wide, days("2024-03-01", "2024-03-05"));
+    }
+
+    #[test]
+    fn a_tail_whose_overlap_is_out_of_reach_has_to_be_bridged() {
+        let scene = Scene::new(Period::M1, MINUTE)
+            .stored("2024-01-02", "2024-01-31")
+            .asked(1);
+        assert_eq!(
+            scene.plan(since("2024-01-02")).unbridged,
+            Some(day("2024-01-31"))
+        );
+    }
+
+    #[test]
+    fn weeks_are_due_when_they_are_over() {
+        let mut scene = Scene::new(Period::W1, FREE).asked(NOON - 86_400);
+        scene
+            .state
+            .coverage
+            .set(days("2024-01-01", "2024-03-10"), Mark::Present);
+        assert_eq!(scene.plan(since("2024-01-01")).windows, []);
+        scene.now = NOON + 3 * 86_400;
+        assert_eq!(
+            scene.plan(since("2024-01-01")).windows,
+            [days("2024-03-11", "2024-03-18")]
+        );
+        let wide = scene.at(|at| with_overlap(at, days("2024-03-11", "2024-03-18"), None));
+        assert_eq!(wide.first, day("2024-01-01"));
+    }
+
+    #[test]
+    fn no_backfill_asks_for_nothing_older_than_the_first_bar() {
+        let scene = Scene::new(Period::D1, FREE)
+            .stored("2024-01-02", "2024-03-14")
+            .asked(NOON - 3600);
+        assert_eq!(
+            scene.plan(since("2000-01-01")).windows,
+            [days("2000-01-01", "2024-01-01")]
+        );
+        let wanted = Wanted {
+            backfill: false,
+            ..since("2000-01-01")
+        };
+        assert_eq!(scene.plan(wanted).windows, []);
+        let forced = Wanted {
+            force: true,
+            ..wanted
+        };
+        assert_eq!(
+            scene.plan(forced).windows,
+            [days("2024-01-02", "2024-03-15")]
+        );
+    }
+}

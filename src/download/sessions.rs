@@ -1,0 +1,176 @@
+//! Which days were sessions, judged from what all series of an exchange have: no calendar is shipped.
+
+use crate::archive::SessionCounts;
+use crate::model::{Absence, Coverage, Day, Mark, Period, SeriesMeta};
+
+/// A hole younger than this many days is still expected to be filled.
+pub const PENDING_DAYS: i32 = 30;
+
+/// Sessions of this many last days tell on which weekdays an exchange trades.
+const WEEKDAY_WINDOW: i32 = 60;
+
+/// What a day of a series amounts to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Never asked for, or not over yet.
+    Unknown,
+    /// There is a bar.
+    Present,
+    /// There is none and none is expected.
+    Absent(Absence),
+    /// There was a session, and its bar is still expected.
+    Pending,
+    /// Not to be trusted until it is fetched again.
+    Suspect,
+}
+
+/// Judges the days of one series.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    counts: &'a SessionCounts,
+    exchange: Option<&'a str>,
+    every_day: bool,
+    period: Period,
+    today: Day,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge for a series of this exchange and period; `today` is the exchange's date.
+    pub fn new(
+        counts: &'a SessionCounts,
+        meta: &'a SeriesMeta,
+        period: Period,
+        today: Day,
+    ) -> Judge<'a> {
+        Judge {
+            counts,
+            exchange: meta.exchange.as_deref(),
+            every_day: meta.every_day,
+            period,
+            today,
+        }
+    }
+
+    /// (series asked, series with a bar) of the exchange on a day: what a judgement rests on.
+    pub fn votes(&self, day: Day) -> (u32, u32) {
+        self.exchange
+            .map_or((0, 0), |exchange| self.counts.get(exchange, day))
+    }
+
+    /// Whether at least 2, and at least half, of the exchange's series have a bar on the day.
+    pub fn is_session(&self, day: Day) -> bool {
+        let (asked, with_bar) = self.votes(day);
+        with_bar >= 2 && with_bar * 2 >= asked
+    }
+
+    /// What a mark amounts to.
+    pub fn standing(&self, day: Day, mark: Mark) -> Standing {
+        let hole = match mark {
+            Mark::Unknown => return Standing::Unknown,
+            Mark::Present => return Standing::Present,
+            Mark::BeforeListing => return Standing::Absent(Absence::BeforeListing),
+            Mark::AfterExpiry => return Standing::Absent(Absence::AfterExpiry),
+            Mark::OutOfReach => return Standing::Absent(Absence::OutOfReach),
+            Mark::Suspect => return Standing::Suspect,
+            Mark::EmptySession => true,
+            Mark::Empty => self.period <= Period::D1 && self.is_session(day),
+        };
+        match hole {
+            false => Standing::Absent(Absence::NoSession),
+            true if day > self.today.plus(-PENDING_DAYS) => Standing::Pending,
+            true => Standing::Absent(Absence::ProviderHasNone),
+        }
+    }
+
+    /// On which weekdays (Monday first) the exchange had sessions lately. A series that is alone on
+    /// its exchange is judged by its own bars; where nothing is known, Monday to Friday.
+    pub fn weekdays(&self, own: &Coverage) -> [bool; 7] {
+        if self.every_day {
+            return [true; 7];
+        }
+        let mut weekdays = [false; 7];
+        for back in 0..WEEKDAY_WINDOW {
+            let day = self.today.plus(-back);
+            if self.is_session(day) || (self.period <= Period::D1 && own.get(day) == Mark::Present)
+            {
+                weekdays[usize::from(day.weekday())] = true;
+            }
+        }
+        if weekdays.contains(&true) {
+            weekdays
+        } else {
+            [true, true, true, true, true, false, false]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn counts(days: &[(i32, (u32, u32))]) -> SessionCounts {
+        let days = days
+            .iter()
+            .map(|(day, votes)| (Day::new(*day), *votes))
+            .collect();
+        SessionCounts {
+            by_exchange: HashMap::from([("NMS".to_owned(), days)]),
+        }
+    }
+
+    fn meta() -> SeriesMeta {
+        SeriesMeta {
+            exchange: Some("NMS".to_owned()),
+            ..SeriesMeta::default()
+        }
+    }
+
+    #[test]
+    fn a_session_needs_two_votes_and_half_of_them() {
+        let counts = counts(&[(100, (1, 1)), (101, (4, 2)), (102, (5, 2))]);
+        let meta = meta();
+        let judge = Judge::new(&counts, &meta, Period::D1, Day::new(110));
+        assert!(!judge.is_session(Day::new(100)));
+        assert!(judge.is_session(Day::new(101)));
+        assert!(!judge.is_session(Day::new(102)));
+        assert_eq!(
+            judge.standing(Day::new(101), Mark::Empty),
+            Standing::Pending
+        );
+        assert_eq!(
+            judge.standing(Day::new(102), Mark::Empty),
+            Standing::Absent(Absence::NoSession)
+        );
+    }
+
+    #[test]
+    fn a_hole_is_pending_for_thirty_days() {
+        let (counts, meta) = (counts(&[]), meta());
+        let judge = Judge::new(&counts, &meta, Period::D1, Day::new(130));
+        assert_eq!(
+            judge.standing(Day::new(101), Mark::EmptySession),
+            Standing::Pending
+        );
+        assert_eq!(
+            judge.standing(Day::new(100), Mark::EmptySession),
+            Standing::Absent(Absence::ProviderHasNone)
+        );
+    }
+
+    #[test]
+    fn weekdays_come_from_what_was_seen() {
+        let meta = meta();
+        // 1970-01-04 was a Sunday: an exchange that trades Sunday to Thursday.
+        let votes: Vec<_> = (0..56)
+            .filter(|d| ![1, 2].contains(&(d % 7)))
+            .map(|d| (d, (3, 3)))
+            .collect();
+        let counts = counts(&votes);
+        let judge = Judge::new(&counts, &meta, Period::D1, Day::new(56));
+        assert_eq!(
+            judge.weekdays(&Coverage::default()),
+            [true, true, true, true, false, false, true]
+        );
+    }
+}
