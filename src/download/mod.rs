@@ -1,7 +1,29 @@
 //! Bringing series up to date: what is missing, fetch, check, merge, commit. The daemon and the command
 //! line both come here and have no logic of their own.
+//!
+//! In reading order: [`selection`] turns what a person asks for into series; [`plan`] works out what is
+//! missing of each, with [`sessions`] judging empty days; [`run`] works many series at once, each by
+//! `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored,
+//! [`restate`]s history where it moved, and commits through `committer`; [`events`] tell it all.
 
+mod absorb;
+mod committer;
 pub mod compare;
+pub mod events;
 pub mod plan;
 pub mod restate;
+mod run;
+pub mod selection;
+mod series;
 pub mod sessions;
+
+use std::sync::Arc;
+
+pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
+pub use plan::Wanted;
+pub use run::{Job, Survey, run, survey};
+pub use selection::{Selection, targets};
+pub use series::Target;
+
+/// A clock: seconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;

@@ -75,6 +75,11 @@ pub trait Provider: Send + Sync {
     /// What it serves of a period for a class, or why it does not, in words for the person.
     fn limits(&self, class: Class, period: Period) -> Result<Limits, String>;
 
+    /// Whether it serves dated futures contracts one by one.
+    fn serves_contracts(&self) -> bool {
+        false
+    }
+
     /// How many requests may be in flight at once.
     fn concurrency(&self) -> usize;
 

@@ -1,0 +1,216 @@
+//! One answer meets what is stored: what changes, and what is known afterwards. Pure.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::compare::{Difference, compare, is_same, keep_stored_values};
+use super::plan::zone_of;
+use super::restate::Cause;
+use crate::archive::{SeriesState, partition_name};
+use crate::model::{Bars, Coverage, Day, Days, Mark, Period, SeriesKey, SeriesMeta};
+use crate::provider::Answer;
+
+/// What an answer amounts to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// Its bars may be merged; `Some` says why stored values change.
+    Merge(Option<String>),
+    /// History was restated: everything in reach has to be fetched again first.
+    Refetch(Cause),
+}
+
+/// Judges the overlap of an answer with what is stored.
+pub(super) fn judge(stored: &Bars, last_stored: Option<i64>, answer: &Answer) -> Verdict {
+    let newer_split = last_stored.is_some_and(|last| {
+        answer
+            .splits
+            .iter()
+            .any(|split| split.ratio != 1.0 && split.day.midnight() > last)
+    });
+    match compare(stored, &answer.bars) {
+        Difference::Scale { .. } => Verdict::Refetch(Cause::Scale),
+        _ if newer_split => Verdict::Refetch(Cause::Scale),
+        Difference::Adjustment => Verdict::Refetch(Cause::Adjustment),
+        Difference::Rewritten => Verdict::Refetch(Cause::Rewritten),
+        Difference::Correction => {
+            let count = changed(stored, &answer.bars);
+            Verdict::Merge(Some(format!("{count} bars were corrected by the provider")))
+        }
+        Difference::NoOverlap | Difference::None | Difference::Volume => Verdict::Merge(None),
+    }
+}
+
+/// How many stored bars the fetched ones change.
+pub(super) fn changed(stored: &Bars, fetched: &Bars) -> u64 {
+    let news = news(stored, fetched);
+    news.times
+        .iter()
+        .filter(|time| stored.times.binary_search(time).is_ok())
+        .count() as u64
+}
+
+/// The fetched bars that add to what is stored or differ from it, with the stored value where a
+/// fetched one is missing. Bars that differ by single-precision noise alone stay as they are stored.
+pub(super) fn news(stored: &Bars, fetched: &Bars) -> Bars {
+    let mut full = fetched.clone();
+    keep_stored_values(stored, &mut full);
+    let mut news = Bars::new(fetched.columns());
+    for at in 0..full.len() {
+        let same = stored.times.binary_search(&full.times[at]).is_ok_and(|s| {
+            full.row(at)
+                .zip(stored.row(s))
+                .all(|(new, old)| is_same(old, new))
+        });
+        if !same {
+            news.push_from(&full, at);
+        }
+    }
+    news
+}
+
+/// Bars by the partition they belong to.
+pub(super) fn by_partition(key: &SeriesKey, bars: &Bars) -> BTreeMap<String, Bars> {
+    let mut parts: BTreeMap<String, Bars> = BTreeMap::new();
+    for at in 0..bars.len() {
+        let name = partition_name(key, bars.times[at]);
+        parts
+            .entry(name)
+            .or_insert_with(|| Bars::new(bars.columns()))
+            .push_from(bars, at);
+    }
+    parts
+}
+
+/// What the state of a series is after an answer to a request for `asked`.
+pub(super) fn learn(
+    state: &SeriesState,
+    key: &SeriesKey,
+    asked: Days,
+    from: Day,
+    answer: &Answer,
+) -> SeriesState {
+    let mut next = state.clone();
+    next.meta = join_meta(&state.meta, &answer.meta);
+    next.failure = None;
+    if let Some(day) = answer.first_day {
+        next.first_day = Some(day.number());
+    }
+    let zone = zone_of(&next.meta);
+    let today = Day::of_local(answer.clock, &zone);
+    let yesterday = today.plus(-1);
+    let finished = if key.period > Period::D1 {
+        yesterday
+    } else {
+        answer
+            .finished
+            .map_or(yesterday, |day| day.max(yesterday))
+            .min(today)
+    };
+    mark(
+        &mut next.coverage,
+        key,
+        asked,
+        finished,
+        answer,
+        &bar_days(key, &next.meta, &answer.bars),
+    );
+    if let Some(before) = answer
+        .first_day
+        .and_then(|day| Days::new(from, day.plus(-1)))
+    {
+        for run in next.coverage.runs(before, |_, mark| {
+            matches!(mark, Mark::Unknown | Mark::Empty)
+        }) {
+            next.coverage.set(run, Mark::BeforeListing);
+        }
+    }
+    if let Some(last) = key
+        .contract
+        .map(|contract| contract.last_day())
+        .filter(|last| *last <= finished)
+    {
+        mark_expiry(&mut next.coverage, last);
+    }
+    if asked.last >= today {
+        next.asked_at = answer.clock;
+    }
+    if asked.last >= today.plus(-super::sessions::PENDING_DAYS) {
+        next.pending_asked_at = answer.clock;
+    }
+    if next
+        .coverage
+        .first_where(|mark| mark == Mark::Suspect)
+        .is_none()
+    {
+        next.suspect = None;
+    }
+    next
+}
+
+/// The days of a run of bars on the axis of coverage: trading dates; for longer periods every day of
+/// each bar.
+pub(super) fn bar_days(key: &SeriesKey, meta: &SeriesMeta, bars: &Bars) -> HashSet<Day> {
+    if !key.period.is_intraday() {
+        return bars.times.iter().map(|time| Day::of_utc(*time)).collect();
+    }
+    let zone = zone_of(meta);
+    bars.times
+        .iter()
+        .map(|time| Day::of_local(*time, &zone))
+        .collect()
+}
+
+/// Marks every day that was asked for and is over.
+fn mark(
+    coverage: &mut Coverage,
+    key: &SeriesKey,
+    asked: Days,
+    finished: Day,
+    answer: &Answer,
+    with_bar: &HashSet<Day>,
+) {
+    let sessions: HashSet<Day> = answer.sessions.iter().copied().collect();
+    let expired = key.contract.map(|contract| contract.last_day());
+    for day in asked
+        .iter()
+        .take_while(|day| key.period.last_day(*day) <= finished)
+    {
+        let old = coverage.get(day);
+        let mark = if with_bar.contains(&key.period.bar_day(day)) {
+            Mark::Present
+        } else if old == Mark::Present {
+            // A shorter answer never erases what is stored.
+            Mark::Present
+        } else if answer.first_day.is_some_and(|first| day < first) {
+            Mark::BeforeListing
+        } else if expired.is_some_and(|last| day > last) {
+            Mark::AfterExpiry
+        } else if sessions.contains(&day) || old == Mark::EmptySession {
+            Mark::EmptySession
+        } else {
+            Mark::Empty
+        };
+        coverage.set_day(day, mark);
+    }
+}
+
+/// An expired contract: the empty days after its last bar are not holes.
+fn mark_expiry(coverage: &mut Coverage, last: Day) {
+    let last_bar = coverage.last_where(|mark| mark == Mark::Present);
+    if let Some(after) = last_bar.and_then(|day| Days::new(day.plus(1), last)) {
+        for run in coverage.runs(after, |_, mark| mark == Mark::Empty) {
+            coverage.set(run, Mark::AfterExpiry);
+        }
+    }
+}
+
+/// What is said now, and what was said earlier where nothing is said now.
+fn join_meta(old: &SeriesMeta, new: &SeriesMeta) -> SeriesMeta {
+    SeriesMeta {
+        currency: new.currency.clone().or_else(|| old.currency.clone()),
+        exchange: new.exchange.clone().or_else(|| old.exchange.clone()),
+        zone: new.zone.clone().or_else(|| old.zone.clone()),
+        every_day: new.every_day || (new.zone.is_none() && old.every_day),
+        session_open: new.session_open.or(old.session_open),
+        session_close: new.session_close.or(old.session_close),
+    }
+}

@@ -1,0 +1,407 @@
+//! A job: many series at once, newest windows first, within the provider's limits.
+
+use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::committer::Committer;
+use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
+use super::plan::{Plan, Standpoint, plan, today_of};
+use super::series::{Course, Shared, Stop, Target};
+use super::sessions::Judge;
+use crate::archive::raw::RawTrail;
+use crate::archive::{Archive, ArchiveError, SeriesState, SessionCounts, Writer};
+use crate::model::Day;
+use crate::provider::{Limits, Provider};
+
+/// Series that may be read, merged and written beside those whose requests are in flight.
+const BESIDE_REQUESTS: usize = 4;
+/// A symbol the provider does not know is asked for again after this many seconds.
+const UNKNOWN_EVERY: i64 = 24 * 3600;
+
+/// One request to bring a set of series up to date.
+pub struct Job {
+    /// Where the bars come from.
+    pub provider: Arc<dyn Provider>,
+    /// Which series, in the order in which results are told.
+    pub targets: Vec<Target>,
+    /// Who asked, for the job history.
+    pub origin: String,
+    /// The raw audit trail.
+    pub raw: RawTrail,
+    /// Write Parquet twins.
+    pub parquet: bool,
+    /// Write the Parquet twin also where nothing is new.
+    pub force_parquet: bool,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+    /// The clock, in seconds since the epoch.
+    pub now: super::Clock,
+    /// Becomes true when the job is to end at the next commit boundary.
+    pub cancelled: watch::Receiver<bool>,
+}
+
+/// What is to be done for a target, before anything is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Survey {
+    /// Nothing, and why.
+    Settled(Outcome),
+    /// Requests.
+    Missing(Plan),
+}
+
+/// Looks at what the archive has of a target and works out what is missing. Writes nothing; without an
+/// archive everything is missing.
+pub fn survey(
+    archive: Option<&Archive>,
+    counts: &SessionCounts,
+    target: &Target,
+    limits: Limits,
+    now: i64,
+) -> Result<Survey, ArchiveError> {
+    let record = match archive {
+        Some(archive) => archive.series(&target.key)?,
+        None => None,
+    };
+    let mut state = record.map(|record| record.state).unwrap_or_default();
+    let same_code = state.code == target.instrument.code;
+    if !target.wanted.force
+        && let Some(outcome) = refused_earlier(&state, same_code, now)
+    {
+        return Ok(Survey::Settled(outcome));
+    }
+    if !same_code && state.coverage.known().is_none() {
+        state = SeriesState::default();
+    }
+    let today = today_of(&state.meta, now);
+    let judge = Judge::new(counts, &state.meta, target.key.period, today);
+    let at = Standpoint {
+        period: target.key.period,
+        state: &state,
+        judge,
+        limits,
+        today,
+        now,
+    };
+    let plan = plan(&at, &target.wanted);
+    Ok(if plan.windows.is_empty() {
+        Survey::Settled(Outcome::Current)
+    } else {
+        Survey::Missing(plan)
+    })
+}
+
+/// A series that waits for a person, or that the provider said it does not know.
+fn refused_earlier(state: &SeriesState, same_code: bool, now: i64) -> Option<Outcome> {
+    let marked = |mark| state.coverage.first_where(|m| m == mark).is_some();
+    if let Some(held) = &state.held {
+        return Some(Outcome::Held(format!(
+            "{held}; `vortex download --force` lets it go on"
+        )));
+    }
+    if let Some(why) = &state.suspect
+        && !marked(crate::model::Mark::Suspect)
+    {
+        return Some(Outcome::Suspect(format!(
+            "{why}; `vortex download --force` tries again"
+        )));
+    }
+    let failure = state
+        .failure
+        .as_ref()
+        .filter(|failure| failure.unknown && same_code)?;
+    let age = now - failure.at;
+    (0..UNKNOWN_EVERY).contains(&age).then(|| {
+        Outcome::Failed(format!(
+            "{} (asked {} hours ago, again tomorrow or with --force)",
+            failure.text,
+            age / 3600
+        ))
+    })
+}
+
+/// Runs a job to its end. The writer's lock is held as long as this runs. Errors are those of the
+/// catalogue before the first request; later ones end in the summary.
+pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
+    let archive = writer.archive().clone();
+    let writer = Arc::new(writer);
+    let number = writer.start_job(&job.origin, &format!("{} series", job.targets.len()))?;
+    let counts = archive.session_counts(job.provider.archive_name())?;
+    let committer = Committer::start(Arc::clone(&writer)).map_err(|source| ArchiveError::Io {
+        what: "start a thread for",
+        path: archive.root().to_owned(),
+        source,
+    })?;
+    let shared = Arc::new(Shared {
+        provider: Arc::clone(&job.provider),
+        archive,
+        committer,
+        raw: job.raw.clone(),
+        counts,
+        observer: Arc::clone(&job.observer),
+        now: Arc::clone(&job.now),
+        parquet: job.parquet,
+        bytes_fetched: AtomicU64::new(0),
+        files: AtomicU64::new(0),
+        correlations: AtomicU64::new(1),
+        cancelled: job.cancelled.clone(),
+        job: number,
+    });
+    let mut board = Board::new(&shared, job.targets.len());
+    board.survey(&job)?;
+    board.work(&job).await;
+    let summary = board.summary(number);
+    job.raw.sweep((job.now)());
+    if let Some(shared) = Arc::into_inner(shared) {
+        shared.committer.finish();
+    }
+    let detail = serde_json::json!({
+        "series": summary.results.len(),
+        "added": summary.results.iter().map(|r| r.added).sum::<u64>(),
+        "requests": summary.results.iter().map(|r| u64::from(r.requests)).sum::<u64>(),
+        "bytes_fetched": summary.bytes_fetched,
+        "error": summary.fatal,
+    });
+    writer.finish_job(number, summary.result().word(), &detail.to_string())?;
+    Ok(summary)
+}
+
+/// Series wait here for a free place; the one with the newest window goes first.
+struct Board<'a> {
+    shared: &'a Arc<Shared>,
+    waiting: BinaryHeap<(Day, std::cmp::Reverse<usize>, Box<Waiting>)>,
+    results: Vec<Option<SeriesResult>>,
+    closed: Option<String>,
+    fatal: Option<String>,
+}
+
+/// A course in the heap; its order is that of the fields before it.
+struct Waiting(Course);
+
+impl PartialEq for Waiting {
+    fn eq(&self, _: &Waiting) -> bool {
+        true
+    }
+}
+impl Eq for Waiting {}
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Waiting) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for Waiting {
+    fn cmp(&self, _: &Waiting) -> std::cmp::Ordering {
+        std::cmp::Ordering::Equal
+    }
+}
+
+impl<'a> Board<'a> {
+    fn new(shared: &'a Arc<Shared>, series: usize) -> Board<'a> {
+        let results = std::iter::repeat_with(|| None).take(series).collect();
+        Board {
+            shared,
+            waiting: BinaryHeap::new(),
+            results,
+            closed: None,
+            fatal: None,
+        }
+    }
+
+    /// Sorts out which series need a request.
+    fn survey(&mut self, job: &Job) -> Result<(), ArchiveError> {
+        let now = (job.now)();
+        for (place, target) in job.targets.iter().enumerate() {
+            let limits = match job
+                .provider
+                .limits(target.instrument.class, target.key.period)
+            {
+                Ok(limits) => limits,
+                Err(why) => {
+                    self.settle(
+                        Course::new(place, target.clone(), NO_LIMITS, Plan::default()),
+                        Outcome::Failed(why),
+                    );
+                    continue;
+                }
+            };
+            match survey(
+                Some(&self.shared.archive),
+                &self.shared.counts,
+                target,
+                limits,
+                now,
+            )? {
+                Survey::Settled(Outcome::Current) if job.force_parquet => {
+                    self.queue(Course::new(place, target.clone(), limits, Plan::default()));
+                }
+                Survey::Settled(outcome) => {
+                    self.settle(
+                        Course::new(place, target.clone(), limits, Plan::default()),
+                        outcome,
+                    );
+                }
+                Survey::Missing(plan) => {
+                    self.queue(Course::new(place, target.clone(), limits, plan))
+                }
+            }
+        }
+        let (series, to_fetch) = (job.targets.len(), self.waiting.len());
+        self.shared
+            .observer
+            .event(&Event::Planned { series, to_fetch });
+        Ok(())
+    }
+
+    fn queue(&mut self, course: Course) {
+        let newest = course
+            .windows
+            .front()
+            .map_or(Day::new(i32::MIN), |window| window.last);
+        self.waiting.push((
+            newest,
+            std::cmp::Reverse(course.place),
+            Box::new(Waiting(course)),
+        ));
+    }
+
+    /// Works the board off, several series in flight.
+    async fn work(&mut self, job: &Job) {
+        let places = job.provider.concurrency() + BESIDE_REQUESTS;
+        let mut flying: JoinSet<(Course, Result<(), Stop>)> = JoinSet::new();
+        loop {
+            while flying.len() < places && !self.is_stopped() {
+                let Some((_, _, waiting)) = self.waiting.pop() else {
+                    break;
+                };
+                let shared = Arc::clone(self.shared);
+                let mut course = waiting.0;
+                flying.spawn(async move {
+                    let result = shared.step(&mut course).await;
+                    (course, result)
+                });
+            }
+            match flying.join_next().await {
+                None => break,
+                Some(Ok((course, result))) => self.landed(job, course, result).await,
+                Some(Err(error)) => {
+                    self.fatal = Some(format!("a series ended abnormally: {error}"))
+                }
+            }
+        }
+        self.leave();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.closed.is_some() || self.fatal.is_some() || *self.shared.cancelled.borrow()
+    }
+
+    async fn landed(&mut self, job: &Job, course: Course, result: Result<(), Stop>) {
+        match result {
+            Ok(()) if !course.windows.is_empty() => self.queue(course),
+            Ok(()) => self.complete(job, course).await,
+            Err(Stop::Outcome(outcome)) => self.settle(course, outcome),
+            Err(Stop::Limited(said)) => {
+                self.shared.observer.event(&Event::Limited { said: &said });
+                self.closed = Some(said.clone());
+                self.settle(course, Outcome::Later(said));
+            }
+            Err(Stop::Interrupted) => self.settle(course, Outcome::Interrupted),
+            Err(Stop::Fatal(why)) => {
+                self.fatal = Some(why.clone());
+                self.settle(course, Outcome::Failed(why));
+            }
+        }
+    }
+
+    async fn complete(&mut self, job: &Job, course: Course) {
+        let twins = if job.force_parquet {
+            self.shared.rewrite(&course).await
+        } else {
+            Ok(())
+        };
+        match twins {
+            Ok(()) => self.settle(course, Outcome::Done),
+            Err(Stop::Fatal(why)) => {
+                self.fatal = Some(why.clone());
+                self.settle(course, Outcome::Failed(why));
+            }
+            Err(_) => self.settle(
+                course,
+                Outcome::Failed("its Parquet could not be written again".to_owned()),
+            ),
+        }
+    }
+
+    /// Notes how a series came out.
+    fn settle(&mut self, course: Course, outcome: Outcome) {
+        let Course {
+            place,
+            target,
+            added,
+            changed,
+            requests,
+            notes,
+            ..
+        } = course;
+        let result = SeriesResult {
+            key: target.key,
+            outcome,
+            added,
+            changed,
+            requests,
+            notes,
+        };
+        self.shared.observer.event(&Event::Finished(&result));
+        if let Some(slot) = self.results.get_mut(place) {
+            *slot = Some(result);
+        }
+    }
+
+    /// Tells what becomes of the series that had no turn.
+    fn leave(&mut self) {
+        while let Some((_, _, waiting)) = self.waiting.pop() {
+            let outcome = match (&self.fatal, &self.closed) {
+                (Some(why), _) => Outcome::Failed(why.clone()),
+                (None, Some(said)) => Outcome::Later(said.clone()),
+                (None, None) => Outcome::Interrupted,
+            };
+            self.settle(waiting.0, outcome);
+        }
+    }
+
+    fn summary(self, job: i64) -> Summary {
+        Summary {
+            job,
+            results: self.results.into_iter().flatten().collect(),
+            bytes_fetched: self.shared.bytes_fetched.load(Ordering::Relaxed),
+            files: self.shared.files.load(Ordering::Relaxed),
+            fatal: self.fatal,
+            interrupted: *self.shared.cancelled.borrow(),
+        }
+    }
+}
+
+const NO_LIMITS: Limits = Limits {
+    reach_days: None,
+    request_days: None,
+};
+
+impl Course {
+    fn new(place: usize, target: Target, limits: Limits, plan: Plan) -> Course {
+        Course {
+            place,
+            target,
+            limits,
+            windows: VecDeque::from(plan.windows),
+            out_of_reach: plan.out_of_reach,
+            unbridged: plan.unbridged,
+            added: 0,
+            changed: 0,
+            requests: 0,
+            notes: Vec::new(),
+        }
+    }
+}
