@@ -9,6 +9,7 @@
 mod absorb;
 mod committer;
 pub mod compare;
+pub mod completeness;
 pub mod events;
 pub mod plan;
 pub mod restate;

@@ -1,0 +1,239 @@
+//! How complete a series is, said out loud: expected, present, absent and why, pending, suspect.
+
+use std::collections::BTreeMap;
+
+use super::plan::{today_of, zone_of};
+use super::sessions::{Judge, Standing};
+use crate::archive::{SeriesRecord, SessionCounts};
+use crate::model::{Absence, Day, Days, Mark, Period};
+
+/// A pending session is late this many seconds after its close.
+const LATE: i64 = 24 * 3600;
+
+/// A run of days of one standing. Days without a session inside a run belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The dates.
+    pub days: Days,
+    /// What they amount to.
+    pub standing: Standing,
+}
+
+/// The sessions of a series, counted. For periods longer than a day, bars are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Completeness {
+    /// Sessions there should be: present, pending, suspect, and those the provider has none of.
+    pub expected: u32,
+    /// Sessions with a bar.
+    pub present: u32,
+    /// Days without a bar that need none, by reason.
+    pub absent: BTreeMap<Absence, u32>,
+    /// Sessions whose bar is still expected.
+    pub pending: Vec<Day>,
+    /// Sessions that are not to be trusted.
+    pub suspect: u32,
+    /// Days inside the covered range that were never asked for.
+    pub unknown: u32,
+    /// Runs of days, ascending.
+    pub spans: Vec<Span>,
+    /// The most series that any judgement of the last 60 days rests on.
+    pub judged_from: u32,
+}
+
+/// One word for the state of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeriesStatus {
+    /// Nothing is missing that could be there.
+    Current,
+    /// A session is pending for more than a day.
+    Late,
+    /// Nothing is added until a person has looked.
+    Suspect,
+    /// The provider refused it.
+    Failed,
+    /// Reverted: updates skip it.
+    Held,
+}
+
+impl SeriesStatus {
+    /// The word.
+    pub fn word(self) -> &'static str {
+        match self {
+            SeriesStatus::Current => "current",
+            SeriesStatus::Late => "late",
+            SeriesStatus::Suspect => "suspect",
+            SeriesStatus::Failed => "failed",
+            SeriesStatus::Held => "held",
+        }
+    }
+}
+
+/// Counts the sessions of a series.
+pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> Completeness {
+    let (state, period) = (&record.state, record.key.period);
+    let today = today_of(&state.meta, now);
+    let judge = Judge::new(counts, &state.meta, period, today);
+    let mut told = Completeness::default();
+    let Some(known) = state.coverage.known() else {
+        return told;
+    };
+    let mut bar = None;
+    for day in known.iter() {
+        let standing = judge.standing(day, state.coverage.get(day));
+        told.extend_spans(day, standing);
+        // A longer bar is counted once, at its first day.
+        let this_bar = Some(period.bar_day(day));
+        if period <= Period::D1 || this_bar != bar {
+            told.count(day, standing);
+        }
+        bar = this_bar;
+        if day > today.plus(-60) {
+            told.judged_from = told.judged_from.max(judge.votes(day).0);
+        }
+    }
+    told.expected = told.present
+        + told.suspect
+        + told.pending.len() as u32
+        + told
+            .absent
+            .get(&Absence::ProviderHasNone)
+            .copied()
+            .unwrap_or(0);
+    told
+}
+
+impl Completeness {
+    fn count(&mut self, day: Day, standing: Standing) {
+        match standing {
+            Standing::Present => self.present += 1,
+            Standing::Pending => self.pending.push(day),
+            Standing::Suspect => self.suspect += 1,
+            Standing::Unknown => self.unknown += 1,
+            Standing::Absent(why) => *self.absent.entry(why).or_default() += 1,
+        }
+    }
+
+    fn extend_spans(&mut self, day: Day, standing: Standing) {
+        let no_session = standing == Standing::Absent(Absence::NoSession);
+        match self.spans.last_mut() {
+            Some(span)
+                if span.standing == standing
+                    || (no_session && span.standing != Standing::Unknown) =>
+            {
+                span.days.last = day;
+            }
+            _ => self.spans.push(Span {
+                days: Days {
+                    first: day,
+                    last: day,
+                },
+                standing,
+            }),
+        }
+    }
+}
+
+/// The state of a series in one word.
+pub fn status(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> SeriesStatus {
+    let state = &record.state;
+    if state.held.is_some() {
+        return SeriesStatus::Held;
+    }
+    if state.suspect.is_some()
+        || state
+            .coverage
+            .first_where(|mark| mark == Mark::Suspect)
+            .is_some()
+    {
+        return SeriesStatus::Suspect;
+    }
+    if state.failure.is_some() {
+        return SeriesStatus::Failed;
+    }
+    let zone = zone_of(&state.meta);
+    let today = today_of(&state.meta, now);
+    let judge = Judge::new(counts, &state.meta, record.key.period, today);
+    let close = state.meta.session_close.unwrap_or(86_400);
+    let late = (0..=super::sessions::PENDING_DAYS)
+        .map(|back| today.plus(-back))
+        .any(|day| {
+            judge.standing(day, state.coverage.get(day)) == Standing::Pending
+                && day.instant(close, &zone) + LATE < now
+        });
+    if late {
+        SeriesStatus::Late
+    } else {
+        SeriesStatus::Current
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::archive::SeriesState;
+    use crate::model::{Class, Coverage, SeriesKey};
+
+    fn record(coverage: Coverage) -> SeriesRecord {
+        let key = SeriesKey {
+            provider: "yahoo".to_owned(),
+            class: Class::Stock,
+            symbol: "AAPL".to_owned(),
+            contract: None,
+            period: Period::D1,
+        };
+        let state = SeriesState {
+            coverage,
+            ..SeriesState::default()
+        };
+        SeriesRecord {
+            id: 1,
+            key,
+            state,
+            bars: 0,
+            first: None,
+            last: None,
+        }
+    }
+
+    #[test]
+    fn sessions_are_counted_and_weekends_belong_to_their_span() {
+        let mut coverage = Coverage::default();
+        // 1970-01-05 was a Monday: two weeks, the second Wednesday a hole the provider admits.
+        for day in 4..18 {
+            let mark = if day % 7 == 2 || day % 7 == 3 {
+                Mark::Empty
+            } else {
+                Mark::Present
+            };
+            coverage.set_day(Day::new(day), mark);
+        }
+        coverage.set_day(Day::new(13), Mark::EmptySession);
+        coverage.set_day(Day::new(3), Mark::BeforeListing);
+        let record = record(coverage);
+        let told = completeness(&record, &SessionCounts::default(), 20 * 86_400);
+        assert_eq!(
+            (told.expected, told.present, told.pending.len()),
+            (10, 9, 1)
+        );
+        assert_eq!(told.absent[&Absence::NoSession], 4);
+        let standings: Vec<_> = told.spans.iter().map(|span| span.standing).collect();
+        let before = Standing::Absent(Absence::BeforeListing);
+        assert_eq!(
+            standings,
+            [
+                before,
+                Standing::Present,
+                Standing::Pending,
+                Standing::Present
+            ]
+        );
+        assert_eq!(
+            status(&record, &SessionCounts::default(), 20 * 86_400),
+            SeriesStatus::Late
+        );
+        assert_eq!(
+            status(&record, &SessionCounts::default(), 14 * 86_400),
+            SeriesStatus::Current
+        );
+    }
+}
