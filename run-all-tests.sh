@@ -41,7 +41,8 @@ run_tests() {
   if $verbose; then
     cargo test --locked "${features[@]}" "$@" 2>&1 | tee -a "$log"
   else
-    cargo test --locked "${features[@]}" "$@" 2>&1 | tee -a "$log" | grep -vE '^(test .* ok|running [0-9]+ tests?|)$|Compiling|Downloaded|Downloading'
+    cargo test --locked "${features[@]}" "$@" 2>&1 | tee -a "$log" |
+      { grep -vE '^(test .* ok|running [0-9]+ tests?|)$|Compiling|Downloaded|Downloading' || true; }
   fi
 }
 
