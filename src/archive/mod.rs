@@ -1,6 +1,5 @@
 //! The archive on disk: files that are never half-written, and the catalogue that indexes them.
 
-pub mod raw;
 pub mod record;
 
 use std::path::{Path, PathBuf};
@@ -104,14 +103,6 @@ impl Writer {
         unimplemented!()
     }
 
-    /// s
-    pub fn start_job(&self, _origin: &str, _detail: &str) -> Result<i64, ArchiveError> {
-        unimplemented!()
-    }
-    /// s
-    pub fn finish_job(&self, _id: i64, _result: &str, _detail: &str) -> Result<(), ArchiveError> {
-        unimplemented!()
-    }
     /// Commits prepared changes of several series with one intent.
     pub fn commit(&self, _prepared: Vec<Prepared>) -> Result<Committed, ArchiveError> {
         unimplemented!()
