@@ -1,53 +1,98 @@
 //! The archive on disk: files that are never half-written, and the catalogue that indexes them.
+//!
+//! In reading order: `layout` (paths), `csv` and `parquet` (formats), `prepare` and `commit` (how files
+//! get in), `recover` (what a start does after a crash), `revision` (what restatements replaced),
+//! `verify`, `repair` and `rebuild` (checking and mending), `raw` (answers as received).
+
+mod catalogue;
+mod commit;
+mod crash;
+mod csv;
+mod files;
+mod intent;
+mod layout;
+mod lock;
+mod parquet;
+mod prepare;
 
 pub mod record;
+mod recover;
+
+mod revision;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 
+pub use commit::Committed;
+pub use layout::partition_name;
+pub use prepare::Prepared;
 pub use record::{
-    ArchiveError, Change, Failure, PartitionRecord, RevisionRecord, SeriesRecord, SeriesState,
-    SessionCounts,
+    ArchiveError, Change, Failure, JobRecord, PartitionRecord, RevisionRecord, SeriesRecord,
+    SeriesState, SessionCounts,
 };
 
 use crate::model::{Bars, SeriesKey};
+use catalogue::{Catalogue, ledger, rows, sessions};
 
 /// An archive opened for reading. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Archive {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
     root: PathBuf,
+    catalogue: Catalogue,
+    notices: Vec<String>,
 }
 
 /// The only writer of an archive, while it lives.
 #[derive(Debug)]
 pub struct Writer {
     archive: Archive,
-}
-
-/// A change whose files are written and on disk in `.vortex/tmp`, not yet in their places.
-#[derive(Debug)]
-pub struct Prepared {}
-
-/// What a commit changed, for counters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Committed {
-    /// Files renamed into place.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
+    catalogue: Catalogue,
+    /// Numbers the files in tmp, which is empty when a writer starts.
+    next_temp: AtomicU64,
+    /// Why a commit was left unfinished; the next start finishes it, nothing is written before.
+    broken: OnceLock<String>,
+    _lock: lock::Lock,
 }
 
 impl Archive {
-    /// Opens an archive, making it where the folder is new or empty. Takes no lock. `state` is the
-    /// state folder, where the catalogue lives when the archive's file system cannot hold a WAL.
-    pub fn open(root: &Path, _state: &Path) -> Result<Archive, ArchiveError> {
+    /// Opens an archive, making it where there is none. Takes no lock. `state` is the state folder,
+    /// where the catalogue lives when the archive's file system cannot hold a WAL.
+    pub fn open(root: &Path, state: &Path) -> Result<Archive, ArchiveError> {
+        let own = root.join(layout::OWN);
+        std::fs::create_dir_all(&own).map_err(files::io("make the folder", &own))?;
+        let root = root.canonicalize().map_err(files::io("open", root))?;
+        let (catalogue, notices) = catalogue::open_for(&root, state)?;
         Ok(Archive {
-            root: root.to_owned(),
+            inner: Arc::new(Inner {
+                root,
+                catalogue,
+                notices,
+            }),
         })
     }
 
     /// The archive's folder.
     pub fn root(&self) -> &Path {
-        &self.root
+        &self.inner.root
+    }
+
+    /// What a person should know of how the archive was opened, one sentence each.
+    pub fn notices(&self) -> &[String] {
+        &self.inner.notices
+    }
+
+    /// The catalogue's database file.
+    pub fn catalogue_path(&self) -> &Path {
+        self.inner.catalogue.path()
     }
 
     /// Takes the writer's lock and recovers what an earlier writer left unfinished. `holder` says who
@@ -55,40 +100,73 @@ impl Archive {
     /// without `on_wait` the error is [`ArchiveError::Locked`].
     pub fn write(
         &self,
-        _holder: &str,
-        _on_wait: Option<&dyn Fn(&str)>,
+        holder: &str,
+        on_wait: Option<&dyn Fn(&str)>,
     ) -> Result<Writer, ArchiveError> {
-        unimplemented!()
+        let lock = lock::take(&self.root().join(layout::OWN).join("lock"), holder, on_wait)?;
+        let catalogue = self.inner.catalogue.again()?;
+        recover::recover(self.root(), &catalogue)?;
+        Ok(Writer {
+            archive: self.clone(),
+            catalogue,
+            next_temp: AtomicU64::new(0),
+            broken: OnceLock::new(),
+            _lock: lock,
+        })
     }
 
     /// A series as the catalogue has it.
-    pub fn series(&self, _key: &SeriesKey) -> Result<Option<SeriesRecord>, ArchiveError> {
-        unimplemented!()
+    pub fn series(&self, key: &SeriesKey) -> Result<Option<SeriesRecord>, ArchiveError> {
+        self.inner.catalogue.read(|c| rows::series(c, key))
     }
 
     /// Every series, ordered by provider, class, symbol, contract, period.
     pub fn all_series(&self) -> Result<Vec<SeriesRecord>, ArchiveError> {
-        unimplemented!()
+        self.inner.catalogue.read(rows::all_series)
     }
 
     /// The partitions of a series, oldest first.
-    pub fn partitions(&self, _series: i64) -> Result<Vec<PartitionRecord>, ArchiveError> {
-        unimplemented!()
+    pub fn partitions(&self, series: i64) -> Result<Vec<PartitionRecord>, ArchiveError> {
+        self.inner.catalogue.read(|c| rows::partitions(c, series))
     }
 
     /// The bars of one partition, from its CSV; `ArchiveError::Edited` where the CSV is not as
     /// recorded, `Damaged` where it is missing or cannot be read.
     pub fn read_partition(
         &self,
-        _key: &SeriesKey,
-        _partition: &PartitionRecord,
+        key: &SeriesKey,
+        partition: &PartitionRecord,
     ) -> Result<Bars, ArchiveError> {
-        unimplemented!()
+        let path = self.root().join(&partition.csv);
+        let damaged = |said| ArchiveError::Damaged {
+            path: path.clone(),
+            said,
+        };
+        let bytes = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
+        if files::hash(&bytes) != partition.csv_hash {
+            return Err(ArchiveError::Edited {
+                path,
+                symbol: key.symbol.clone(),
+            });
+        }
+        csv::decode(&bytes, key.columns()).map_err(|error| damaged(error.to_string()))
     }
 
     /// How many series of each exchange were asked for a day and how many have a bar.
-    pub fn session_counts(&self, _provider: &str) -> Result<SessionCounts, ArchiveError> {
-        unimplemented!()
+    pub fn session_counts(&self, provider: &str) -> Result<SessionCounts, ArchiveError> {
+        self.inner
+            .catalogue
+            .read(|c| sessions::session_counts(c, provider))
+    }
+
+    /// What restatements replaced, oldest first; of one series or of all.
+    pub fn revisions(&self, key: Option<&SeriesKey>) -> Result<Vec<RevisionRecord>, ArchiveError> {
+        self.inner.catalogue.read(|c| ledger::revisions(c, key))
+    }
+
+    /// The newest jobs, newest first.
+    pub fn jobs(&self, limit: u32) -> Result<Vec<JobRecord>, ArchiveError> {
+        self.inner.catalogue.read(|c| ledger::jobs(c, limit))
     }
 }
 
@@ -99,18 +177,41 @@ impl Writer {
     }
 
     /// Encodes a change's files into `.vortex/tmp` and fsyncs them. May run in several threads.
-    pub fn prepare(&self, _change: Change) -> Result<Prepared, ArchiveError> {
-        unimplemented!()
+    pub fn prepare(&self, change: Change) -> Result<Prepared, ArchiveError> {
+        prepare::prepare(self, change, prepare::InPlace::MustBeAsRecorded)
     }
 
     /// Commits prepared changes of several series with one intent.
-    pub fn commit(&self, _prepared: Vec<Prepared>) -> Result<Committed, ArchiveError> {
-        unimplemented!()
+    pub fn commit(&self, prepared: Vec<Prepared>) -> Result<Committed, ArchiveError> {
+        commit::commit(self, prepared)
+    }
+
+    /// Puts back what a revision kept, as a new commit that is itself a revision, and holds the
+    /// series: updates skip it until `download --force`.
+    pub fn revert(&self, revision: i64) -> Result<Committed, ArchiveError> {
+        revision::revert(self, revision)
+    }
+
+    /// Notes that a job starts, with what was asked for as JSON; its number, which is never used again.
+    pub fn start_job(&self, origin: &str, detail: &str) -> Result<i64, ArchiveError> {
+        self.catalogue
+            .change(|t| ledger::start_job(t, origin, detail, now()))
+    }
+
+    /// Notes how a job ended, with what came of it as JSON.
+    pub fn finish_job(&self, id: i64, result: &str, outcome: &str) -> Result<(), ArchiveError> {
+        let found = self
+            .catalogue
+            .change(|t| ledger::finish_job(t, id, result, outcome, now()))?;
+        if found {
+            Ok(())
+        } else {
+            Err(ArchiveError::Refused(format!("there is no job {id}")))
+        }
     }
 }
 
-/// The name of the partition that holds a bar of a series: empty for a whole-file series or a dated
-/// contract, else `2024` or `2024-03`.
-pub fn partition_name(_key: &SeriesKey, _time: i64) -> String {
-    unimplemented!()
+/// This machine's clock, in seconds since the epoch.
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }

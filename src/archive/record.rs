@@ -63,7 +63,7 @@ pub struct SeriesRecord {
 }
 
 /// One file pair in the catalogue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionRecord {
     /// Empty, `2024` or `2024-03`; see `partition_name`.
     pub name: String,
@@ -98,6 +98,25 @@ pub struct RevisionRecord {
     pub reason: String,
     /// The partitions whose old content is kept.
     pub partitions: Vec<String>,
+}
+
+/// A run of Vortex in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobRecord {
+    /// Number; never used again.
+    pub id: i64,
+    /// Who asked: `download`, `schedule`, `bus`, ….
+    pub origin: String,
+    /// What was asked for, as JSON.
+    pub detail: String,
+    /// When, in seconds since the epoch.
+    pub started: i64,
+    /// When it ended; `None` while it runs or where it was cut off.
+    pub finished: Option<i64>,
+    /// `done`, `partial`, `limited`, `failed` or `cancelled`.
+    pub result: Option<String>,
+    /// What came of it, as JSON.
+    pub outcome: Option<String>,
 }
 
 /// All that one fetch changes in one series.

@@ -9,7 +9,7 @@ use super::instrument::{Class, Contract};
 use super::period::Period;
 
 /// The identity of a series.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SeriesKey {
     /// `yahoo`, `barchart`, `ibkr` or `sample`: the first folder of the archive.
     pub provider: String,

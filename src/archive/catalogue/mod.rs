@@ -1,0 +1,306 @@
+//! The catalogue: a SQLite database that indexes the files and keeps the ledger of jobs, revisions
+//! and unfinished commits.
+
+pub(super) mod ledger;
+mod location;
+pub(super) mod rows;
+pub(super) mod sessions;
+
+pub(super) use location::open_for;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+
+use super::ArchiveError;
+
+/// Each entry takes the schema one version up; `PRAGMA user_version` counts those that were run.
+/// Entries are never changed once released, only added.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE series (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    provider TEXT NOT NULL,
+    class TEXT NOT NULL,
+    symbol TEXT NOT NULL,
+    contract TEXT NOT NULL,                     -- stored name, empty where there is none
+    period TEXT NOT NULL,
+    state TEXT NOT NULL,                        -- SeriesState as JSON
+    bars INTEGER NOT NULL DEFAULT 0,
+    first INTEGER,
+    last INTEGER,
+    UNIQUE (provider, class, symbol, contract, period)
+);
+CREATE TABLE partitions (
+    series INTEGER NOT NULL REFERENCES series (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    csv TEXT NOT NULL,
+    csv_hash TEXT NOT NULL,
+    parquet_hash TEXT,
+    bytes INTEGER NOT NULL,
+    bars INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    written INTEGER NOT NULL,
+    PRIMARY KEY (series, name)
+) WITHOUT ROWID;
+CREATE TABLE sessions (                         -- counts of each day, zstd; rows a day would be too many
+    provider TEXT NOT NULL,
+    exchange TEXT NOT NULL,
+    counts BLOB NOT NULL,
+    PRIMARY KEY (provider, exchange)
+) WITHOUT ROWID;
+CREATE TABLE revisions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,                          -- SeriesKey as JSON
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    partitions TEXT NOT NULL                    -- names as JSON
+);
+CREATE TABLE intents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    payload TEXT NOT NULL                       -- Intent as JSON
+);
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    origin TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    started INTEGER NOT NULL,
+    finished INTEGER,
+    result TEXT,
+    outcome TEXT
+);
+"];
+
+/// How long to wait for another connection's write.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// How a catalogue keeps its own commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Journal {
+    /// Readers and the writer do not wait for each other.
+    Wal,
+    /// For file systems without the shared memory a WAL needs.
+    Rollback,
+}
+
+/// One connection to the catalogue.
+#[derive(Debug)]
+pub(super) struct Catalogue {
+    path: PathBuf,
+    journal: Journal,
+    connection: Mutex<Connection>,
+}
+
+impl Catalogue {
+    /// Opens the database, making or migrating it where needed. `Ok(None)`: a WAL was wanted and the
+    /// file system cannot do it.
+    pub(super) fn open(path: &Path, journal: Journal) -> Result<Option<Catalogue>, ArchiveError> {
+        let fail = |source| catalogue_error(path, source);
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
+        connection.busy_timeout(BUSY).map_err(fail)?;
+        let wanted = match journal {
+            Journal::Wal => "wal",
+            Journal::Rollback => "delete",
+        };
+        let answer: String = connection
+            .pragma_update_and_check(None, "journal_mode", wanted, |row| row.get(0))
+            .map_err(fail)?;
+        if answer != wanted && journal == Journal::Wal {
+            return Ok(None);
+        }
+        connection
+            .pragma_update(None, "synchronous", "FULL")
+            .map_err(fail)?;
+        connection
+            .pragma_update(None, "foreign_keys", true)
+            .map_err(fail)?;
+        migrate(path, &mut connection)?;
+        Ok(Some(Catalogue {
+            path: path.to_owned(),
+            journal,
+            connection: Mutex::new(connection),
+        }))
+    }
+
+    /// A second connection to the same database.
+    pub(super) fn again(&self) -> Result<Catalogue, ArchiveError> {
+        Catalogue::open(&self.path, self.journal)?.ok_or_else(|| {
+            ArchiveError::Refused(format!("{} lost its write-ahead log", self.path.display()))
+        })
+    }
+
+    /// The database file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads.
+    pub(super) fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ArchiveError> {
+        work(&self.lock()).map_err(|source| catalogue_error(&self.path, source))
+    }
+
+    /// Changes, all or nothing, and on disk when this returns.
+    pub(super) fn change<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, ArchiveError> {
+        transaction(&mut self.lock(), work).map_err(|source| catalogue_error(&self.path, source))
+    }
+
+    /// Changes, all or nothing, of what could be done again after a power loss: with a WAL nothing
+    /// waits for the disk. A rollback journal is less forgiving and stays at full.
+    pub(super) fn change_repeatable<T>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, ArchiveError> {
+        if self.journal == Journal::Rollback {
+            return self.change(work);
+        }
+        let mut connection = self.lock();
+        let changed = connection
+            .pragma_update(None, "synchronous", "NORMAL")
+            .and_then(|()| transaction(&mut connection, work));
+        let restored = connection.pragma_update(None, "synchronous", "FULL");
+        changed
+            .and_then(|value| restored.map(|()| value))
+            .map_err(|source| catalogue_error(&self.path, source))
+    }
+
+    /// A panic elsewhere leaves no half-done transaction here: dropping one rolls it back.
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = work(&transaction)?;
+    transaction.commit()?;
+    Ok(value)
+}
+
+fn migrate(path: &Path, connection: &mut Connection) -> Result<(), ArchiveError> {
+    let known = MIGRATIONS.len() as i64;
+    let found: i64 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|source| catalogue_error(path, source))?;
+    if found > known {
+        return Err(ArchiveError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    if found == known {
+        return Ok(());
+    }
+    // The version is read again inside: another process may be migrating too.
+    transaction(connection, |inside| {
+        let found: usize = inside.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        for migration in MIGRATIONS.iter().skip(found) {
+            inside.execute_batch(migration)?;
+        }
+        inside.pragma_update(None, "user_version", known)
+    })
+    .map_err(|source| catalogue_error(path, source))
+}
+
+/// SQLite's error with the database's path; a file that is no database gets its remedy named.
+fn catalogue_error(path: &Path, source: rusqlite::Error) -> ArchiveError {
+    match source.sqlite_error_code() {
+        Some(code @ (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => {
+            ArchiveError::Damaged {
+                path: path.to_owned(),
+                said: format!(
+                    "the catalogue cannot be read ({code:?}): `vortex archive rebuild` makes it again from the files"
+                ),
+            }
+        }
+        _ => ArchiveError::Catalogue {
+            path: path.to_owned(),
+            source,
+        },
+    }
+}
+
+/// Text that does not parse becomes an error of the row that holds it.
+fn bad_text(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error.into())
+}
+
+/// A value as JSON text.
+fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_schema_is_named_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        let catalogue = Catalogue::open(&path, Journal::Wal).unwrap().unwrap();
+        catalogue
+            .read(|c| c.pragma_update(None, "user_version", 99))
+            .unwrap();
+        drop(catalogue);
+        let error = Catalogue::open(&path, Journal::Wal).unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ArchiveError::Newer {
+                    found: 99,
+                    known: 1,
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_gets_its_remedy_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        std::fs::write(&path, "this is no database ".repeat(100)).unwrap();
+        let error = Catalogue::open(&path, Journal::Wal).unwrap_err();
+        assert!(error.to_string().contains("archive rebuild"), "{error}");
+    }
+
+    #[test]
+    fn a_change_that_fails_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        for journal in [Journal::Wal, Journal::Rollback] {
+            let catalogue = Catalogue::open(&path, journal).unwrap().unwrap();
+            catalogue
+                .change_repeatable(|t| {
+                    t.execute(
+                        "INSERT INTO jobs (origin, detail, started) VALUES ('a', '', 0)",
+                        [],
+                    )?;
+                    t.execute("INSERT INTO nowhere VALUES (1)", [])
+                })
+                .unwrap_err();
+            let jobs: i64 = catalogue
+                .read(|c| c.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0)))
+                .unwrap();
+            assert_eq!(jobs, 0);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Series and partitions.
+
+use std::path::PathBuf;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{bad_text, json};
+use crate::archive::{PartitionRecord, SeriesRecord, SeriesState};
+use crate::model::{Class, Contract, SeriesKey};
+
+const SERIES: &str =
+    "SELECT id, provider, class, symbol, contract, period, state, bars, first, last FROM series";
+
+fn series_of(row: &Row<'_>) -> rusqlite::Result<SeriesRecord> {
+    let text = |at: usize| row.get_ref(at)?.as_str().map_err(bad_text);
+    let contract = match text(4)? {
+        "" => None,
+        name => {
+            let (_, contract) = Contract::of_stored_name(name)
+                .ok_or_else(|| bad_text(format!("{name:?} is not a contract")))?;
+            Some(contract)
+        }
+    };
+    Ok(SeriesRecord {
+        id: row.get(0)?,
+        key: SeriesKey {
+            provider: row.get(1)?,
+            class: text(2)?.parse::<Class>().map_err(bad_text)?,
+            symbol: row.get(3)?,
+            contract,
+            period: text(5)?.parse().map_err(bad_text)?,
+        },
+        state: serde_json::from_str(text(6)?).map_err(bad_text)?,
+        bars: row.get(7)?,
+        first: row.get(8)?,
+        last: row.get(9)?,
+    })
+}
+
+/// The contract column of a key.
+fn contract_text(key: &SeriesKey) -> String {
+    key.contract.map_or_else(String::new, |_| key.name())
+}
+
+/// One series.
+pub(in crate::archive) fn series(
+    connection: &Connection,
+    key: &SeriesKey,
+) -> rusqlite::Result<Option<SeriesRecord>> {
+    let sql = format!(
+        "{SERIES} WHERE provider = ? AND class = ? AND symbol = ? AND contract = ? AND period = ?"
+    );
+    connection
+        .prepare_cached(&sql)?
+        .query_row(
+            params![
+                key.provider,
+                key.class.name(),
+                key.symbol,
+                contract_text(key),
+                key.period.name()
+            ],
+            series_of,
+        )
+        .optional()
+}
+
+/// Every series, in the order of their keys.
+pub(in crate::archive) fn all_series(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<SeriesRecord>> {
+    let mut statement = connection.prepare_cached(SERIES)?;
+    let mut all: Vec<_> = statement
+        .query_map([], series_of)?
+        .collect::<Result<_, _>>()?;
+    all.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(all)
+}
+
+/// Stores what is known of a series; its number.
+pub(in crate::archive) fn put_series(
+    connection: &Connection,
+    key: &SeriesKey,
+    state: &SeriesState,
+) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "INSERT INTO series (provider, class, symbol, contract, period, state)
+             VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET state = excluded.state
+             RETURNING id",
+        )?
+        .query_row(
+            params![
+                key.provider,
+                key.class.name(),
+                key.symbol,
+                contract_text(key),
+                key.period.name(),
+                json(state)?
+            ],
+            |row| row.get(0),
+        )
+}
+
+/// Forgets a series and its partitions.
+pub(in crate::archive) fn drop_series(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM series WHERE id = ?", [id])?;
+    Ok(())
+}
+
+/// The partitions of a series, oldest first.
+pub(in crate::archive) fn partitions(
+    connection: &Connection,
+    series: i64,
+) -> rusqlite::Result<Vec<PartitionRecord>> {
+    connection
+        .prepare_cached(
+            "SELECT name, csv, csv_hash, parquet_hash, bytes, bars, first, last, written
+             FROM partitions WHERE series = ? ORDER BY name",
+        )?
+        .query_map([series], |row| {
+            Ok(PartitionRecord {
+                name: row.get(0)?,
+                csv: PathBuf::from(row.get::<_, String>(1)?),
+                csv_hash: row.get(2)?,
+                parquet_hash: row.get(3)?,
+                bytes: row.get(4)?,
+                bars: row.get(5)?,
+                first: row.get(6)?,
+                last: row.get(7)?,
+                written: row.get(8)?,
+            })
+        })?
+        .collect()
+}
+
+/// Stores a partition. The sums of its series are brought up to date by [`sum_series`].
+pub(in crate::archive) fn put_partition(
+    connection: &Connection,
+    series: i64,
+    partition: &PartitionRecord,
+) -> rusqlite::Result<()> {
+    let csv = partition
+        .csv
+        .to_str()
+        .ok_or_else(|| bad_text("a path is not UTF-8"))?;
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            series,
+            partition.name,
+            csv,
+            partition.csv_hash,
+            partition.parquet_hash,
+            partition.bytes,
+            partition.bars,
+            partition.first,
+            partition.last,
+            partition.written
+        ])?;
+    Ok(())
+}
+
+/// Forgets every partition of a series.
+pub(in crate::archive) fn drop_partitions(
+    connection: &Connection,
+    series: i64,
+) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM partitions WHERE series = ?", [series])?;
+    Ok(())
+}
+
+/// Brings a series' number of bars, first and last stamp up to date with its partitions.
+pub(in crate::archive) fn sum_series(connection: &Connection, series: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE series SET (bars, first, last) =
+                 (SELECT coalesce(sum(bars), 0), min(first), max(last)
+                  FROM partitions WHERE series = ?1)
+             WHERE id = ?1",
+        )?
+        .execute([series])?;
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! The second half of a commit: one intent, the renames, and the catalogue.
+//!
+//! What a power loss at any point leaves:
+//! - before the intent is on disk: files in tmp that nothing refers to; the next start removes them;
+//! - after it: every file is on disk, in tmp or in its place, so that the next start can finish
+//!   (`recover`), and does;
+//! - after the last transaction: nothing to do.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+
+use rusqlite::Transaction;
+
+use super::catalogue::sessions::Deltas;
+use super::catalogue::{Catalogue, ledger, rows};
+use super::crash::{CrashPoint, reached};
+use super::intent::{Intent, Move, Pair};
+use super::{ArchiveError, Prepared, Writer, files, layout, revision};
+
+/// What a commit changed, for counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Files renamed into place.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committed, ArchiveError> {
+    if let Some(why) = writer.broken.get() {
+        return Err(ArchiveError::Refused(format!(
+            "an earlier commit could not be finished ({why}): the next start finishes it, so start again"
+        )));
+    }
+    let mut keys = HashSet::new();
+    if let Some(twice) = prepared
+        .iter()
+        .find(|one| !keys.insert(one.series.key.clone()))
+    {
+        return Err(ArchiveError::Refused(format!(
+            "{} is changed twice in one commit",
+            twice.series.key
+        )));
+    }
+    let committed = count(&prepared);
+    if committed.files == 0 {
+        // Without files there is nothing that could be half-done.
+        let series = prepared.into_iter().map(|one| one.series).collect();
+        writer.catalogue.change(|t| record(t, &Intent { series }))?;
+        return Ok(committed);
+    }
+    let root = writer.archive.root();
+    files::sync_folder(&root.join(layout::TMP))?;
+    reached(CrashPoint::TempSynced)?;
+    let (id, intent, mut temps) = declare(&writer.catalogue, prepared)?;
+    temps.iter_mut().for_each(files::TempFiles::keep);
+    let finished = reached(CrashPoint::IntentCommitted).and_then(|()| {
+        let moves: Vec<&Move> = intent.series.iter().flat_map(|one| one.moves()).collect();
+        finish(root, &writer.catalogue, id, &intent, &moves)
+    });
+    match finished {
+        Ok(()) => Ok(committed),
+        Err(error) => {
+            // Nothing more may be written over an open intent.
+            let _ = writer.broken.set(error.to_string());
+            Err(error)
+        }
+    }
+}
+
+fn count(prepared: &[Prepared]) -> Committed {
+    let pairs = || prepared.iter().flat_map(|one| &one.series.pairs);
+    Committed {
+        files: pairs().map(|pair| pair.moves().count() as u64).sum(),
+        bytes: pairs().map(|pair| pair.record.bytes).sum(),
+    }
+}
+
+/// Puts the intent on disk, and with it the rows of its revisions, whose numbers name their folders.
+/// They may stand there early: an intent on disk is always carried out.
+fn declare(
+    catalogue: &Catalogue,
+    prepared: Vec<Prepared>,
+) -> Result<(i64, Intent, Vec<files::TempFiles>), ArchiveError> {
+    let mut intent = Intent::default();
+    let mut temps = Vec::with_capacity(prepared.len());
+    let id = catalogue.change(|t| {
+        for one in prepared {
+            let mut series = one.series;
+            if let Some(kept) = one.kept {
+                let id = kept.declare(t, &series.key)?;
+                revision::place(&mut series.kept, id);
+            }
+            intent.series.push(series);
+            temps.push(one.temps);
+        }
+        ledger::put_intent(t, &intent)
+    });
+    match id {
+        Ok(id) => Ok((id, intent, temps)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Renames the files that are still in tmp, and records the commit. Shared with the recovery.
+pub(super) fn finish(
+    root: &Path,
+    catalogue: &Catalogue,
+    intent_id: i64,
+    intent: &Intent,
+    moves: &[&Move],
+) -> Result<(), ArchiveError> {
+    let mut touched = BTreeSet::new();
+    for of in intent.series.iter().flat_map(|one| one.moves()) {
+        if let Some(folder) = root.join(&of.target).parent() {
+            files::make_folder(folder, &mut touched)?;
+            touched.insert(folder.to_owned());
+        }
+    }
+    let tmp = root.join(layout::TMP);
+    for of in moves {
+        files::rename(&tmp.join(&of.tmp), &root.join(&of.target))?;
+        reached(CrashPoint::Renamed)?;
+    }
+    for stale in intent
+        .series
+        .iter()
+        .flat_map(|one| &one.pairs)
+        .filter_map(|pair| pair.stale.as_ref())
+    {
+        files::remove(&root.join(stale))?;
+    }
+    for folder in &touched {
+        files::sync_folder(folder)?;
+    }
+    reached(CrashPoint::FoldersSynced)?;
+    // If a power loss takes this back, the intent is open again, every file is found in its place by
+    // its hash, and the same rows are written: so it need not wait for the disk.
+    catalogue.change_repeatable(|t| {
+        record(t, intent)?;
+        ledger::drop_intent(t, intent_id)
+    })?;
+    reached(CrashPoint::Recorded)
+}
+
+/// Writes the rows of series and partitions, and moves the session counts from the states of before
+/// to those of now.
+fn record(t: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<()> {
+    let mut deltas = Deltas::default();
+    for one in &intent.series {
+        if let Some(before) = rows::series(t, &one.key)? {
+            deltas.remove(&one.key, &before.state);
+        }
+        deltas.add(&one.key, &one.state);
+        let id = rows::put_series(t, &one.key, &one.state)?;
+        for Pair { record, .. } in &one.pairs {
+            rows::put_partition(t, id, record)?;
+        }
+        if !one.pairs.is_empty() {
+            rows::sum_series(t, id)?;
+        }
+    }
+    deltas.apply(t)
+}

@@ -1,0 +1,321 @@
+//! The CSV of a partition: `Datetime`, then the series' columns, shortest exact numbers.
+
+use std::fmt::Write;
+
+use crate::model::{Bars, Column, Day};
+
+/// A day's seconds.
+const DAY: i64 = crate::model::day::DAY_SECONDS;
+/// Stamps a CSV can hold: the years 0000 to 9999.
+const STAMPS: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
+/// Beyond this, doubles no longer hold every integer.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+
+/// What is wrong with a CSV, and where; both count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {said}")]
+pub(super) struct CsvError {
+    pub(super) line: usize,
+    pub(super) column: usize,
+    pub(super) said: String,
+}
+
+/// Writes bars. An error names a stamp or a value that no CSV can hold.
+pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, String> {
+    let mut text = String::with_capacity(64 + bars.len() * (26 + 12 * bars.columns().len()));
+    text.push_str("Datetime");
+    for column in bars.columns() {
+        text.push(',');
+        text.push_str(column.name());
+    }
+    text.push('\n');
+    // The date is formatted once a day, not once a bar.
+    let mut day = None;
+    let mut date = String::new();
+    for (at, time) in bars.times.iter().enumerate() {
+        if !STAMPS.contains(time) {
+            return Err(format!("stamp {time} lies outside the years 0000 to 9999"));
+        }
+        let today = time.div_euclid(DAY);
+        if day != Some(today) {
+            date = Day::of_utc(*time).to_string();
+            day = Some(today);
+        }
+        push_stamp(&mut text, &date, time.rem_euclid(DAY));
+        for value in bars.row(at) {
+            text.push(',');
+            if value.is_infinite() {
+                return Err(format!("a value at {date} is infinite"));
+            }
+            push_number(&mut text, value);
+        }
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
+}
+
+fn push_stamp(text: &mut String, date: &str, second: i64) {
+    text.push_str(date);
+    text.push('T');
+    push_two(text, second / 3600);
+    text.push(':');
+    push_two(text, second / 60 % 60);
+    text.push(':');
+    push_two(text, second % 60);
+    text.push_str("+0000");
+}
+
+fn push_two(text: &mut String, number: i64) {
+    for digit in [number / 10, number % 10] {
+        text.push(char::from(b'0' + digit as u8));
+    }
+}
+
+/// The shortest decimal, never an exponent, that reads back to the same double; nothing for NaN.
+fn push_number(text: &mut String, value: f64) {
+    // Writing to a string cannot fail, so the results are not looked at.
+    if value.is_nan() {
+    } else if value.fract() == 0.0
+        && value.abs() < EXACT_INTEGERS
+        && value.to_bits() != NEGATIVE_ZERO
+    {
+        // Volumes and the many zeros: an integer is written several times faster.
+        let _ = write!(text, "{}", value as i64);
+    } else {
+        let _ = write!(text, "{value}");
+    }
+}
+
+const NEGATIVE_ZERO: u64 = (-0.0_f64).to_bits();
+
+/// Reads what [`encode`] wrote, strictly: the very columns, stamps and plain numbers. The order of
+/// the bars is not checked.
+pub(super) fn decode(bytes: &[u8], columns: &'static [Column]) -> Result<Bars, CsvError> {
+    let fail = |line, column, said: String| Err(CsvError { line, column, said });
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = bytes
+                .iter()
+                .take(error.valid_up_to())
+                .filter(|byte| **byte == b'\n');
+            return fail(line.count() + 1, 1, "not UTF-8 text".to_owned());
+        }
+    };
+    let Some(text) = text.strip_suffix('\n') else {
+        return fail(
+            text.lines().count().max(1),
+            1,
+            "the file ends within a line".to_owned(),
+        );
+    };
+    let mut lines = text.split('\n');
+    check_header(lines.next().unwrap_or_default(), columns)?;
+    let mut bars = Bars::new(columns);
+    let mut dates = Dates::default();
+    for (at, line) in lines.enumerate() {
+        let line_number = at + 2;
+        let mut fields = line.split(',');
+        match dates.stamp(fields.next().unwrap_or_default()) {
+            Some(time) => bars.times.push(time),
+            None => {
+                let said = "not a time such as 2024-01-02T14:30:00+0000".to_owned();
+                return fail(line_number, 1, said);
+            }
+        }
+        for (nth, values) in bars.values.iter_mut().enumerate() {
+            let Some(field) = fields.next() else {
+                return fail(line_number, nth + 2, "the value is missing".to_owned());
+            };
+            match number(field) {
+                Some(value) => values.push(value),
+                None => return fail(line_number, nth + 2, format!("{field:?} is not a number")),
+            }
+        }
+        if fields.next().is_some() {
+            return fail(
+                line_number,
+                columns.len() + 2,
+                "a value too many".to_owned(),
+            );
+        }
+    }
+    Ok(bars)
+}
+
+/// The columns a header names, for a CSV whose series is not known; `None` where it is not one of
+/// Vortex's headers.
+pub(super) fn header_columns(bytes: &[u8]) -> Option<Vec<Column>> {
+    let line = bytes.split(|byte| *byte == b'\n').next()?;
+    let names = std::str::from_utf8(line).ok()?.strip_prefix("Datetime,")?;
+    names.split(',').map(Column::named).collect()
+}
+
+fn check_header(header: &str, columns: &[Column]) -> Result<(), CsvError> {
+    let names = std::iter::once("Datetime").chain(columns.iter().map(|column| column.name()));
+    let expected: Vec<&str> = names.collect();
+    let found: Vec<&str> = header.split(',').collect();
+    if expected == found {
+        return Ok(());
+    }
+    let same = expected
+        .iter()
+        .zip(&found)
+        .take_while(|(a, b)| a == b)
+        .count();
+    Err(CsvError {
+        line: 1,
+        column: same + 1,
+        said: format!(
+            "the header is {header:?}, it should be {:?}",
+            expected.join(",")
+        ),
+    })
+}
+
+/// Reads stamps, each date once.
+#[derive(Default)]
+struct Dates<'a> {
+    date: &'a str,
+    midnight: i64,
+}
+
+impl<'a> Dates<'a> {
+    fn stamp(&mut self, field: &'a str) -> Option<i64> {
+        let (date, clock) = field.split_once('T')?;
+        if date != self.date {
+            self.midnight = date.parse::<Day>().ok()?.midnight();
+            self.date = date;
+        }
+        let [
+            h1,
+            h2,
+            b':',
+            m1,
+            m2,
+            b':',
+            s1,
+            s2,
+            b'+',
+            b'0',
+            b'0',
+            b'0',
+            b'0',
+        ] = clock.as_bytes()
+        else {
+            return None;
+        };
+        let two = |tens: &u8, ones: &u8| {
+            (tens.is_ascii_digit() && ones.is_ascii_digit())
+                .then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+        };
+        let (hour, minute, second) = (two(h1, h2)?, two(m1, m2)?, two(s1, s2)?);
+        (hour < 24 && minute < 60 && second < 60)
+            .then_some(self.midnight + hour * 3600 + minute * 60 + second)
+    }
+}
+
+/// A plain decimal, or NaN for an empty field.
+fn number(field: &str) -> Option<f64> {
+    if field.is_empty() {
+        return Some(f64::NAN);
+    }
+    let plain = field
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    let value: f64 = field.parse().ok().filter(|_| plain)?;
+    value.is_finite().then_some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Class, Period};
+    use proptest::prelude::*;
+
+    fn columns() -> &'static [Column] {
+        Column::of("yahoo", Class::Stock, false, Period::M1)
+    }
+
+    fn text(bars: &Bars) -> String {
+        String::from_utf8(encode(bars).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_csv_looks_like_the_design_says() {
+        let mut bars = Bars::new(columns());
+        bars.push(1_704_205_800, &[1.1, 1e21, -0.0, 1.5e-7, f64::NAN]);
+        bars.push(
+            -1,
+            &[0.0, -2.0, 1.055_074_930_191_04, 5e-324, 123_456_789_012.0],
+        );
+        let lines = text(&bars);
+        let lines: Vec<&str> = lines.lines().collect();
+        assert_eq!(lines[0], "Datetime,Open,High,Low,Close,Volume");
+        assert_eq!(
+            lines[1],
+            "2024-01-02T14:30:00+0000,1.1,1000000000000000000000,-0,0.00000015,"
+        );
+        assert!(lines[2].starts_with("1969-12-31T23:59:59+0000,0,-2,1.05507493019104,0.000"));
+        assert!(lines[2].ends_with("5,123456789012"));
+        assert!(
+            decode(text(&bars).as_bytes(), columns())
+                .unwrap()
+                .same(&bars)
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_line_and_column() {
+        let head = "Datetime,Open,High,Low,Close,Volume\n";
+        let good = "2024-01-02T14:30:00+0000,1,1,1,1,1\n";
+        for (body, line, column) in [
+            ("2024-01-02T14:30:00+0000,1,1,x,1,1\n", 3, 4),
+            ("2024-01-02T14:30:00+0000,1,1,1e5,1,1\n", 3, 4),
+            ("2024-01-02T14:30:00+0000,1,1,inf,1,1\n", 3, 4),
+            ("2024-01-02T14:30:00+0000,1,1,1,1\n", 3, 6),
+            ("2024-01-02T14:30:00+0000,1,1,1,1,1,1\n", 3, 7),
+            ("2024-01-02T24:30:00+0000,1,1,1,1,1\n", 3, 1),
+            ("2024-01-02T14:30:00Z,1,1,1,1,1\n", 3, 1),
+            ("2024-02-30T14:30:00+0000,1,1,1,1,1\n", 3, 1),
+            ("\n", 3, 1),
+            ("2024-01-02T14:30:00+0000,1,1,1,1,", 3, 1),
+        ] {
+            let error = decode(format!("{head}{good}{body}").as_bytes(), columns()).unwrap_err();
+            assert_eq!(
+                (error.line, error.column),
+                (line, column),
+                "{body:?}: {error}"
+            );
+        }
+        let error = decode(b"Datetime,Open,Low\n", columns()).unwrap_err();
+        assert_eq!((error.line, error.column), (1, 3));
+        assert!(decode(b"", columns()).is_err());
+        assert_eq!(decode(b"a\n\xff\n", columns()).unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn what_no_csv_can_hold_is_refused() {
+        let mut bars = Bars::new(columns());
+        bars.push(i64::MAX, &[]);
+        assert!(encode(&bars).is_err());
+        bars.times = vec![0];
+        bars.values[0][0] = f64::INFINITY;
+        assert!(encode(&bars).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn every_double_reads_back_bit_for_bit(
+            rows in prop::collection::vec((STAMPS, prop::array::uniform5(any::<u64>())), 0..40),
+        ) {
+            let mut bars = Bars::new(columns());
+            for (time, bits) in rows {
+                let row = bits.map(f64::from_bits).map(|v| if v.is_infinite() { 0.5 } else { v });
+                bars.push(time, &row);
+            }
+            prop_assert!(text(&bars).lines().skip(1).all(|line| !line.contains('e')));
+            prop_assert!(decode(text(&bars).as_bytes(), columns()).unwrap().same(&bars));
+        }
+    }
+}

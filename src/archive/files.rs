@@ -1,0 +1,178 @@
+//! Writing, syncing and hashing files; errors with the path they are about.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::ArchiveError;
+
+/// Gives an I/O error its path and what was tried.
+pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
+    let path = path.to_owned();
+    move |source| ArchiveError::Io { what, path, source }
+}
+
+/// blake3 in hex.
+pub(super) fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
+/// A file's content, `None` where there is none.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io("read", path)(error)),
+    }
+}
+
+/// Writes a new file and syncs it. After a failed sync the kernel may have dropped the pages and
+/// say nothing the next time, so it is never tried again on the same file.
+pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(io("create", path))?;
+    file.write_all(bytes).map_err(io("write", path))?;
+    file.sync_all().map_err(io("fsync", path))
+}
+
+/// Syncs a folder, so that what was created, renamed or removed in it stays so.
+pub(super) fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io("fsync", path))
+}
+
+/// Makes a folder with its parents; every folder that got a new entry is added to `touched`.
+pub(super) fn make_folder(
+    path: &Path,
+    touched: &mut BTreeSet<PathBuf>,
+) -> Result<(), ArchiveError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent, touched)?;
+        touched.insert(parent.to_owned());
+    }
+    fs::create_dir(path)
+        .or_else(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => Ok(()),
+            _ => Err(error),
+        })
+        .map_err(io("make the folder", path))
+}
+
+/// Renames a file, or says that a mount is in the way.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), ArchiveError> {
+    fs::rename(from, to).map_err(|error| match error.kind() {
+        io::ErrorKind::CrossesDevices => mounted(to),
+        _ => io("rename to", to)(error),
+    })
+}
+
+/// Removes a file that may be gone already.
+pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a path below `root` that lies on another file system: renaming onto it would be a copy,
+/// and a copy can be half-written.
+pub(super) fn check_one_file_system(root: &Path, path: &Path) -> Result<(), ArchiveError> {
+    let device = |path: &Path| {
+        fs::metadata(path)
+            .map(|of| of.dev())
+            .map_err(io("look at", path))
+    };
+    let nearest = path
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(root);
+    if device(nearest)? == device(root)? {
+        Ok(())
+    } else {
+        Err(mounted(nearest))
+    }
+}
+
+fn mounted(path: &Path) -> ArchiveError {
+    ArchiveError::Refused(format!(
+        "{} lies on another file system than the archive around it: an archive must be one file system, so mount all of it or move this folder elsewhere",
+        path.display()
+    ))
+}
+
+/// Files in `.vortex/tmp` that are removed again unless they are kept.
+#[derive(Debug)]
+pub(super) struct TempFiles {
+    folder: PathBuf,
+    names: Vec<String>,
+}
+
+impl TempFiles {
+    /// None yet.
+    pub(super) fn new(folder: PathBuf) -> TempFiles {
+        TempFiles {
+            folder,
+            names: Vec::new(),
+        }
+    }
+
+    /// Writes and syncs one.
+    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+        self.names.push(name.to_owned());
+        write_synced(&self.folder.join(name), bytes)
+    }
+
+    /// An intent answers for them from now on.
+    pub(super) fn keep(&mut self) {
+        self.names.clear();
+    }
+}
+
+impl Drop for TempFiles {
+    fn drop(&mut self) {
+        // A stopped process would not get here either.
+        if super::crash::stopped() {
+            return;
+        }
+        for name in &self.names {
+            // What stays is removed at the next start.
+            let _ = fs::remove_file(self.folder.join(name));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mount_inside_is_refused_in_words() {
+        // /proc is another file system than / wherever tests run.
+        let error = check_one_file_system(Path::new("/"), Path::new("/proc/self/x/y")).unwrap_err();
+        assert!(error.to_string().contains("another file system"), "{error}");
+        assert!(check_one_file_system(Path::new("/proc"), Path::new("/proc/nothing/here")).is_ok());
+    }
+
+    #[test]
+    fn temporary_files_go_unless_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for (keep, left) in [(false, 0), (true, 1)] {
+            let mut temps = TempFiles::new(folder.path().to_owned());
+            temps.write("a", b"x").unwrap();
+            if keep {
+                temps.keep();
+            }
+            drop(temps);
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), left);
+        }
+    }
+}

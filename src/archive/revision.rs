@@ -1,0 +1,167 @@
+//! What a restatement replaced: the old CSVs, compressed, and what was known of the series.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::catalogue::ledger;
+use super::intent::Move;
+use super::{
+    ArchiveError, Change, Committed, Prepared, SeriesState, Writer, csv, files, layout, now,
+    prepare,
+};
+use crate::model::{Coverage, Days, SeriesKey};
+
+/// zstd: these files are written seldom and kept for good.
+const LEVEL: i32 = 9;
+/// The largest CSV that is taken back.
+const LARGEST: usize = 1 << 30;
+/// The file that says what a revision is.
+const ABOUT: &str = "revision.json";
+
+/// A revision before it has its number.
+#[derive(Debug)]
+pub(super) struct Kept {
+    at: i64,
+    reason: String,
+    partitions: Vec<String>,
+}
+
+impl Kept {
+    /// Notes the revision; its number.
+    pub(super) fn declare(&self, t: &Connection, key: &SeriesKey) -> rusqlite::Result<i64> {
+        ledger::put_revision(t, None, key, self.at, &self.reason, &self.partitions)
+    }
+}
+
+/// `revision.json`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct About {
+    pub(super) key: SeriesKey,
+    /// When, in seconds since the epoch.
+    pub(super) at: i64,
+    pub(super) reason: String,
+    /// The partitions whose CSVs lie beside this file.
+    pub(super) partitions: Vec<String>,
+    /// What was known of the series before.
+    pub(super) state: SeriesState,
+}
+
+/// Writes the old CSVs of a change to tmp, to be moved to the revisions by its commit.
+pub(super) fn keep(
+    writer: &Writer,
+    prepared: &mut Prepared,
+    state: SeriesState,
+    reason: String,
+    replaced: Vec<(String, Vec<u8>)>,
+) -> Result<(), ArchiveError> {
+    let about = About {
+        key: prepared.series.key.clone(),
+        at: now(),
+        reason: reason.clone(),
+        partitions: replaced.iter().map(|(name, _)| name.clone()).collect(),
+        state,
+    };
+    let text = serde_json::to_vec_pretty(&about)
+        .map_err(|e| ArchiveError::Refused(format!("{ABOUT}: {e}")))?;
+    let temps = &mut prepared.temps;
+    prepared
+        .series
+        .kept
+        .push(prepare::temp(writer, temps, ABOUT.into(), &text)?);
+    for (name, bytes) in replaced {
+        let packed =
+            zstd::bulk::compress(&bytes, LEVEL).map_err(files::io("compress", Path::new(&name)))?;
+        let target = PathBuf::from(file_name(&name));
+        prepared
+            .series
+            .kept
+            .push(prepare::temp(writer, temps, target, &packed)?);
+    }
+    prepared.kept = Some(Kept {
+        at: about.at,
+        reason,
+        partitions: about.partitions,
+    });
+    Ok(())
+}
+
+/// Gives the files of a revision their folder, once it has its number.
+pub(super) fn place(kept: &mut [Move], id: i64) {
+    for of in kept {
+        of.target = folder(id).join(&of.target);
+    }
+}
+
+/// A revision's folder, below the archive's.
+fn folder(id: i64) -> PathBuf {
+    Path::new(layout::REVISIONS).join(id.to_string())
+}
+
+fn file_name(partition: &str) -> String {
+    match partition {
+        "" => "bars.csv.zst".to_owned(),
+        name => format!("{name}.csv.zst"),
+    }
+}
+
+/// Reads what a revision is from its folder.
+pub(super) fn about(root: &Path, id: i64) -> Result<About, ArchiveError> {
+    let path = root.join(folder(id)).join(ABOUT);
+    let damaged = |said: String| ArchiveError::Damaged {
+        path: path.clone(),
+        said,
+    };
+    let text = files::read(&path)?.ok_or_else(|| {
+        damaged("revision is missing; `vortex archive show` lists those there are".to_owned())
+    })?;
+    serde_json::from_slice(&text).map_err(|e| damaged(e.to_string()))
+}
+
+/// Gives the days of a partition the marks of before.
+fn restore(coverage: &mut Coverage, before: &Coverage, days: Days) {
+    for known in [coverage.known(), before.known()].into_iter().flatten() {
+        for day in known.intersection(days).iter().flat_map(|days| days.iter()) {
+            coverage.set_day(day, before.get(day));
+        }
+    }
+}
+
+pub(super) fn revert(writer: &Writer, id: i64) -> Result<Committed, ArchiveError> {
+    let root = writer.archive.root();
+    let about = about(root, id)?;
+    let key = about.key;
+    let current = writer.archive.series(&key)?.ok_or_else(|| {
+        ArchiveError::Refused(format!(
+            "{key} is no longer in the archive; nothing was reverted"
+        ))
+    })?;
+    let mut state = current.state;
+    let mut partitions = Vec::new();
+    for name in about.partitions {
+        let path = root.join(folder(id)).join(file_name(&name));
+        let damaged = |said: String| ArchiveError::Damaged {
+            path: path.clone(),
+            said,
+        };
+        let packed =
+            files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
+        let text = zstd::bulk::decompress(&packed, LARGEST).map_err(|e| damaged(e.to_string()))?;
+        let bars = csv::decode(&text, key.columns()).map_err(|e| damaged(e.to_string()))?;
+        let days = layout::partition_days(&key, &name);
+        restore(&mut state.coverage, &about.state.coverage, days);
+        partitions.push((name, bars));
+    }
+    state.held = Some(format!("reverted to what revision {id} kept"));
+    let records = writer.archive.partitions(current.id)?;
+    let prepared = writer.prepare(Change {
+        state,
+        parquet: records.iter().any(|record| record.parquet_hash.is_some()),
+        partitions,
+        restated: Some(format!("revert of revision {id}: {}", about.reason)),
+        fetched_at: about.at,
+        key,
+    })?;
+    writer.commit(vec![prepared])
+}

@@ -1,0 +1,478 @@
+//! The archive as a whole: commits, crashes, recovery, and what is read back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::crash::{CrashPoint, stop_at, survive};
+use super::*;
+use crate::model::{Bars, Class, Contract, Day, Days, Mark, Period, SeriesKey};
+
+pub(super) struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(super) fn new() -> Place {
+        Place {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(super) fn root(&self) -> PathBuf {
+        self.folder.path().canonicalize().unwrap().join("archive")
+    }
+
+    pub(super) fn state(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    pub(super) fn archive(&self) -> Archive {
+        Archive::open(&self.root(), &self.state()).unwrap()
+    }
+
+    pub(super) fn writer(&self) -> Writer {
+        self.archive().write("test", None).unwrap()
+    }
+}
+
+pub(super) fn key(symbol: &str, period: Period) -> SeriesKey {
+    SeriesKey {
+        provider: "yahoo".into(),
+        class: Class::Stock,
+        symbol: symbol.into(),
+        contract: None,
+        period,
+    }
+}
+
+/// `n` bars from a stamp on, a day or an hour apart, with prices around `base`.
+pub(super) fn bars(key: &SeriesKey, first: i64, n: i64, base: f64) -> Bars {
+    let step = key.period.seconds().unwrap_or(86_400);
+    let mut bars = Bars::new(key.columns());
+    for at in 0..n {
+        let close = base + at as f64 / 7.0;
+        bars.push(
+            first + at * step,
+            &[close, close + 1.0, close - 1.0, close, 1000.0],
+        );
+    }
+    bars
+}
+
+/// A change that holds these bars, and marks their days as present.
+pub(super) fn change(key: &SeriesKey, bars: &Bars) -> Change {
+    let mut state = SeriesState {
+        code: key.symbol.clone(),
+        ..SeriesState::default()
+    };
+    state.meta.exchange = Some("NMS".into());
+    state.meta.zone = Some("America/New_York".into());
+    for day in bars.utc_days() {
+        state.coverage.set_day(day, Mark::Present);
+    }
+    let mut partitions: BTreeMap<String, Bars> = BTreeMap::new();
+    for at in 0..bars.len() {
+        let name = partition_name(key, bars.times[at]);
+        let part = partitions
+            .entry(name)
+            .or_insert_with(|| Bars::new(key.columns()));
+        part.push_from(bars, at);
+    }
+    Change {
+        key: key.clone(),
+        state,
+        partitions: partitions.into_iter().collect(),
+        restated: None,
+        fetched_at: 1_700_000_000,
+        parquet: true,
+    }
+}
+
+pub(super) fn commit(writer: &Writer, change: Change) -> Committed {
+    let prepared = writer.prepare(change).unwrap();
+    writer.commit(vec![prepared]).unwrap()
+}
+
+/// All bars of a series.
+pub(super) fn stored(archive: &Archive, key: &SeriesKey) -> Bars {
+    let series = archive.series(key).unwrap().unwrap();
+    let mut all = Bars::new(key.columns());
+    for partition in archive.partitions(series.id).unwrap() {
+        all.append(&archive.read_partition(key, &partition).unwrap());
+    }
+    assert_eq!(series.bars, all.len() as u64);
+    assert_eq!(series.first.zip(series.last), all.bounds());
+    all
+}
+
+fn tmp_is_empty(place: &Place) -> bool {
+    fs::read_dir(place.root().join(layout::TMP))
+        .unwrap()
+        .next()
+        .is_none()
+}
+
+/// 2023-12-01.
+const START: i64 = 1_701_388_800;
+
+#[test]
+fn a_commit_is_read_back_as_it_was() {
+    let place = Place::new();
+    let writer = place.writer();
+    let daily = key("EURUSD=X", Period::D1);
+    let hourly = key("AAPL", Period::H1);
+    let (d, h) = (
+        bars(&daily, START, 40, 1.1),
+        bars(&hourly, START, 1000, 190.0),
+    );
+    let done = writer
+        .commit(vec![
+            writer.prepare(change(&daily, &d)).unwrap(),
+            writer.prepare(change(&hourly, &h)).unwrap(),
+        ])
+        .unwrap();
+    assert_eq!(done.files, 6, "one daily pair and two years of hours");
+    let archive = writer.archive();
+    assert!(stored(archive, &daily).same(&d));
+    assert!(stored(archive, &hourly).same(&h));
+    let years = archive
+        .partitions(archive.series(&hourly).unwrap().unwrap().id)
+        .unwrap();
+    let names: Vec<&str> = years.iter().map(|year| year.name.as_str()).collect();
+    assert_eq!(names, ["2023", "2024"]);
+    assert_eq!(years[0].csv, Path::new("yahoo/stocks/1h/AAPL/2023.csv"));
+    assert!(tmp_is_empty(&place));
+    let keys: Vec<_> = archive
+        .all_series()
+        .unwrap()
+        .into_iter()
+        .map(|s| s.key)
+        .collect();
+    assert_eq!(keys, [hourly, daily]);
+}
+
+#[test]
+fn each_crash_point_leaves_old_or_new_and_recovery_tidies_up() {
+    let points = [
+        (CrashPoint::FileWritten, 3, false),
+        (CrashPoint::TempSynced, 0, false),
+        (CrashPoint::IntentCommitted, 0, true),
+        (CrashPoint::Renamed, 0, true),
+        (CrashPoint::Renamed, 1, true),
+        (CrashPoint::Renamed, 2, true),
+        (CrashPoint::Renamed, 3, true),
+        (CrashPoint::FoldersSynced, 0, true),
+        (CrashPoint::Recorded, 0, true),
+    ];
+    for (point, nth, forward) in points {
+        let place = Place::new();
+        let key = key("AAPL", Period::H1);
+        let old = bars(&key, START, 1000, 190.0);
+        let new = bars(&key, START, 1400, 95.0);
+        let writer = place.writer();
+        commit(&writer, change(&key, &old));
+        let mut restatement = change(&key, &new);
+        restatement.restated = Some("split".into());
+        stop_at(point, nth);
+        let failed = writer
+            .prepare(restatement)
+            .and_then(|prepared| writer.commit(vec![prepared]));
+        drop(writer);
+        assert!(survive(), "{point:?} was not reached");
+        assert!(failed.is_err());
+
+        let archive = place.writer().archive().clone();
+        let now = stored(&archive, &key);
+        assert!(
+            now.same(if forward { &new } else { &old }),
+            "{point:?} {nth}"
+        );
+        assert!(tmp_is_empty(&place), "{point:?}");
+        let state = archive.series(&key).unwrap().unwrap().state;
+        assert_eq!(state.suspect, None);
+        assert_eq!(archive.revisions(None).unwrap().len(), usize::from(forward));
+        assert_eq!(
+            archive.inner.catalogue.read(ledger::intents).unwrap().len(),
+            0
+        );
+        assert_counts_are_right(&archive);
+        //VERIFYHERE
+    }
+}
+
+#[test]
+fn a_writer_whose_commit_was_cut_off_writes_nothing_more() {
+    let place = Place::new();
+    let writer = place.writer();
+    let key = key("AAPL", Period::D1);
+    let prepared = writer
+        .prepare(change(&key, &bars(&key, START, 5, 1.0)))
+        .unwrap();
+    let other = writer
+        .prepare(change(
+            &super::tests::key("MSFT", Period::D1),
+            &bars(&key, START, 5, 1.0),
+        ))
+        .unwrap();
+    stop_at(CrashPoint::IntentCommitted, 0);
+    writer.commit(vec![prepared]).unwrap_err();
+    assert!(survive());
+    let error = writer.commit(vec![other]).unwrap_err();
+    assert!(error.to_string().contains("start again"), "{error}");
+}
+
+#[test]
+fn a_file_in_neither_place_is_damage_and_its_series_suspect() {
+    let place = Place::new();
+    let key = key("AAPL", Period::H1);
+    let old = bars(&key, START, 1000, 190.0);
+    let new = bars(&key, START, 1400, 95.0);
+    let writer = place.writer();
+    commit(&writer, change(&key, &old));
+    stop_at(CrashPoint::IntentCommitted, 0);
+    let prepared = writer.prepare(change(&key, &new)).unwrap();
+    // The CSV of 2023 is lost; 2024 goes forward.
+    let lost = prepared.series.pairs[0].csv.tmp.clone();
+    writer.commit(vec![prepared]).unwrap_err();
+    drop(writer);
+    assert!(survive());
+    fs::remove_file(place.root().join(layout::TMP).join(lost)).unwrap();
+
+    let writer = place.writer();
+    let series = writer.archive().series(&key).unwrap().unwrap();
+    assert!(series.state.suspect.unwrap().contains("2023.csv was lost"));
+    let day = |text: &str| text.parse::<Day>().unwrap();
+    assert_eq!(series.state.coverage.get(day("2023-12-05")), Mark::Suspect);
+    assert_eq!(series.state.coverage.get(day("2024-01-05")), Mark::Present);
+    let now = stored(writer.archive(), &key);
+    let year = day("2024-01-01").midnight();
+    assert!(now.between(0, year).same(&old.between(0, year)));
+    assert!(
+        now.between(year, i64::MAX)
+            .same(&new.between(year, i64::MAX))
+    );
+    assert!(tmp_is_empty(&place));
+    assert_counts_are_right(writer.archive());
+    // It can be fetched again.
+    commit(&writer, change(&key, &new));
+    assert!(stored(writer.archive(), &key).same(&new));
+}
+
+#[test]
+fn an_edited_csv_is_named_and_never_overwritten() {
+    let place = Place::new();
+    let writer = place.writer();
+    let key = key("AAPL", Period::D1);
+    let old = bars(&key, START, 10, 1.0);
+    commit(&writer, change(&key, &old));
+    let path = place.root().join("yahoo/stocks/1d/AAPL.csv");
+    let edited = fs::read_to_string(&path).unwrap().replace("1000", "1001");
+    fs::write(&path, &edited).unwrap();
+    let archive = writer.archive();
+    let series = archive.series(&key).unwrap().unwrap();
+    let partition = archive.partitions(series.id).unwrap().remove(0);
+    let error = archive.read_partition(&key, &partition).unwrap_err();
+    assert!(matches!(error, ArchiveError::Edited { .. }), "{error}");
+    let error = writer
+        .prepare(change(&key, &bars(&key, START, 11, 1.0)))
+        .unwrap_err();
+    assert!(matches!(error, ArchiveError::Edited { .. }), "{error}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), edited);
+    fs::remove_file(&path).unwrap();
+    let error = archive.read_partition(&key, &partition).unwrap_err();
+    assert!(matches!(error, ArchiveError::Damaged { .. }), "{error}");
+    assert!(tmp_is_empty(&place));
+}
+
+#[test]
+fn bars_that_may_not_stand_in_a_partition_are_refused() {
+    let place = Place::new();
+    let writer = place.writer();
+    let key = key("AAPL", Period::H1);
+    let good = change(&key, &bars(&key, START, 10, 1.0));
+    let mut empty = good.clone();
+    empty.partitions[0].1 = Bars::new(key.columns());
+    let mut double = good.clone();
+    double.partitions[0].1.times[1] = START;
+    let mut elsewhere = good.clone();
+    elsewhere.partitions[0].0 = "2022".into();
+    let mut other = good.clone();
+    other.partitions[0].1 = bars(&super::tests::key("A", Period::D1), START, 3, 1.0);
+    for (bad, said) in [
+        (empty, "no bar"),
+        (double, "ascending"),
+        (elsewhere, "another partition"),
+        (other, "other columns"),
+    ] {
+        let error = writer.prepare(bad).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+    let path = place.root().join("yahoo/stocks/1h/AAPL/2023.csv");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "whatever").unwrap();
+    let error = writer.prepare(good).unwrap_err().to_string();
+    assert!(error.contains("not in the catalogue"), "{error}");
+    assert!(tmp_is_empty(&place));
+}
+
+#[test]
+fn a_revert_puts_the_old_bars_back_and_can_itself_be_reverted() {
+    let place = Place::new();
+    let writer = place.writer();
+    let key = key("AAPL", Period::H1);
+    let old = bars(&key, START, 1000, 190.0);
+    let new = bars(&key, START, 1400, 95.0);
+    commit(&writer, change(&key, &old));
+    let mut restatement = change(&key, &new);
+    restatement.restated = Some("split".into());
+    commit(&writer, restatement);
+    let archive = writer.archive();
+    let revisions = archive.revisions(Some(&key)).unwrap();
+    assert_eq!(revisions[0].partitions, ["2023", "2024"]);
+    assert_eq!(revisions[0].reason, "split");
+    writer.revert(revisions[0].id).unwrap();
+    assert!(stored(archive, &key).same(&old));
+    let state = archive.series(&key).unwrap().unwrap().state;
+    assert_eq!(
+        state.coverage.known(),
+        change(&key, &old).state.coverage.known()
+    );
+    assert!(state.held.unwrap().contains("reverted"));
+    let second = archive.revisions(Some(&key)).unwrap()[1].id;
+    writer.revert(second).unwrap();
+    assert!(stored(archive, &key).same(&new));
+    let state = archive.series(&key).unwrap().unwrap().state;
+    assert_eq!(
+        state.coverage.known(),
+        change(&key, &new).state.coverage.known()
+    );
+    assert_eq!(archive.revisions(None).unwrap().len(), 3);
+    assert!(
+        archive
+            .revisions(Some(&super::tests::key("X", Period::D1)))
+            .unwrap()
+            .is_empty()
+    );
+    assert!(writer.revert(99).is_err());
+    assert_counts_are_right(archive);
+}
+
+/// The stored session counts are those that the stored states add up to.
+fn assert_counts_are_right(archive: &Archive) {
+    let stored = archive.session_counts("yahoo").unwrap().by_exchange;
+    let all = archive.all_series().unwrap();
+    archive
+        .inner
+        .catalogue
+        .change(|t| sessions::recount(t, all.iter().map(|s| (&s.key, &s.state))))
+        .unwrap();
+    assert_eq!(archive.session_counts("yahoo").unwrap().by_exchange, stored);
+}
+
+#[test]
+fn session_counts_follow_every_commit() {
+    let place = Place::new();
+    let writer = place.writer();
+    let archive = writer.archive();
+    let day = Day::of_utc(START);
+    for (at, symbol) in ["A", "B", "C"].into_iter().enumerate() {
+        let key = key(symbol, Period::D1);
+        commit(
+            &writer,
+            change(&key, &bars(&key, START, 10 + at as i64, 1.0)),
+        );
+    }
+    assert_eq!(
+        archive.session_counts("yahoo").unwrap().get("NMS", day),
+        (3, 3)
+    );
+    assert_eq!(
+        archive
+            .session_counts("yahoo")
+            .unwrap()
+            .get("NMS", day.plus(11)),
+        (1, 1)
+    );
+    // A week does not count.
+    let weekly = key("A", Period::W1);
+    commit(&writer, change(&weekly, &bars(&weekly, START, 1, 1.0)));
+    assert_eq!(
+        archive.session_counts("yahoo").unwrap().get("NMS", day),
+        (3, 3)
+    );
+    // Only the catalogue changes: a day was asked for and had no bar; and a series moves.
+    let mut asked = change(
+        &key("B", Period::D1),
+        &bars(&key("B", Period::D1), START, 11, 1.0),
+    );
+    asked.partitions.clear();
+    asked
+        .state
+        .coverage
+        .set(Days::new(day.plus(-1), day).unwrap(), Mark::Empty);
+    assert_eq!(commit(&writer, asked.clone()), Committed::default());
+    assert_eq!(
+        archive.session_counts("yahoo").unwrap().get("NMS", day),
+        (3, 2)
+    );
+    asked.state.meta.exchange = Some("LSE".into());
+    commit(&writer, asked);
+    let counts = archive.session_counts("yahoo").unwrap();
+    assert_eq!(counts.get("NMS", day), (2, 2));
+    assert_eq!(counts.get("LSE", day), (1, 0));
+    assert_eq!(counts.get("LSE", day.plus(-1)), (1, 0));
+    assert_counts_are_right(archive);
+}
+
+#[test]
+fn without_parquet_an_old_twin_goes() {
+    let place = Place::new();
+    let writer = place.writer();
+    let key = SeriesKey {
+        class: Class::Future,
+        contract: Some(Contract {
+            year: 2024,
+            month: 2,
+        }),
+        ..key("GOLD", Period::D1)
+    };
+    let twin = place
+        .root()
+        .join("yahoo/futures/1d/GOLD/GOLD_20240200.parquet");
+    commit(&writer, change(&key, &bars(&key, START, 3, 1.0)));
+    assert!(twin.exists());
+    let mut alone = change(&key, &bars(&key, START, 4, 1.0));
+    alone.parquet = false;
+    commit(&writer, alone);
+    assert!(!twin.exists());
+    assert_eq!(stored(writer.archive(), &key).len(), 4);
+}
+
+#[test]
+fn jobs_are_numbered_for_good() {
+    let place = Place::new();
+    let writer = place.writer();
+    let first = writer.start_job("download", "{}").unwrap();
+    let second = writer.start_job("bus", "{}").unwrap();
+    writer.finish_job(first, "done", "{\"rows\":1}").unwrap();
+    assert!(writer.finish_job(99, "done", "{}").is_err());
+    let jobs = writer.archive().jobs(10).unwrap();
+    assert_eq!(
+        jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [second, first]
+    );
+    assert_eq!(jobs[1].result.as_deref(), Some("done"));
+    assert_eq!(jobs[0].finished, None);
+}
+
+#[test]
+fn a_second_writer_is_told_who_holds_the_archive() {
+    let place = Place::new();
+    let _first = place.archive().write("vortex download", None).unwrap();
+    let error = place.archive().write("vortex daemon", None).unwrap_err();
+    assert!(
+        error.to_string().contains("vortex download (process"),
+        "{error}"
+    );
+}
