@@ -23,7 +23,8 @@ const LONGEST_RETRY_AFTER: i64 = 24 * 3600;
 const FAILURES_TO_BREAK: i64 = 5;
 /// … for this many seconds.
 const BROKEN_FOR: i64 = 60;
-/// More slots than all processes together wait for: a slot further off comes from a clock set back.
+/// More slots than all processes together wait for, beside a minute's worth reserved ahead: a slot
+/// further off comes from a clock set back.
 const MOST_WAITING: i64 = 1024;
 
 /// What is known of one provider.
@@ -155,7 +156,7 @@ impl Ledger {
         let day = Day::of_utc(now / MICROS).number();
         self.change(provider, |row| {
             let stored: i64 = row.get("next_slot")?;
-            let sound = stored <= now + interval.saturating_mul(MOST_WAITING.max(count));
+            let sound = stored <= now + interval * MOST_WAITING + 60 * MICROS;
             let next = if sound { stored.max(now) } else { now };
             row.run(
                 "UPDATE provider SET next_slot = ?2, day = ?3,
