@@ -2,6 +2,9 @@
 //! such an answer; reading is pure, so that the raw trail can be read again at any time.
 
 pub mod answer;
+pub mod http;
+pub mod limits;
+pub mod yahoo;
 
 use std::future::Future;
 use std::pin::Pin;

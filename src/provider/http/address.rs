@@ -1,0 +1,124 @@
+//! Which addresses a provider may be spoken to at, and how `base_url` stands for them.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use super::{HttpError, SetupError};
+
+/// The hosts of one provider and what stands for them.
+#[derive(Debug)]
+pub(super) struct Addresses {
+    provider: &'static str,
+    hosts: &'static [&'static str],
+    base: Option<Url>,
+}
+
+impl Addresses {
+    pub(super) fn new(
+        provider: &'static str,
+        hosts: &'static [&'static str],
+        base: Option<Url>,
+    ) -> Result<Addresses, SetupError> {
+        if let Some(url) = &base {
+            let said = match url.scheme() {
+                "https" => None,
+                "http" if is_loopback(url) => None,
+                "http" => Some(
+                    "plain http is allowed only to this machine (127.0.0.1, ::1, localhost); write https",
+                ),
+                _ => Some("write an address that begins with https://"),
+            };
+            if let Some(said) = said {
+                let url = url.clone();
+                return Err(SetupError::BaseUrl {
+                    provider,
+                    url,
+                    said,
+                });
+            }
+        }
+        Ok(Addresses {
+            provider,
+            hosts,
+            base,
+        })
+    }
+
+    /// Whether all goes to loopback without TLS.
+    pub(super) fn plain(&self) -> bool {
+        self.base.as_ref().is_some_and(|url| url.scheme() == "http")
+    }
+
+    /// The address to connect to for one of the provider's own.
+    pub(super) fn outgoing(&self, url: &Url) -> Result<Url, HttpError> {
+        self.check(url)?;
+        let mut out = url.clone();
+        if let Some(base) = &self.base {
+            // `set_scheme`, `set_host` and `set_port` cannot fail between two http(s) addresses.
+            let _ = out.set_scheme(base.scheme());
+            let _ = out.set_host(base.host_str());
+            let _ = out.set_port(base.port());
+        }
+        Ok(out)
+    }
+
+    /// The address a redirect leads to, if it may be followed.
+    pub(super) fn redirected(&self, from: &Url, to: Url) -> Result<Url, HttpError> {
+        if from.scheme() == "https" && to.scheme() != "https" && !self.is_base(&to) {
+            return Err(HttpError::Refused {
+                said: format!(
+                    "a redirect from https to {}, which is not followed",
+                    shown(&to)
+                ),
+            });
+        }
+        self.check(&to).map(|()| to)
+    }
+
+    fn check(&self, url: &Url) -> Result<(), HttpError> {
+        let host = url.host_str().unwrap_or_default();
+        let known = self
+            .hosts
+            .iter()
+            .any(|allowed| match allowed.strip_prefix('.') {
+                Some(parent) => host
+                    .strip_suffix(parent)
+                    .is_some_and(|rest| rest.ends_with('.')),
+                None => host == *allowed,
+            });
+        let own = known && url.scheme() == "https" && url.port().is_none();
+        if own || self.is_base(url) {
+            return Ok(());
+        }
+        Err(HttpError::Refused {
+            said: format!(
+                "{} leads away from the hosts of {}, which is not followed",
+                shown(url),
+                self.provider
+            ),
+        })
+    }
+
+    fn is_base(&self, url: &Url) -> bool {
+        self.base.as_ref().is_some_and(|base| {
+            base.scheme() == url.scheme()
+                && base.host_str() == url.host_str()
+                && base.port_or_known_default() == url.port_or_known_default()
+        })
+    }
+}
+
+/// Scheme and host alone: path and query of a foreign address are nobody's business.
+fn shown(url: &Url) -> String {
+    format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}

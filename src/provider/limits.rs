@@ -1,0 +1,269 @@
+//! A provider's limits, kept across restarts, processes and archives: they belong to the account and
+//! the address, so the ledger is one small SQLite file in the state folder. Rate slots are reserved
+//! in it, a refusal opens the provider's circuit in it.
+
+mod ledger;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use thiserror::Error;
+
+pub use self::ledger::Standing;
+use self::ledger::{Ledger, Slots};
+use super::Refusal;
+
+/// What can go wrong with the ledger.
+#[derive(Debug, Error)]
+pub enum ThrottleError {
+    /// The folder or file cannot be made.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// SQLite refuses; most often the file is damaged.
+    #[error("{}: {source}; if it is damaged, delete it: only rate limits and cool-downs are lost", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        source: rusqlite::Error,
+    },
+    /// Made by a newer version.
+    #[error("{} was written by a newer Vortex (schema {found}, this one knows {known}): install that version or delete the file", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The schema version found.
+        found: i64,
+        /// The newest schema version known.
+        known: i64,
+    },
+}
+
+/// Whether a provider may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It may.
+    Ready,
+    /// It asked to be left alone until then, in seconds since the epoch.
+    Limited {
+        /// When the cool-down ends.
+        until: i64,
+    },
+    /// It failed again and again; it is tried once more then.
+    Broken {
+        /// When it is tried again, in seconds since the epoch.
+        until: i64,
+    },
+}
+
+impl State {
+    /// `ready`, `limited` or `broken`, as in tables and on D-Bus.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Ready => "ready",
+            State::Limited { .. } => "limited",
+            State::Broken { .. } => "broken",
+        }
+    }
+}
+
+/// Rate limits and circuits of all providers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Throttle {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    ledger: Mutex<Ledger>,
+    /// Slots reserved but not yet used, and what is known of each provider without asking the file.
+    known: Mutex<HashMap<String, Known>>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    slots: Slots,
+    state: Option<State>,
+    /// When a success was last written, in seconds since the epoch.
+    success_written: i64,
+}
+
+/// A success is written at most this often while all is well, in seconds.
+const SUCCESS_EVERY: i64 = 10;
+
+impl Throttle {
+    /// Opens `limits.db` in the state folder, making both where they are missing.
+    pub fn open(state_directory: &Path) -> Result<Throttle, ThrottleError> {
+        Ok(Throttle {
+            shared: Arc::new(Shared {
+                ledger: Mutex::new(Ledger::open(&state_directory.join("limits.db"))?),
+                known: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Waits for the next free slot of a provider. Refuses at once where its circuit is open, and
+    /// after the wait where it was opened meanwhile. Dropped while waiting, it costs one slot.
+    pub async fn admit(&self, provider: &'static str, per_minute: u32) -> Result<(), Refusal> {
+        let throttle = self.clone();
+        let slot =
+            tokio::task::spawn_blocking(move || throttle.slot(provider, per_minute, micros()))
+                .await
+                .map_err(|error| unavailable(provider, &error))??;
+        let wait = slot.saturating_sub(micros());
+        if let Some(wait) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
+            tokio::time::sleep(Duration::from_micros(wait)).await;
+        }
+        let state = self.known().get(provider).and_then(|known| known.state);
+        refusal(provider, state.unwrap_or(State::Ready), micros() / MICROS)
+    }
+
+    /// The instant of the next free slot at `now`, both in µs since the epoch.
+    fn slot(&self, provider: &'static str, per_minute: u32, now: i64) -> Result<i64, Refusal> {
+        let mut known = self.known();
+        let known = known.entry(provider.to_owned()).or_default();
+        if let Some(slot) = known.slots.take(now) {
+            return Ok(slot);
+        }
+        let mut ledger = self.ledger();
+        let state = ledger
+            .state(provider, now / MICROS)
+            .map_err(|error| unavailable(provider, &error))?;
+        known.state = Some(state);
+        refusal(provider, state, now / MICROS)?;
+        known.slots = ledger
+            .reserve(provider, per_minute, now)
+            .map_err(|error| unavailable(provider, &error))?;
+        Ok(known.slots.take(now).unwrap_or(now))
+    }
+
+    /// The provider refused for its rate limit: opens its circuit, at least a quarter of an hour and
+    /// longer each time in a row, or as long as it asked (`retry_after`, in seconds). Tells until
+    /// when, in seconds since the epoch.
+    pub fn limited(
+        &self,
+        provider: &str,
+        retry_after: Option<i64>,
+        said: &str,
+    ) -> Result<i64, ThrottleError> {
+        self.limited_at(provider, retry_after, said, micros() / MICROS)
+    }
+
+    fn limited_at(
+        &self,
+        provider: &str,
+        retry_after: Option<i64>,
+        said: &str,
+        now: i64,
+    ) -> Result<i64, ThrottleError> {
+        let until = self.ledger().limited(provider, retry_after, said, now)?;
+        let mut known = self.known();
+        let known = known.entry(provider.to_owned()).or_default();
+        known.state = Some(State::Limited { until });
+        known.slots = Slots::default();
+        known.success_written = 0;
+        Ok(until)
+    }
+
+    /// The provider could not be reached or failed. Several times in a row break its circuit.
+    pub fn failed(&self, provider: &str, said: &str) -> Result<(), ThrottleError> {
+        let now = micros() / MICROS;
+        let state = self.ledger().failed(provider, said, now)?;
+        let mut known = self.known();
+        let known = known.entry(provider.to_owned()).or_default();
+        known.state = Some(state);
+        known.success_written = 0;
+        Ok(())
+    }
+
+    /// The provider answered: closes its circuit.
+    pub fn succeeded(&self, provider: &str) -> Result<(), ThrottleError> {
+        let now = micros() / MICROS;
+        let mut known = self.known();
+        let known = known.entry(provider.to_owned()).or_default();
+        if now - known.success_written >= SUCCESS_EVERY {
+            let mut ledger = self.ledger();
+            ledger.succeeded(provider, now)?;
+            known.success_written = now;
+            known.state = Some(ledger.state(provider, now)?);
+        }
+        Ok(())
+    }
+
+    /// Whether the provider may be asked now.
+    pub fn state(&self, provider: &str) -> Result<State, ThrottleError> {
+        self.ledger().state(provider, micros() / MICROS)
+    }
+
+    /// Forgets a provider's circuit and waiting time. The day's count stays.
+    pub fn reset(&self, provider: &str) -> Result<(), ThrottleError> {
+        self.ledger().reset(provider)?;
+        self.known().remove(provider);
+        Ok(())
+    }
+
+    /// What is known of every provider that was ever asked, by name.
+    pub fn snapshot(&self) -> Result<Vec<Standing>, ThrottleError> {
+        self.ledger().snapshot(micros() / MICROS)
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        let ledger = self.shared.ledger.lock();
+        ledger.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+        let known = self.shared.known.lock();
+        known.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Microseconds in a second.
+const MICROS: i64 = 1_000_000;
+
+/// This machine's clock, in µs since the epoch.
+fn micros() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros() as i64)
+}
+
+/// A random number from 0 up to `below`, for spreading retries.
+pub(crate) fn jitter(below: u64) -> u64 {
+    RandomState::new().hash_one(0u8) % below.max(1)
+}
+
+fn refusal(provider: &'static str, state: State, now: i64) -> Result<(), Refusal> {
+    match state {
+        State::Limited { until } if until > now => Err(Refusal::Limited {
+            provider,
+            until,
+            said: "it refused earlier requests; `vortex resilience` shows why".to_owned(),
+        }),
+        State::Broken { until } if until > now => Err(Refusal::Unavailable {
+            provider,
+            said: format!(
+                "it failed several times in a row and is left alone until {}; `vortex resilience` shows why",
+                super::answer::instant(until)
+            ),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn unavailable(provider: &'static str, error: &dyn std::error::Error) -> Refusal {
+    Refusal::Unavailable {
+        provider,
+        said: format!("its limits cannot be kept: {error}"),
+    }
+}

@@ -1,0 +1,175 @@
+//! The shape of the chart service's answer. Only what is used; prices and volumes may be integers,
+//! floats or null, and a null is NaN from here on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use crate::model::Day;
+
+#[derive(Deserialize)]
+pub(super) struct Reply {
+    pub(super) chart: Option<Body>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Body {
+    pub(super) result: Option<Vec<Chart>>,
+    pub(super) error: Option<Fault>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Fault {
+    #[serde(default)]
+    pub(super) code: String,
+    pub(super) description: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Chart {
+    pub(super) meta: Meta,
+    /// Seconds since the epoch; absent in a valid answer without bars.
+    #[serde(default)]
+    pub(super) timestamp: Vec<i64>,
+    pub(super) indicators: Indicators,
+    #[serde(default)]
+    pub(super) events: Events,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Meta {
+    pub(super) symbol: Option<String>,
+    pub(super) currency: Option<String>,
+    pub(super) exchange_name: Option<String>,
+    pub(super) instrument_type: Option<String>,
+    pub(super) first_trade_date: Option<i64>,
+    pub(super) regular_market_time: Option<i64>,
+    pub(super) exchange_timezone_name: Option<String>,
+    pub(super) data_granularity: Option<String>,
+    pub(super) current_trading_period: Option<Current>,
+    pub(super) trading_periods: Option<TradingPeriods>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Current {
+    pub(super) regular: Option<Window>,
+}
+
+/// A session: from its opening to its close, in seconds since the epoch.
+#[derive(Clone, Copy, Deserialize)]
+pub(super) struct Window {
+    pub(super) start: i64,
+    pub(super) end: i64,
+}
+
+impl Window {
+    /// A session that ends at 23:59 goes on all day and ends with it: its last minute has bars too.
+    pub(super) fn to_midnight(self, zone: &TimeZone) -> Window {
+        let next = self.end + 60;
+        let to_midnight = Day::of_local(next, zone).instant(0, zone) == next;
+        Window {
+            end: if to_midnight { next } else { self.end },
+            ..self
+        }
+    }
+}
+
+/// The regular sessions of an intraday answer; their shape depends on the request.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum TradingPeriods {
+    Nested(Vec<Vec<Window>>),
+    Flat(Vec<Window>),
+    ByKind { regular: Vec<Vec<Window>> },
+}
+
+impl TradingPeriods {
+    /// Every session.
+    pub(super) fn regular(&self) -> Vec<Window> {
+        match self {
+            TradingPeriods::Nested(days) | TradingPeriods::ByKind { regular: days } => {
+                days.iter().flatten().copied().collect()
+            }
+            TradingPeriods::Flat(windows) => windows.clone(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Indicators {
+    #[serde(default)]
+    pub(super) quote: Vec<Quote>,
+    #[serde(default)]
+    pub(super) adjclose: Vec<AdjClose>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct Quote {
+    #[serde(default, deserialize_with = "numbers")]
+    pub(super) open: Vec<f64>,
+    #[serde(default, deserialize_with = "numbers")]
+    pub(super) high: Vec<f64>,
+    #[serde(default, deserialize_with = "numbers")]
+    pub(super) low: Vec<f64>,
+    #[serde(default, deserialize_with = "numbers")]
+    pub(super) close: Vec<f64>,
+    #[serde(default, deserialize_with = "numbers")]
+    pub(super) volume: Vec<f64>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct AdjClose {
+    #[serde(default, deserialize_with = "numbers")]
+    pub(super) adjclose: Vec<f64>,
+}
+
+/// Events by the second they are filed under.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Events {
+    pub(super) dividends: BTreeMap<String, Payment>,
+    pub(super) capital_gains: BTreeMap<String, Payment>,
+    pub(super) splits: BTreeMap<String, SplitEvent>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Payment {
+    pub(super) amount: Option<f64>,
+    pub(super) date: Option<i64>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SplitEvent {
+    pub(super) date: Option<i64>,
+    pub(super) numerator: Option<f64>,
+    pub(super) denominator: Option<f64>,
+}
+
+/// An array of numbers and nulls, as doubles and NaN.
+fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+    struct Numbers;
+    impl<'de> Visitor<'de> for Numbers {
+        type Value = Vec<f64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of numbers and nulls")
+        }
+
+        fn visit_unit<E>(self) -> Result<Vec<f64>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<f64>, A::Error> {
+            let mut values = Vec::with_capacity(from.size_hint().unwrap_or(0));
+            while let Some(value) = from.next_element::<Option<f64>>()? {
+                values.push(value.unwrap_or(f64::NAN));
+            }
+            Ok(values)
+        }
+    }
+    from.deserialize_any(Numbers)
+}

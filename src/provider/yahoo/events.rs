@@ -1,0 +1,96 @@
+//! Dividends, splits and capital gains: onto the bar of their date, or of the period they fall in.
+
+use std::collections::BTreeMap;
+
+use super::chart::{Events, Payment, SplitEvent};
+use super::read::{Context, Found, trading_date};
+use crate::model::{Column, Day};
+use crate::provider::Split;
+
+/// Puts the events of finished dates into their columns. One on a date without a bar goes to the
+/// next bar: that is the first one to trade without it.
+pub(super) fn fill(context: &Context, events: &Events, found: &mut Found) {
+    let bars: Vec<Day> = found
+        .bars
+        .times
+        .iter()
+        .map(|time| Day::of_utc(*time))
+        .collect();
+    let add = |old: f64, amount: f64| old + amount;
+    // Two splits within one period multiply; 0 says that there was none.
+    let multiply = |old: f64, ratio: f64| if old == 0.0 { ratio } else { old * ratio };
+    let (gains, splits) = (&events.capital_gains, splits(context, events));
+    let columns: [(Column, Vec<(Day, f64)>, fn(f64, f64) -> f64); 3] = [
+        (Column::Dividends, payments(context, &events.dividends), add),
+        (Column::CapitalGains, payments(context, gains), add),
+        (
+            Column::StockSplits,
+            splits
+                .iter()
+                .map(|split| (split.day, split.ratio))
+                .collect(),
+            multiply,
+        ),
+    ];
+    for (column, events, join) in columns {
+        let Some(values) = found.bars.column_mut(column) else {
+            continue;
+        };
+        for (day, amount) in events {
+            let bar = context.period.bar_day(day);
+            if context.period.last_day(day) > context.finished {
+                continue;
+            }
+            let at = bars.partition_point(|known| *known < bar);
+            let name = column.name();
+            match (bars.get(at), values.get_mut(at)) {
+                (Some(next), Some(value)) => {
+                    *value = join(*value, amount);
+                    if *next != bar {
+                        found.notes.push(format!(
+                            "{name} {amount} of {day} has no bar, put on {next}"
+                        ));
+                    }
+                }
+                _ => found.notes.push(format!(
+                    "{name} {amount} of {day} has no bar yet, left away"
+                )),
+            }
+        }
+    }
+}
+
+/// The splits of the dates asked for, ascending; also one of a session that is not over: prices are
+/// on its scale already.
+pub(super) fn splits(context: &Context, events: &Events) -> Vec<Split> {
+    let mut splits: Vec<Split> = events
+        .splits
+        .iter()
+        .filter_map(|(key, event)| {
+            let day = date(context, key, event.date)?;
+            ratio(event).map(|ratio| Split { day, ratio })
+        })
+        .collect();
+    splits.sort_by_key(|split| split.day);
+    splits
+}
+
+fn payments(context: &Context, events: &BTreeMap<String, Payment>) -> Vec<(Day, f64)> {
+    events
+        .iter()
+        .filter_map(|(key, event)| Some((date(context, key, event.date)?, event.amount?)))
+        .collect()
+}
+
+fn ratio(event: &SplitEvent) -> Option<f64> {
+    let ratio = event.numerator? / event.denominator?;
+    (ratio.is_finite() && ratio > 0.0).then_some(ratio)
+}
+
+/// An event's own date where it has one, else the one it is filed under; none outside of what was
+/// asked for.
+fn date(context: &Context, key: &str, date: Option<i64>) -> Option<Day> {
+    let stamp = date.or_else(|| key.parse().ok())?;
+    let day = trading_date(stamp, &context.zone);
+    context.days.contains(day).then_some(day)
+}

@@ -1,0 +1,209 @@
+//! Gets an answer: under the rate limit, tried again where that is worth it, with a fresh session
+//! after a 401.
+
+use std::time::{Duration, SystemTime};
+
+use tracing::{debug, warn};
+use url::Url;
+
+use super::refusal::{is_down, is_page};
+use super::request::chart_url;
+use super::session::{consent_form, crumb_of, is_consent, with_session};
+use super::{NAME, Yahoo};
+use crate::provider::http::{Call, HttpError, Reply, now};
+use crate::provider::limits::{ThrottleError, jitter};
+use crate::provider::{RawAnswer, Refusal, Request};
+
+/// How often a failing request is tried again.
+const RETRIES: u32 = 3;
+
+const JSON: &str = "application/json, text/plain, */*";
+const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+
+impl Yahoo {
+    /// The answer to a request, of any status but 429; see [`crate::provider::Provider::fetch`].
+    pub(super) async fn fetch_chart(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+        let mut retries = 0;
+        let mut refreshed = false;
+        loop {
+            let crumb = self.session.crumb();
+            let url = chart_url(request, now(), crumb.as_deref())?;
+            let reply = match self.ask(url, JSON, None).await {
+                Err(Asked::Http(error @ HttpError::Broken { .. })) if retries < RETRIES => {
+                    debug!(correlation = %request.correlation, "{error}, tried again");
+                    self.pause(&mut retries).await;
+                    continue;
+                }
+                Err(asked) => return Err(self.give_up(asked)),
+                Ok(reply) => reply,
+            };
+            if is_down(&reply.raw) {
+                if retries < RETRIES {
+                    self.pause(&mut retries).await;
+                    continue;
+                }
+                self.record(self.throttle.failed(NAME, "Yahoo is down"));
+                return Ok(reply.raw);
+            }
+            self.record(self.throttle.succeeded(NAME));
+            if !refreshed && self.wants_session(&reply) {
+                refreshed = true;
+                if self.refresh(crumb.as_deref()).await? {
+                    continue;
+                }
+            }
+            return Ok(reply.raw);
+        }
+    }
+
+    /// One request under the rate limit. A 429 opens the circuit.
+    async fn ask(&self, url: Url, accept: &str, form: Option<String>) -> Result<Reply, Asked> {
+        self.throttle
+            .admit(NAME, self.requests_per_minute)
+            .await
+            .map_err(Asked::Refused)?;
+        let call = Call { url, accept, form };
+        let reply = self.http.send(call).await.map_err(Asked::Http)?;
+        if reply.raw.status == 429 {
+            let said = "it answered 429, too many requests";
+            let until = self
+                .throttle
+                .limited(NAME, retry_after(&reply.raw), said)
+                .map_err(|error| Asked::Refused(ledger_refusal(&error)))?;
+            return Err(Asked::Refused(Refusal::Limited {
+                provider: NAME,
+                until,
+                said: said.to_owned(),
+            }));
+        }
+        Ok(reply)
+    }
+
+    /// The refusal of a request that has no answer. What never left this machine or broke on the way
+    /// counts against the provider; its own waiting time does not.
+    fn give_up(&self, asked: Asked) -> Refusal {
+        match asked {
+            Asked::Refused(refusal) => refusal,
+            Asked::Http(error) => {
+                self.record(self.throttle.failed(NAME, &error.to_string()));
+                error.into_refusal(NAME)
+            }
+        }
+    }
+
+    async fn pause(&self, retries: &mut u32) {
+        let base = self.retry_pause * 2u32.pow(*retries);
+        let spread = u64::try_from(base.as_millis() / 2).unwrap_or(0);
+        *retries += 1;
+        tokio::time::sleep(base + Duration::from_millis(jitter(spread))).await;
+    }
+
+    /// Whether the answer asks for a session: refused without one, or a page to agree to.
+    fn wants_session(&self, reply: &Reply) -> bool {
+        let consent = is_consent(&reply.last) || is_page(&reply.raw);
+        reply.raw.status == 401 || (consent && self.session.agree)
+    }
+
+    /// Gets new cookies and a new crumb, once for all requests that were refused with the `stale`
+    /// one. Tells whether there is one.
+    async fn refresh(&self, stale: Option<&str>) -> Result<bool, Refusal> {
+        let _alone = self.session.refreshing.lock().await;
+        let current = self.session.crumb();
+        if current.as_deref() != stale {
+            return Ok(current.is_some());
+        }
+        self.session.set_crumb(None);
+        // Any answer sets the cookie, and some networks block the host: what matters is the crumb.
+        let _ = self.step("https://fc.yahoo.com/", HTML, None).await?;
+        let mut crumb = self
+            .crumb("https://query1.finance.yahoo.com/v1/test/getcrumb")
+            .await?;
+        if crumb.is_none() && self.session.agree && self.consent().await? {
+            crumb = self
+                .crumb("https://query2.finance.yahoo.com/v1/test/getcrumb")
+                .await?;
+        }
+        let found = crumb.is_some();
+        self.session.set_crumb(crumb);
+        Ok(found)
+    }
+
+    async fn crumb(&self, address: &str) -> Result<Option<String>, Refusal> {
+        let reply = self.step(address, JSON, None).await?;
+        let sound = reply.filter(|reply| reply.raw.status == 200 && !is_consent(&reply.last));
+        Ok(sound.and_then(|reply| crumb_of(&reply.raw.body)))
+    }
+
+    /// Goes through the consent form; tells whether there was one.
+    async fn consent(&self) -> Result<bool, Refusal> {
+        let page = self
+            .step("https://guce.yahoo.com/consent", HTML, None)
+            .await?;
+        let form = page
+            .and_then(|page| consent_form(&page.last, &String::from_utf8_lossy(&page.raw.body)));
+        let Some(form) = form else {
+            return Ok(false);
+        };
+        self.step(form.action.as_str(), HTML, Some(form.body))
+            .await?;
+        let Ok(copy) = Url::parse("https://guce.yahoo.com/copyConsent") else {
+            return Ok(false);
+        };
+        let copy = with_session(copy, &form.session);
+        self.step(copy.as_str(), HTML, None).await?;
+        Ok(true)
+    }
+
+    /// One step of a session: only a refusal of the rate limit ends it, anything else is a step that
+    /// did not work out.
+    async fn step(
+        &self,
+        address: &str,
+        accept: &str,
+        form: Option<String>,
+    ) -> Result<Option<Reply>, Refusal> {
+        let Ok(url) = Url::parse(address) else {
+            return Ok(None);
+        };
+        match self.ask(url, accept, form).await {
+            Ok(reply) => Ok(Some(reply)),
+            Err(Asked::Refused(refusal)) => Err(refusal),
+            Err(Asked::Http(error)) => {
+                debug!("a session step: {error}");
+                Ok(None)
+            }
+        }
+    }
+
+    /// The ledger of limits could not take something in: the answer at hand is good all the same.
+    fn record(&self, result: Result<(), ThrottleError>) {
+        if let Err(error) = result {
+            warn!("limits: {error}");
+        }
+    }
+}
+
+/// Why a request has no answer.
+enum Asked {
+    /// By the rate limit or an open circuit.
+    Refused(Refusal),
+    /// On the way.
+    Http(HttpError),
+}
+
+/// The seconds of a Retry-After header, which may be a number or a date.
+fn retry_after(raw: &RawAnswer) -> Option<i64> {
+    let value = raw.header("retry-after")?.trim();
+    value.parse().ok().or_else(|| {
+        let date = httpdate::parse_http_date(value).ok()?;
+        let since = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(since.as_secs() as i64 - raw.received)
+    })
+}
+
+fn ledger_refusal(error: &ThrottleError) -> Refusal {
+    Refusal::Unavailable {
+        provider: NAME,
+        said: format!("it answered 429, and that cannot be kept: {error}"),
+    }
+}

@@ -1,0 +1,135 @@
+//! Rows shorter than a session, stamped with the instant they open.
+
+use super::chart::{Chart, Window};
+use super::read::{Context, Found, Row};
+use super::request::source;
+use crate::model::Day;
+
+pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
+    let (Some(step), Some(wanted)) = (source(context.period).seconds(), context.period.seconds())
+    else {
+        return;
+    };
+    let sessions = Sessions::of(context, chart);
+    let quote = chart.indicators.quote.first();
+    let mut rows: Vec<(i64, Row)> = Vec::with_capacity(chart.timestamp.len());
+    let (mut nulls, mut live, mut outside) = (0, 0, 0);
+    for (at, stamp) in chart.timestamp.iter().enumerate() {
+        let day = Day::of_local(*stamp, &context.zone);
+        let values = quote.map_or_else(Row::missing, |quote| Row::of(quote, at));
+        if !context.days.contains(day) {
+            continue;
+        }
+        if context.live == Some(*stamp) && sessions.is_unaligned(*stamp, step) {
+            live += 1;
+        } else if sessions.leaves_out(context, *stamp) {
+            outside += 1;
+        } else if values.is_null() {
+            nulls += 1;
+            // The service had a session in mind, if only one without trades.
+            if day <= context.finished {
+                found.sessions.push(day);
+            }
+        } else {
+            rows.push((*stamp, values));
+        }
+    }
+    rows.sort_by_key(|(stamp, _)| *stamp);
+    let received = rows.len();
+    rows.dedup_by_key(|(stamp, _)| *stamp);
+    let doubles = received - rows.len();
+    let rows = match wanted == step {
+        true => rows,
+        false => gathered(context, rows, wanted),
+    };
+    let mut unfinished = 0;
+    for (stamp, row) in rows {
+        if sessions.bar_end(stamp, wanted) > context.clock {
+            unfinished += 1;
+            continue;
+        }
+        let line = [row.open, row.high, row.low, row.close, row.volume];
+        found.bars.push(stamp, &line);
+    }
+    found.note(nulls, "without any price, dropped");
+    found.note(live, "with the running price, dropped");
+    found.note(outside, "outside of the regular session, dropped");
+    found.note(doubles, "for a bar that is there already, dropped");
+    found.note(unfinished, "of a bar that is not over, dropped");
+}
+
+/// Longer bars made of shorter ones, on the wall clock of the exchange. Exact: a shorter bar that is
+/// missing had no trades, so what there is holds every trade of the longer one; and bars whose end
+/// lies ahead are dropped afterwards.
+fn gathered(context: &Context, rows: Vec<(i64, Row)>, wanted: i64) -> Vec<(i64, Row)> {
+    let mut longer: Vec<(i64, Row)> = Vec::with_capacity(rows.len());
+    for (stamp, row) in rows {
+        let midnight = Day::of_local(stamp, &context.zone).instant(0, &context.zone);
+        let start = stamp - (stamp - midnight).rem_euclid(wanted);
+        match longer.last_mut() {
+            Some((last, values)) if *last == start => values.join(row),
+            _ => longer.push((start, row)),
+        }
+    }
+    longer
+}
+
+/// The regular sessions the answer names, ascending.
+struct Sessions {
+    windows: Vec<Window>,
+}
+
+impl Sessions {
+    fn of(context: &Context, chart: &Chart) -> Sessions {
+        let named = chart.meta.trading_periods.as_ref();
+        let mut windows = named.map_or_else(Vec::new, |periods| periods.regular());
+        for window in &mut windows {
+            *window = window.to_midnight(&context.zone);
+        }
+        windows.extend(context.session);
+        windows.sort_by_key(|window| (window.start, window.end));
+        windows.dedup_by_key(|window| (window.start, window.end));
+        Sessions { windows }
+    }
+
+    /// The last session that began by then.
+    fn before(&self, stamp: i64) -> Option<Window> {
+        let next = self.windows.partition_point(|window| window.start <= stamp);
+        next.checked_sub(1)
+            .and_then(|at| self.windows.get(at))
+            .copied()
+    }
+
+    /// Whether the stamp lies outside of the sessions of its date. A date without a named session
+    /// tells nothing.
+    fn leaves_out(&self, context: &Context, stamp: i64) -> bool {
+        let day = Day::of_local(stamp, &context.zone);
+        let inside = |window: &Window| window.start <= stamp && stamp < window.end;
+        let of_day = |window: &&Window| Day::of_local(window.start, &context.zone) == day;
+        let next = self.windows.partition_point(|window| window.start <= stamp);
+        let around = self
+            .windows
+            .get(next.saturating_sub(1)..)
+            .unwrap_or_default();
+        let mut near = around.iter().take(2).peekable();
+        if near.peek().is_some_and(|window| inside(window)) {
+            return false;
+        }
+        near.any(|window| of_day(&window))
+    }
+
+    /// Whether no bar of this length opens at the stamp.
+    fn is_unaligned(&self, stamp: i64, step: i64) -> bool {
+        let open = self.before(stamp).map_or(0, |window| window.start);
+        (stamp - open).rem_euclid(step) != 0 && stamp.rem_euclid(step) != 0
+    }
+
+    /// When a bar is over: at the latest with its session.
+    fn bar_end(&self, stamp: i64, length: i64) -> i64 {
+        let end = stamp + length;
+        match self.before(end - 1) {
+            Some(session) if session.end > stamp => end.min(session.end),
+            _ => end,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Yahoo Finance: the chart service, which gives every period of every class without an account.
+//!
+//! Reading order: [`request`] asks, [`fetch`] gets an answer (rate limit, retries, crumb, consent by
+//! [`session`]), [`refusal`] tells what an answer without bars means, [`chart`] is the answer's
+//! shape, [`read`] makes bars of it with [`daily`], [`intraday`] and [`events`].
+
+mod chart;
+mod daily;
+mod events;
+mod fetch;
+mod intraday;
+mod read;
+mod refusal;
+mod request;
+pub mod session;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::session::Session;
+use super::http::{Http, SetupError, now};
+use super::limits::Throttle;
+use super::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request};
+use crate::config::HttpSettings;
+use crate::model::{Class, Day, Days, Instrument, Period};
+
+/// The name in configuration, paths and messages.
+pub const NAME: &str = "yahoo";
+
+/// Every host a request or one of its redirects may go to.
+const HOSTS: &[&str] = &[
+    "query1.finance.yahoo.com",
+    "query2.finance.yahoo.com",
+    "finance.yahoo.com",
+    "fc.yahoo.com",
+    "guce.yahoo.com",
+    "consent.yahoo.com",
+    ".consent.yahoo.com",
+];
+
+/// The provider.
+#[derive(Debug)]
+pub struct Yahoo {
+    http: Http,
+    throttle: Arc<Throttle>,
+    session: Session,
+    requests_per_minute: u32,
+    concurrency: usize,
+    /// The pause before the first retry; each further one waits twice as long.
+    retry_pause: Duration,
+}
+
+impl Yahoo {
+    /// A provider of these settings, under the limits that `throttle` keeps.
+    pub fn new(settings: &HttpSettings, throttle: Arc<Throttle>) -> Result<Yahoo, SetupError> {
+        Ok(Yahoo {
+            http: Http::new(NAME, HOSTS, settings)?,
+            throttle,
+            session: Session::default(),
+            requests_per_minute: settings.requests_per_minute,
+            concurrency: settings.concurrency.max(1),
+            retry_pause: Duration::from_secs(1),
+        })
+    }
+
+    /// Agree to Yahoo's consent form (shown to European addresses) on the person's behalf when it
+    /// comes in place of data. Without this such an answer is a refusal in words.
+    pub fn agree_to_consent(mut self, agree: bool) -> Yahoo {
+        self.session.agree = agree;
+        self
+    }
+
+    /// Asks for a few days of one well-known stock, to see whether all is well; says so in a line.
+    pub async fn test(&self) -> Result<String, Refusal> {
+        let today = Day::of_utc(now());
+        let request = Request {
+            instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
+            contract: None,
+            period: Period::D1,
+            days: Days {
+                first: today.plus(-10),
+                last: today,
+            },
+            correlation: "test".to_owned(),
+        };
+        let raw = self.fetch(&request).await?;
+        let answer = self.read(&request, &raw)?;
+        let bars = &answer.bars;
+        match bars.bounds() {
+            Some((_, last)) => Ok(format!(
+                "{} daily bars of AAPL, the last of {}",
+                bars.len(),
+                Day::of_utc(last)
+            )),
+            None => Ok("it answers, but has no bars of AAPL in the last 10 days".to_owned()),
+        }
+    }
+}
+
+impl Provider for Yahoo {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn limits(&self, _class: Class, period: Period) -> Result<Limits, String> {
+        Ok(limits(period))
+    }
+
+    fn concurrency(&self) -> usize {
+        self.concurrency
+    }
+
+    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
+        Box::pin(self.fetch_chart(request))
+    }
+
+    fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+        read(request, raw)
+    }
+}
+
+/// How far back and how much at once. A day or two below what the service enforces to the second:
+/// whole trading dates of any time zone must fit.
+fn limits(period: Period) -> Limits {
+    let (reach_days, request_days) = match period {
+        Period::M1 => (Some(28), Some(7)),
+        Period::H1 => (Some(728), Some(728)),
+        period if period.is_intraday() => (Some(58), Some(58)),
+        _ => (None, None),
+    };
+    Limits {
+        reach_days,
+        request_days,
+    }
+}
+
+/// Reads an answer of Yahoo's. Pure, so that a raw trail is read the same way without a client.
+pub fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+    read::read(request, raw)
+}
