@@ -5,6 +5,7 @@ pub mod answer;
 pub mod http;
 pub mod limits;
 pub mod yahoo;
+pub mod sample;
 
 use std::future::Future;
 use std::pin::Pin;
