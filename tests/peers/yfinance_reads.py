@@ -1,0 +1,59 @@
+#!/usr/bin/env python3
+"""Prints, as JSON, the bars yfinance reads from a server that plays Yahoo.
+
+usage: yfinance_reads.py BASE_URL INTERVAL START END SYMBOL...
+
+START and END are dates (END is exclusive). Bars are neither adjusted nor repaired; the output maps
+each symbol to a list of [seconds since the epoch, {column: value or null}]. Daily and longer bars
+carry midnight UTC of their local date, intraday bars the instant they opened.
+"""
+
+import json
+import math
+import sys
+
+import yfinance
+import yfinance.base
+import yfinance.data
+import yfinance.scrapers.history
+
+
+def point_at(base_url):
+    """Sends every request of yfinance to the server: data, cookie, crumb."""
+    yfinance.base._BASE_URL_ = base_url
+    yfinance.scrapers.history._BASE_URL_ = base_url
+    # The chart needs no crumb, and the addresses yfinance gets one from are fixed in its code.
+    yfinance.data.YfData._get_cookie_and_crumb = lambda self, *args, **kwargs: (None, "basic")
+
+
+def bars(symbol, interval, start, end):
+    table = yfinance.Ticker(symbol).history(
+        interval=interval,
+        start=start,
+        end=end,
+        auto_adjust=False,
+        actions=True,
+        prepost=False,
+        repair=False,
+    )
+    if interval.endswith(("d", "wk", "mo")):
+        table.index = table.index.tz_localize(None).normalize().tz_localize("UTC")
+    return [
+        [
+            int(stamp.timestamp()),
+            {name: None if math.isnan(value) else float(value) for name, value in row.items()},
+        ]
+        for stamp, row in table.iterrows()
+    ]
+
+
+def main():
+    if len(sys.argv) < 6:
+        sys.exit(__doc__)
+    base_url, interval, start, end, *symbols = sys.argv[1:]
+    point_at(base_url)
+    json.dump({symbol: bars(symbol, interval, start, end) for symbol in symbols}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

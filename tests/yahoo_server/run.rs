@@ -1,0 +1,43 @@
+//! Runs the server that plays Yahoo by hand.
+
+#[path = "mod.rs"]
+mod yahoo_server;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use clap::Parser;
+use yahoo_server::{Clock, Server};
+
+/// Plays Yahoo Finance on the loopback address, with the sample market behind it.
+///
+/// Point Vortex at it with providers.yahoo.base_url = "http://127.0.0.1:8099". Like Yahoo it answers
+/// 429 to a User-Agent that is no browser's; with curl, pass -A 'Mozilla/5.0'.
+#[derive(Parser)]
+#[command(after_long_help = "\
+Make it misbehave (see Action in tests/yahoo_server/rules.rs for all there is):
+  curl -d '{\"symbol\":\"AAPL\",\"times\":2,\"action\":{\"reply\":{\"status\":503,\"body\":\"down\"}}}' http://127.0.0.1:8099/_vortex/rules
+  curl -X DELETE http://127.0.0.1:8099/_vortex/rules
+Set the clock (with --now), see what was asked:
+  curl -d 1717430400 http://127.0.0.1:8099/_vortex/clock
+  curl http://127.0.0.1:8099/_vortex/counts")]
+struct Arguments {
+    /// The port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 8099)]
+    port: u16,
+    /// What the time is, such as 2024-06-03T16:00:00Z; it stands still. Without it the clock is this
+    /// machine's.
+    #[arg(long)]
+    now: Option<jiff::Timestamp>,
+}
+
+fn main() -> std::io::Result<()> {
+    let arguments = Arguments::parse();
+    let clock = arguments.now.map_or(Clock::System, |now| {
+        Clock::Set(Arc::new(AtomicI64::new(now.as_second())))
+    });
+    let server = Server::listen(clock, arguments.port)?;
+    println!("Playing Yahoo at {}", server.base_url());
+    server.wait();
+    Ok(())
+}
