@@ -29,7 +29,9 @@ pub(super) struct Fragment {
     pub(super) values: BTreeMap<String, Entry>,
     /// What is wrong with it.
     pub(super) problems: Vec<Problem>,
-    /// What a person should know and may ignore.
+    /// What a person should look at: old names, files that others may read.
+    pub(super) warnings: Vec<String>,
+    /// What is only worth a word to who asks for more.
     pub(super) notices: Vec<String>,
 }
 
@@ -114,7 +116,7 @@ impl Fragment {
         let current = OLD_NAMES.iter().find(|(old, _)| *old == path);
         let path = match current {
             Some((old, new)) => {
-                self.notices
+                self.warnings
                     .push(format!("{place}: {old} is an old name of {new}"));
                 if self.values.contains_key(*new) {
                     return;
@@ -161,7 +163,7 @@ impl Fragment {
         text: Option<&str>,
     ) {
         if kind == Kind::Provider && text == Some("mock") {
-            self.notices
+            self.warnings
                 .push(format!("{place}: {path}: mock is an old name of sample"));
         }
     }
@@ -199,7 +201,7 @@ impl Fragment {
         if own && !read_only {
             self.problem(path, said);
         } else {
-            self.notices.push(format!("{}: {said}", path.display()));
+            self.warnings.push(format!("{}: {said}", path.display()));
         }
     }
 }

@@ -22,7 +22,9 @@ pub struct Loaded {
     pub values: BTreeMap<String, Entry>,
     /// The files that were read or skipped, first to last.
     pub files: Vec<String>,
-    /// What a person should know and may ignore.
+    /// What a person should look at: old names, files that others may read.
+    pub warnings: Vec<String>,
+    /// What is only worth a word to who asks for more, such as unknown variables.
     pub notices: Vec<String>,
 }
 
@@ -49,6 +51,17 @@ impl Config {
     }
 }
 
+/// Checks the text of a file for itself; `name` is what errors call it.
+pub(super) fn check_syntax(name: &str, text: &str) -> Result<(), ConfigError> {
+    let mut fragment = Fragment::default();
+    fragment.read_toml(name, text);
+    if fragment.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ConfigError::new(fragment.problems))
+    }
+}
+
 #[derive(Default)]
 struct Layers {
     merged: Fragment,
@@ -60,6 +73,7 @@ impl Layers {
     fn add(&mut self, layer: Fragment) {
         self.merged.values.extend(layer.values);
         self.merged.problems.extend(layer.problems);
+        self.merged.warnings.extend(layer.warnings);
         self.merged.notices.extend(layer.notices);
     }
 
@@ -108,7 +122,8 @@ impl Layers {
         let Fragment {
             mut values,
             mut problems,
-            mut notices,
+            mut warnings,
+            notices,
         } = self.merged;
         make_paths_absolute(&mut values, sources);
         fill_folders(&mut values, sources);
@@ -116,12 +131,13 @@ impl Layers {
         if !problems.is_empty() {
             return Err(ConfigError::new(problems));
         }
-        notices.extend(resolve::warnings(&values));
+        warnings.extend(resolve::warnings(&values));
         let config = resolve::resolve(&values, sources);
         Ok(Loaded {
             config,
             values,
             files: self.files,
+            warnings,
             notices,
         })
     }

@@ -9,9 +9,11 @@ pub mod fragment;
 pub mod keys;
 pub mod kind;
 pub mod load;
+pub mod render;
 mod resolve;
 pub mod settings;
 pub mod sources;
+pub mod store;
 
 pub use error::{ConfigError, Problem};
 pub use load::Loaded;
