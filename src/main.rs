@@ -1,1 +1,7 @@
-fn main() {}
+//! The `vortex` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vortex::cli::run(std::env::args_os())
+}

@@ -16,6 +16,8 @@ pub struct Config {
     pub config_directory: PathBuf,
     /// The state folder (`limits.db`, logs).
     pub state_directory: PathBuf,
+    /// The instruments file, where one is named; else it is looked up.
+    pub assets_file: Option<PathBuf>,
     /// The raw audit trail.
     pub raw: RawSettings,
     /// Which provider serves where none is named.
@@ -46,6 +48,8 @@ pub struct Config {
     pub backfill: bool,
     /// The schedule of the whole list.
     pub schedule: ScheduleSettings,
+    /// Options of `vortex download` for the service's own runs, as typed.
+    pub download_args: Option<String>,
     /// Named sets of instruments.
     pub watchlists: BTreeMap<String, Watchlist>,
     /// Where to tell a person.

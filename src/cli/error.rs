@@ -1,0 +1,133 @@
+//! How a command ends: exit codes, errors, and the one place that prints them.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+
+/// How a run ended; the numbers are the same for all programs of Vortex.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// Partly done.
+    Partly = 3,
+    /// There is no such object.
+    NoSuchObject = 4,
+    /// The service does not run.
+    NoService = 69,
+    /// A limit, a lock, no network: try later.
+    Later = 75,
+    /// Interrupted.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// A word for programs, as `error.code` in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Exit::Done => "done",
+            Exit::Failed => "failed",
+            Exit::Usage => "usage",
+            Exit::Partly => "partly",
+            Exit::NoSuchObject => "no_such_object",
+            Exit::NoService => "no_service",
+            Exit::Later => "later",
+            Exit::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command did not end well.
+#[derive(Debug)]
+pub struct Error {
+    /// The exit code.
+    pub exit: Exit,
+    /// The causes, outermost first.
+    pub cause: anyhow::Error,
+}
+
+/// How a command ends.
+pub type Outcome = Result<Exit, Error>;
+
+impl Error {
+    /// An error with an exit code.
+    pub fn new(exit: Exit, cause: impl Into<anyhow::Error>) -> Error {
+        let cause = cause.into();
+        Error { exit, cause }
+    }
+
+    /// The command line or the configuration is wrong.
+    pub fn usage(said: impl fmt::Display) -> Error {
+        Error::new(Exit::Usage, anyhow::Error::msg(said.to_string()))
+    }
+
+    /// Prints the error, to standard error for people, to standard output as JSON for programs, and
+    /// gives the exit code. A reader that went away is no error.
+    pub(super) fn report(&self, json: bool) -> Exit {
+        let io_error = self.cause.downcast_ref::<io::Error>();
+        if io_error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            return Exit::Done;
+        }
+        // Nobody is left to tell where neither stream can be written.
+        let _ = if json {
+            writeln!(io::stdout(), "{}", self.json())
+        } else {
+            writeln!(io::stderr(), "vortex: {}", self.text())
+        };
+        self.exit
+    }
+
+    fn text(&self) -> String {
+        let causes: Vec<_> = self.cause.chain().map(ToString::to_string).collect();
+        causes.join("\n  because: ")
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut causes = self.cause.chain().map(ToString::to_string);
+        let message = causes.next().unwrap_or_default();
+        let mut error = serde_json::json!({
+            "code": self.exit.word(),
+            "exit": self.exit as u8,
+            "message": message,
+            "causes": causes.collect::<Vec<_>>(),
+        });
+        if let Some(config) = self.cause.downcast_ref::<ConfigError>() {
+            let problems = config.problems.iter();
+            error["code"] = "configuration".into();
+            error["problems"] = problems
+                .map(|problem| serde_json::json!({ "place": problem.place, "message": problem.said }))
+                .collect();
+        }
+        serde_json::json!({ "error": error })
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(cause: anyhow::Error) -> Error {
+        Error::new(Exit::Failed, cause)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(cause: io::Error) -> Error {
+        Error::new(Exit::Failed, cause)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(cause: ConfigError) -> Error {
+        Error::new(Exit::Usage, cause)
+    }
+}

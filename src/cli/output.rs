@@ -1,0 +1,74 @@
+//! Printing what commands list: tables for people, JSON and CSV for programs.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::error::Error;
+
+/// Writes to standard output. A reader that went away ends the command quietly.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Writes one line to standard output.
+pub fn line(text: impl std::fmt::Display) -> Result<(), Error> {
+    print(&format!("{text}\n"))
+}
+
+/// Writes a value as JSON over several lines.
+pub fn json(value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
+    line(text)
+}
+
+/// Writes rows as a table: fitted into a terminal, plain aligned columns anywhere else.
+pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    line(render(header, rows, io::stdout().is_terminal()))
+}
+
+/// Writes rows as CSV with a header.
+pub fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(header).map_err(anyhow::Error::from)?;
+    for row in rows {
+        writer.write_record(row).map_err(anyhow::Error::from)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    print(&String::from_utf8_lossy(&bytes))
+}
+
+fn render(header: &[&str], rows: &[Vec<String>], terminal: bool) -> String {
+    let mut table = Table::new();
+    if terminal {
+        table.load_style(presets::UTF8_FULL_CONDENSED);
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    } else {
+        table.force_no_tty();
+        table.load_style(presets::NOTHING);
+    }
+    table.set_header(header.to_vec());
+    table.add_rows(rows.to_vec());
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piped_table_is_a_line_a_row() {
+        let rows = vec![vec!["AAPL".to_owned(), "x".repeat(300)]];
+        let text = render(&["Symbol", "Note"], &rows, false);
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(
+            text.lines()
+                .next()
+                .is_some_and(|line| line.contains("Symbol"))
+        );
+        assert!(!text.contains('│') && !text.contains('\u{1b}'), "{text}");
+    }
+}

@@ -1,0 +1,160 @@
+//! `vortex providers`: who can serve, and what.
+
+use serde::Serialize;
+
+use super::args::ProvidersArgs;
+use super::error::{Error, Exit, Outcome};
+use super::{Context, output};
+use crate::config::Config;
+use crate::config::keys::PROVIDERS;
+
+/// What is known of a provider without asking it.
+#[derive(Debug, Serialize)]
+struct Description {
+    name: &'static str,
+    title: &'static str,
+    state: &'static str,
+    account: &'static str,
+    periods: &'static str,
+    reach: &'static str,
+    limits: String,
+}
+
+/// Runs the command.
+pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
+    let described = PROVIDERS
+        .iter()
+        .map(|name| describe(name, context.config()));
+    if let Some(name) = &args.test {
+        return test(context, &known(name, true)?);
+    }
+    if let Some(name) = &args.info {
+        let names = known(name, false)?;
+        for provider in described.filter(|provider| names.contains(&provider.name)) {
+            info(context, &provider)?;
+        }
+        return Ok(Exit::Done);
+    }
+    list(context, &described.collect::<Vec<_>>())
+}
+
+/// SEAM: asks each provider for one small answer. The lead wires `crate::provider` in here.
+fn test(_context: &Context, _names: &[&'static str]) -> Outcome {
+    Err(Error::usage("`vortex providers --test` is not built yet"))
+}
+
+/// The providers of a name, `all` being every one where that is allowed.
+fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
+    let name = if name == "mock" { "sample" } else { name };
+    let found: Vec<_> = PROVIDERS
+        .iter()
+        .copied()
+        .filter(|provider| *provider == name || (all && name == "all"))
+        .collect();
+    if found.is_empty() {
+        let near = PROVIDERS
+            .iter()
+            .min_by_key(|provider| strsim::damerau_levenshtein(provider, name))
+            .map_or(String::new(), |near| format!("; did you mean {near}?"));
+        let allowed = PROVIDERS.join(", ");
+        let said = format!("there is no provider {name:?}; there are {allowed}{near}");
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
+    Ok(found)
+}
+
+fn list(context: &Context, described: &[Description]) -> Outcome {
+    if context.global.json {
+        output::json(&described)?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<_> = described
+        .iter()
+        .map(|provider| {
+            [
+                provider.name,
+                provider.state,
+                provider.account,
+                provider.title,
+            ]
+        })
+        .map(|row| row.map(str::to_owned).to_vec())
+        .collect();
+    output::table(&["Provider", "State", "Account", "What it is"], &rows)?;
+    Ok(Exit::Done)
+}
+
+fn info(context: &Context, provider: &Description) -> Result<(), Error> {
+    if context.global.json {
+        return output::json(provider);
+    }
+    output::line(format_args!("{}: {}", provider.name, provider.title))?;
+    for (label, text) in [
+        ("state", provider.state),
+        ("account", provider.account),
+        ("periods", provider.periods),
+        ("reach", provider.reach),
+        ("limits", &provider.limits),
+    ] {
+        output::line(format_args!("  {label:<8} {text}"))?;
+    }
+    Ok(())
+}
+
+fn describe(name: &'static str, config: &Config) -> Description {
+    let default = config.default_provider == name;
+    let ready = if default { "ready (default)" } else { "ready" };
+    match name {
+        "yahoo" => Description {
+            name,
+            title: "Yahoo Finance: stocks, indices, funds, crypto, forex, continuous futures",
+            state: if config.yahoo.enabled { ready } else { "off" },
+            account: "none needed",
+            periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
+            reach: "1m 30 days, other minutes 60 days, 1h 730 days, 1d and longer all of it",
+            limits: format!(
+                "{} requests a minute, {} at once",
+                config.yahoo.requests_per_minute, config.yahoo.concurrency
+            ),
+        },
+        "barchart" => Description {
+            name,
+            title: "Barchart.com: dated futures contracts, stocks, forex",
+            state: match config.barchart.username {
+                Some(_) => ready,
+                None => "needs credentials",
+            },
+            account: "vortex config --provider barchart --set-credentials",
+            periods: "1m 5m 15m 30m 1h 1d 1W 1M",
+            reach: "as far as the account allows",
+            limits: format!("{} downloads a day", config.barchart.daily_limit),
+        },
+        "ibkr" => Description {
+            name,
+            title: "Interactive Brokers: through a running TWS or gateway",
+            state: ready,
+            account: "in TWS or the gateway",
+            periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
+            reach: "as far as the market data subscriptions allow",
+            limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
+        },
+        "replay" => Description {
+            name,
+            title: "Replay: reads the raw trail of another provider again",
+            state: ready,
+            account: "none needed",
+            periods: "those in the raw trail",
+            reach: "as far as the raw trail is kept",
+            limits: "none".to_owned(),
+        },
+        _ => Description {
+            name,
+            title: "Sample: a generated market, no network",
+            state: ready,
+            account: "none needed",
+            periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
+            reach: "all of it",
+            limits: "none".to_owned(),
+        },
+    }
+}

@@ -1,0 +1,180 @@
+//! Log lines of `tracing` to the outputs that the configuration names.
+
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::sync::Mutex;
+
+use nix::sys::stat::fstat;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::rotate::RotatingFile;
+use crate::config::{LogFormat, LogLevel, LogOutput, LoggingSettings};
+
+/// Starts logging for the life of the process. `verbosity` counts `-v`: one is DEBUG, two are TRACE.
+/// `colour` allows colour on standard error; only the format `rich` uses it.
+///
+/// Errors name the output that cannot be written, or say that logging runs already.
+pub fn init(settings: &LoggingSettings, verbosity: u8, colour: bool) -> Result<(), String> {
+    let layers = layers(settings, colour)?;
+    tracing_subscriber::registry()
+        .with(layers)
+        .with(filter(settings.level, verbosity))
+        .try_init()
+        .map_err(|error| format!("logging cannot be started: {error}"))
+}
+
+/// Vortex at the level asked for. Libraries only when they warn: what they say below that may hold
+/// headers and cookies.
+fn filter(level: LogLevel, verbosity: u8) -> Targets {
+    let configured = match level {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warning => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    let asked = match verbosity {
+        0 => configured,
+        1 => configured.max(LevelFilter::DEBUG),
+        _ => LevelFilter::TRACE,
+    };
+    Targets::new()
+        .with_default(asked.min(LevelFilter::WARN))
+        .with_target("vortex", asked)
+}
+
+type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
+
+fn layers<S>(settings: &LoggingSettings, colour: bool) -> Result<Vec<BoxedLayer<S>>, String>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let wants = |output| settings.output.contains(&output);
+    let mut layers = Vec::new();
+    let by_systemd = wants(LogOutput::Console) && is_journal(&io::stderr());
+    let mut journal_said = None;
+    if by_systemd || wants(LogOutput::Journald) {
+        match tracing_journald::layer() {
+            Ok(journal) => layers.push(journal.with_field_prefix(None).boxed()),
+            Err(error) => journal_said = Some(format!("the journal cannot be reached: {error}")),
+        }
+    }
+    let journal_fails = journal_said.is_some();
+    if let Some(said) = journal_said.filter(|_| wants(LogOutput::Journald)) {
+        return Err(format!(
+            "{said}; take journald out of general.logging.output"
+        ));
+    }
+    if wants(LogOutput::Console) && (!by_systemd || journal_fails) {
+        let colour = colour && settings.format == LogFormat::Rich;
+        layers.push(lines(settings.format, io::stderr, colour));
+    }
+    if wants(LogOutput::File) {
+        let path = &settings.file_path;
+        let file = RotatingFile::open(path, settings.max_file_size, settings.backup_count)
+            .map_err(|error| {
+                let key = "set general.logging.file_path to a file that can be written";
+                format!(
+                    "the log file {} cannot be opened: {error}; {key}",
+                    path.display()
+                )
+            })?;
+        layers.push(lines(settings.format, Mutex::new(file), false));
+    }
+    Ok(layers)
+}
+
+/// Lines of text or JSON; every field of an event and of its spans is in them.
+fn lines<S, W>(format: LogFormat, writer: W, colour: bool) -> BoxedLayer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_ansi(colour);
+    match format {
+        LogFormat::Json => lines.json().with_current_span(false).boxed(),
+        LogFormat::Console | LogFormat::Rich => lines.with_target(false).boxed(),
+    }
+}
+
+/// Whether systemd connected this stream to the journal: `$JOURNAL_STREAM` names its device and
+/// inode. A child whose output somebody redirected inherits the variable, not the stream.
+fn is_journal(stream: &impl AsFd) -> bool {
+    let named = std::env::var("JOURNAL_STREAM").unwrap_or_default();
+    fstat(stream).is_ok_and(|stat| named == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// Whether a stream may show colour: `--color` decides, else a terminal without `NO_COLOR`.
+pub fn colour_allowed(stream: &impl IsTerminal, asked: Option<bool>) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    asked.unwrap_or(stream.is_terminal() && !no_color)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Buffer {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(line);
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, level: LogLevel, verbosity: u8) -> String {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        let subscriber = tracing_subscriber::registry()
+            .with(lines(format, move || writer.clone(), false))
+            .with(filter(level, verbosity));
+        tracing::subscriber::with_default(subscriber, || {
+            let span = tracing::info_span!("series", provider = "sample");
+            let _inside = span.enter();
+            tracing::info!(symbol = "AAPL", rows = 3, "stored");
+            tracing::debug!("detail");
+            tracing::info!(target: "hyper", "cookie");
+        });
+        let bytes = buffer.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn fields_of_events_and_spans_are_in_json_and_text() {
+        let json = logged(LogFormat::Json, LogLevel::Info, 0);
+        let line: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+        assert_eq!(line["level"], "INFO");
+        assert_eq!(line["fields"]["symbol"], "AAPL");
+        assert_eq!(line["fields"]["rows"], 3);
+        assert_eq!(line["spans"][0]["provider"], "sample");
+        let text = logged(LogFormat::Rich, LogLevel::Info, 0);
+        assert!(
+            text.contains("provider=\"sample\"") && text.contains("rows=3"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn verbosity_raises_our_level_and_never_that_of_libraries() {
+        assert_eq!(logged(LogFormat::Json, LogLevel::Warning, 0), "");
+        assert!(!logged(LogFormat::Json, LogLevel::Info, 0).contains("detail"));
+        let all = logged(LogFormat::Json, LogLevel::Error, 2);
+        assert!(all.contains("detail") && !all.contains("cookie"), "{all}");
+    }
+}
