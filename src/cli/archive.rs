@@ -1,10 +1,323 @@
-//! `vortex archive`.
+//! `vortex archive`: what there is, how complete it is, and taking things back.
 
-use super::Context;
-use super::args::ArchiveArgs;
-use super::error::{Error, Outcome};
+use std::io::IsTerminal;
+
+use serde_json::{Value, json};
+
+use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
+use super::download::{archive_error, open_for_writing};
+use super::error::{Error, Exit, Outcome};
+use super::{Context, chart, output, source};
+use crate::archive::{Archive, RevisionRecord, SeriesRecord, SessionCounts};
+use crate::download::completeness::{Completeness, completeness, status};
+use crate::download::sessions::Standing;
+use crate::model::{Bars, Day};
+use crate::provider::answer::instant;
+
+/// More spans than this are left out of a table; `--json` has all.
+const MANY_SPANS: usize = 24;
 
 /// Runs the command.
-pub(super) fn run(_context: &Context, _args: &ArchiveArgs) -> Outcome {
-    Err(Error::usage("`vortex archive` is not built yet"))
+pub(super) fn run(context: &Context, args: &ArchiveArgs) -> Outcome {
+    match &args.command {
+        ArchiveCommand::List(filter) => list(context, filter),
+        ArchiveCommand::Show(filter) => show(context, filter),
+        ArchiveCommand::Rebuild(filter) => super::rebuild::run(context, filter),
+        ArchiveCommand::Revert(args) => revert(context, args),
+    }
+}
+
+/// The archive, which must exist.
+pub(super) fn open(context: &Context) -> Result<Archive, Error> {
+    let config = context.config();
+    if !Archive::exists(&config.archive) {
+        let said = format!("{} is no archive; `vortex download` makes one, -o names another", config.archive.display());
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
+    Archive::open(&config.archive, &config.state_directory).map_err(archive_error)
+}
+
+/// The series a filter names; an error where it names none.
+fn chosen(archive: &Archive, filter: &SeriesFilter) -> Result<Vec<SeriesRecord>, Error> {
+    let all = archive.all_series().map_err(archive_error)?;
+    let symbols: Vec<String> = all.iter().map(|record| record.key.name()).collect();
+    let wanted = |record: &SeriesRecord| {
+        let key = &record.key;
+        filter.symbol.as_ref().is_none_or(|symbol| *symbol == key.symbol || *symbol == key.name())
+            && filter.provider.as_ref().is_none_or(|provider| *provider == key.provider)
+            && filter.period.is_none_or(|period| period == key.period)
+    };
+    let chosen: Vec<SeriesRecord> = all.into_iter().filter(wanted).collect();
+    match &filter.symbol {
+        Some(symbol) if chosen.is_empty() => {
+            let near = symbols.iter().map(|name| (strsim::jaro_winkler(name, symbol), name)).filter(|(s, _)| *s > 0.7);
+            let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| format!("; did you mean {name}?"));
+            let said = format!("the archive has no series {symbol} like that{}", near.unwrap_or_default());
+            Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)))
+        }
+        _ => Ok(chosen),
+    }
+}
+
+/// Session counts, read once a provider.
+#[derive(Default)]
+struct Counts(std::collections::HashMap<String, SessionCounts>);
+
+impl Counts {
+    fn of(&mut self, archive: &Archive, provider: &str) -> Result<&SessionCounts, Error> {
+        if !self.0.contains_key(provider) {
+            let counts = archive.session_counts(provider).map_err(archive_error)?;
+            self.0.insert(provider.to_owned(), counts);
+        }
+        Ok(&self.0[provider])
+    }
+}
+
+fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
+    let archive = open(context)?;
+    let now = (source::clock())();
+    let (mut counts, mut rows, mut values) = (Counts::default(), Vec::new(), Vec::new());
+    for record in chosen(&archive, filter)? {
+        let counts = counts.of(&archive, &record.key.provider)?;
+        let told = completeness(&record, counts, now);
+        let state = status(&record, counts, now).word();
+        if context.global.json {
+            values.push(series_json(&record, &told, state));
+        } else {
+            rows.push(list_row(&record, &told, state));
+        }
+    }
+    if context.global.json {
+        output::json(&values)?;
+        return Ok(Exit::Done);
+    }
+    let header =
+        ["Provider", "Series", "Period", "Bars", "First", "Last", "Expected", "Present", "Pending", "Suspect", "State"];
+    output::table(&header, &rows)?;
+    Ok(Exit::Done)
+}
+
+fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<String> {
+    let date = |time: Option<i64>| time.map_or_else(String::new, |time| Day::of_utc(time).to_string());
+    let number = |n: usize| if n == 0 { String::new() } else { n.to_string() };
+    vec![
+        record.key.provider.clone(),
+        record.key.name(),
+        record.key.period.to_string(),
+        record.bars.to_string(),
+        date(record.first),
+        date(record.last),
+        told.expected.to_string(),
+        told.present.to_string(),
+        number(told.pending.len()),
+        number(told.suspect as usize),
+        state.to_owned(),
+    ]
+}
+
+fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value {
+    let (key, known) = (&record.key, &record.state);
+    let stamp = |time: Option<i64>| time.map(|time| jiff::Timestamp::from_second(time).map(|t| t.to_string()).ok());
+    let absent: serde_json::Map<String, Value> =
+        told.absent.iter().map(|(why, days)| (why.words().to_owned(), json!(days))).collect();
+    json!({
+        "provider": key.provider, "class": key.class, "symbol": key.symbol,
+        "contract": key.contract.map(|_| key.name()), "period": key.period.name(), "code": known.code,
+        "currency": known.meta.currency, "exchange": known.meta.exchange, "time_zone": known.meta.zone,
+        "bars": record.bars, "first": stamp(record.first), "last": stamp(record.last),
+        "state": state, "held": known.held, "suspect": known.suspect,
+        "failure": known.failure.as_ref().map(|failure| &failure.text),
+        "expected": told.expected, "present": told.present, "absent": absent,
+        "pending": told.pending.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "suspect_sessions": told.suspect, "never_asked": told.unknown,
+        "judged_from_series": told.judged_from,
+        "spans": told.spans.iter().map(|span| json!({
+            "first": span.days.first.to_string(), "last": span.days.last.to_string(),
+            "standing": standing(span.standing),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// A standing in words.
+fn standing(standing: Standing) -> String {
+    match standing {
+        Standing::Unknown => "not asked yet".to_owned(),
+        Standing::Present => "present".to_owned(),
+        Standing::Pending => "pending".to_owned(),
+        Standing::Suspect => "suspect".to_owned(),
+        Standing::Absent(why) => format!("absent: {}", why.words()),
+    }
+}
+
+fn show(context: &Context, filter: &SeriesFilter) -> Outcome {
+    let Some(symbol) = &filter.symbol else {
+        return Err(Error::usage("name a symbol: `vortex archive show SYMBOL`; `vortex archive list` has them all"));
+    };
+    let archive = open(context)?;
+    let now = (source::clock())();
+    let mut counts = Counts::default();
+    let mut values = Vec::new();
+    tracing::debug!("showing {symbol}");
+    for record in chosen(&archive, filter)? {
+        let counts = counts.of(&archive, &record.key.provider)?;
+        let told = completeness(&record, counts, now);
+        let state = status(&record, counts, now).word();
+        if context.global.json {
+            let revisions = archive.revisions(Some(&record.key)).map_err(archive_error)?;
+            let mut value = series_json(&record, &told, state);
+            value["revisions"] = revisions.iter().map(revision_json).collect();
+            value["files"] = files(&archive, &record)?.into();
+            values.push(value);
+        } else {
+            show_text(&archive, &record, &told, state)?;
+        }
+    }
+    if context.global.json {
+        output::json(&values)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show_text(archive: &Archive, record: &SeriesRecord, told: &Completeness, state: &str) -> Result<(), Error> {
+    let (key, known) = (&record.key, &record.state);
+    let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    output::line(format!("{} {} from {} ({})", key.name(), key.period, key.provider, known.code))?;
+    let meta = &known.meta;
+    let (currency, exchange, zone) = (or_unknown(&meta.currency), or_unknown(&meta.exchange), or_unknown(&meta.zone));
+    output::line(format!("     State  {state}; asked {}", if known.asked_at == 0 { "never".to_owned() } else { instant(known.asked_at) }))?;
+    for why in [&known.held, &known.suspect].into_iter().flatten() {
+        output::line(format!("            {why}"))?;
+    }
+    if let Some(failure) = &known.failure {
+        output::line(format!("            {} ({})", failure.text, instant(failure.at)))?;
+    }
+    output::line(format!("    Market  {exchange}, {zone}, in {currency}"))?;
+    output::line(format!("      Bars  {}", bars_text(record)))?;
+    output::line(format!("  Sessions  {}", sessions_text(told)))?;
+    for span in told.spans.iter().rev().take(MANY_SPANS).rev() {
+        let days = format!("{} to {}", span.days.first, span.days.last);
+        output::line(format!("            {days}  {}", standing(span.standing)))?;
+    }
+    if told.spans.len() > MANY_SPANS {
+        output::line(format!("            ({} older spans; --json has all)", told.spans.len() - MANY_SPANS))?;
+    }
+    let revisions = archive.revisions(Some(key)).map_err(archive_error)?;
+    for revision in revisions.iter().rev().take(5) {
+        output::line(format!("  Revision  {} of {}: {}", revision.id, instant(revision.at), revision.reason))?;
+    }
+    let bars = latest_bars(archive, record)?;
+    for line in chart::closes(&bars) {
+        output::line(line)?;
+    }
+    for file in files(archive, record)?.iter().rev().take(2).rev() {
+        output::line(format!("      File  {file}"))?;
+    }
+    output::line("")
+}
+
+fn bars_text(record: &SeriesRecord) -> String {
+    match (record.first, record.last) {
+        (Some(first), Some(last)) if record.key.period.is_intraday() => {
+            format!("{}, {} to {}", record.bars, instant(first), instant(last))
+        }
+        (Some(first), Some(last)) => format!("{}, {} to {}", record.bars, Day::of_utc(first), Day::of_utc(last)),
+        _ => "none".to_owned(),
+    }
+}
+
+fn sessions_text(told: &Completeness) -> String {
+    let mut parts = vec![format!("{} expected, {} present", told.expected, told.present)];
+    parts.extend(told.absent.iter().map(|(why, days)| format!("{days} absent ({})", why.words())));
+    if !told.pending.is_empty() {
+        let days: Vec<String> = told.pending.iter().map(ToString::to_string).collect();
+        parts.push(format!("{} pending ({})", days.len(), days.join(", ")));
+    }
+    if told.suspect > 0 {
+        parts.push(format!("{} suspect", told.suspect));
+    }
+    if told.unknown > 0 {
+        parts.push(format!("{} never asked", told.unknown));
+    }
+    format!("{}; judged from up to {} series of the exchange", parts.join(", "), told.judged_from.max(1))
+}
+
+/// The bars of the newest partitions, enough for a chart.
+fn latest_bars(archive: &Archive, record: &SeriesRecord) -> Result<Bars, Error> {
+    let mut bars = Bars::new(record.key.columns());
+    let parts = archive.partitions(record.id).map_err(archive_error)?;
+    for part in parts.iter().rev().take(3).rev() {
+        bars.append(&archive.read_partition(&record.key, part).map_err(archive_error)?);
+    }
+    Ok(bars)
+}
+
+fn files(archive: &Archive, record: &SeriesRecord) -> Result<Vec<String>, Error> {
+    let parts = archive.partitions(record.id).map_err(archive_error)?;
+    let mut files = Vec::new();
+    for part in parts {
+        let csv = archive.root().join(&part.csv);
+        files.push(csv.display().to_string());
+        if part.parquet_hash.is_some() {
+            files.push(csv.with_extension("parquet").display().to_string());
+        }
+    }
+    Ok(files)
+}
+
+fn revision_json(revision: &RevisionRecord) -> Value {
+    json!({
+        "id": revision.id, "at": instant(revision.at), "reason": revision.reason,
+        "series": revision.key.to_string(), "partitions": revision.partitions,
+    })
+}
+
+fn revert(context: &Context, args: &RevertArgs) -> Outcome {
+    let archive = open(context)?;
+    let mut revisions = Vec::new();
+    for record in chosen(&archive, &args.series)? {
+        revisions.extend(archive.revisions(Some(&record.key)).map_err(archive_error)?);
+    }
+    revisions.sort_by_key(|revision| revision.id);
+    if args.list {
+        return list_revisions(context, &revisions);
+    }
+    let wanted = match args.revision {
+        Some(id) => revisions.iter().find(|revision| revision.id == id),
+        None if args.series.symbol.is_none() => {
+            return Err(Error::usage("name a symbol or a --revision; `vortex archive revert --list` has them all"));
+        }
+        None => revisions.last(),
+    };
+    let Some(revision) = wanted else {
+        let said = "there is no such revision; `vortex archive revert --list` has them all";
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    };
+    drop(archive);
+    let writer = open_for_writing(context, false)?;
+    writer.revert(revision.id).map_err(archive_error)?;
+    output::line(format!(
+        "{} is as it was before {} ({}); it is held until `vortex download --force -s {}`",
+        revision.key,
+        instant(revision.at),
+        revision.reason,
+        revision.key.symbol
+    ))?;
+    Ok(Exit::Done)
+}
+
+fn list_revisions(context: &Context, revisions: &[RevisionRecord]) -> Outcome {
+    if context.global.json {
+        output::json(&revisions.iter().map(revision_json).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = revisions
+        .iter()
+        .map(|r| vec![r.id.to_string(), r.key.to_string(), instant(r.at), r.reason.clone()])
+        .collect();
+    output::table(&["Revision", "Series", "Made", "Why"], &rows)?;
+    // What a pipe reads is the table alone.
+    if rows.is_empty() && std::io::stdout().is_terminal() {
+        output::line("nothing was restated so far")?;
+    }
+    Ok(Exit::Done)
 }

@@ -1,10 +1,311 @@
-//! `vortex download`.
+//! `vortex download`: fetch what is missing into the archive.
 
-use super::Context;
+use std::io::{self, IsTerminal};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::watch;
+
 use super::args::DownloadArgs;
-use super::error::{Error, Outcome};
+use super::error::{Error, Exit, Outcome};
+use super::{Context, output, progress, source};
+use crate::archive::raw::RawTrail;
+use crate::archive::{Archive, ArchiveError, SessionCounts, Writer};
+use crate::config::assets;
+use crate::download::{self, Job, Selection, SeriesResult, Summary, Survey, Target};
+use crate::model::Day;
+use crate::provider::Provider;
+
+/// More series than this are only fetched after a question, on a terminal without `--yes`.
+const MANY_SERIES: usize = 1000;
+/// More updated series than this are not listed one by one.
+const MANY_ROWS: usize = 40;
 
 /// Runs the command.
-pub(super) fn run(_context: &Context, _args: &DownloadArgs) -> Outcome {
-    Err(Error::usage("`vortex download` is not built yet"))
+pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
+    let config = context.config();
+    if config.default_provider == "replay" {
+        return super::replay::run(context, args);
+    }
+    if args.from.is_some() {
+        return Err(Error::usage("--from goes with --provider replay"));
+    }
+    let provider = source::provider(config, &config.default_provider)?;
+    let targets = targets(context, args, provider.as_ref())?;
+    if targets.is_empty() {
+        return Err(Error::usage("there is nothing to download: every instrument of the list is disabled"));
+    }
+    if config.dry_run {
+        return dry_run(context, &targets, provider.as_ref());
+    }
+    confirm(args, targets.len())?;
+    let writer = open_for_writing(context, args.no_wait)?;
+    let summary = work(context, args, provider, targets, writer)?;
+    report(context, &summary)
+}
+
+/// The series asked for.
+fn targets(context: &Context, args: &DownloadArgs, provider: &dyn Provider) -> Result<Vec<Target>, Error> {
+    let config = context.config();
+    let today = Day::of_utc((source::clock())());
+    check_dates(args, today)?;
+    let mut symbols = args.symbols.clone();
+    if let Some(file) = &args.symbols_file {
+        symbols.extend(symbols_of(file)?);
+    }
+    let assets = assets::find(provider.name(), config.assets_file.as_deref(), &config.config_directory)?;
+    tracing::debug!("instruments from {}", assets.source);
+    let selection = Selection {
+        instruments: assets.instruments,
+        symbols,
+        periods: args.periods.clone(),
+        start: args.start_date,
+        default_start: Some(config.start_day),
+        end: args.end_date.or(config.end_day),
+        force: args.force,
+        backfill: config.backfill,
+        chunk: args.chunk_size.map(i32::from),
+        today: Some(today),
+    };
+    download::targets(&selection, provider).map_err(Error::usage)
+}
+
+fn check_dates(args: &DownloadArgs, today: Day) -> Result<(), Error> {
+    // Somewhere on Earth it is tomorrow already.
+    if let Some(start) = args.start_date.filter(|start| *start > today.plus(1)) {
+        return Err(Error::usage(format!("--start-date {start} lies in the future; today is {today}")));
+    }
+    match (args.start_date, args.end_date) {
+        (Some(start), Some(end)) if start > end => {
+            Err(Error::usage(format!("--start-date {start} lies after --end-date {end}; exchange them")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One symbol a line; empty lines and what follows a `#` are left out.
+fn symbols_of(file: &Path) -> Result<Vec<String>, Error> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Error::usage(format!("--symbols-file {}: {error}", file.display())))?;
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    let symbols: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    if symbols.is_empty() {
+        return Err(Error::usage(format!("--symbols-file {} names no symbol; write one a line", file.display())));
+    }
+    Ok(symbols)
+}
+
+fn confirm(args: &DownloadArgs, series: usize) -> Result<(), Error> {
+    if args.yes || series <= MANY_SERIES || !io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let question = format!("{series} series are asked for. Go on?");
+    let agreed = dialoguer::Confirm::new().with_prompt(question).default(true).interact();
+    match agreed.map_err(anyhow::Error::from)? {
+        true => Ok(()),
+        false => Err(Error::new(Exit::Interrupted, anyhow::anyhow!("nothing was asked for"))),
+    }
+}
+
+/// Opens the archive and takes its lock, waiting for another writer unless told not to.
+pub(super) fn open_for_writing(context: &Context, no_wait: bool) -> Result<Writer, Error> {
+    let config = context.config();
+    let archive = Archive::open(&config.archive, &config.state_directory).map_err(archive_error)?;
+    for notice in archive.notices() {
+        tracing::warn!("{notice}");
+    }
+    let holder = format!("vortex download (process {})", std::process::id());
+    let waiting = |who: &str| tracing::warn!("the archive is in use by {who}; waiting (--no-wait to leave)");
+    let on_wait: Option<&dyn Fn(&str)> = if no_wait { None } else { Some(&waiting) };
+    archive.write(&holder, on_wait).map_err(archive_error)
+}
+
+/// A locked archive is for later; anything else has failed.
+pub(super) fn archive_error(error: ArchiveError) -> Error {
+    let exit = match error {
+        ArchiveError::Locked { .. } => Exit::Later,
+        ArchiveError::Newer { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    Error::new(exit, error)
+}
+
+fn work(
+    context: &Context,
+    args: &DownloadArgs,
+    provider: Arc<dyn Provider>,
+    targets: Vec<Target>,
+    writer: Writer,
+) -> Result<Summary, Error> {
+    let config = context.config();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let job = Job {
+            provider,
+            targets,
+            origin: "command line".to_owned(),
+            raw: RawTrail::new(&config.raw),
+            parquet: config.parquet,
+            force_parquet: config.force_parquet || args.backup,
+            observer: progress::observer(context.global.json),
+            now: source::clock(),
+            cancelled: on_signal()?,
+        };
+        download::run(writer, job).await.map_err(archive_error)
+    })
+}
+
+/// Becomes true when the person or the system asks to end.
+pub(super) fn on_signal() -> io::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (tell, cancelled) = watch::channel(false);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+        tracing::warn!("ending at the next commit boundary");
+        // The job is over where nobody listens any more.
+        let _ = tell.send(true);
+        tell.closed().await;
+    });
+    Ok(cancelled)
+}
+
+/// What would be asked for.
+fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Outcome {
+    let config = context.config();
+    let exists = Archive::exists(&config.archive);
+    let archive = match exists {
+        true => Some(Archive::open(&config.archive, &config.state_directory).map_err(archive_error)?),
+        false => None,
+    };
+    let counts = match &archive {
+        Some(archive) => archive.session_counts(provider.archive_name()).map_err(archive_error)?,
+        None => SessionCounts::default(),
+    };
+    let now = (source::clock())();
+    let mut rows = Vec::new();
+    for target in targets {
+        let (what, windows) = match provider.limits(target.instrument.class, target.key.period) {
+            Err(why) => (why, Vec::new()),
+            Ok(limits) => match download::survey(archive.as_ref(), &counts, target, limits, now) {
+                Err(error) => return Err(archive_error(error)),
+                Ok(Survey::Settled(outcome)) => {
+                    (outcome.reason().map_or_else(|| outcome.word().to_owned(), str::to_owned), Vec::new())
+                }
+                Ok(Survey::Missing(plan)) => (format!("{} requests", plan.windows.len()), plan.windows),
+            },
+        };
+        rows.push((target, what, windows));
+    }
+    if context.global.json {
+        let series: Vec<_> = rows
+            .iter()
+            .map(|(target, what, windows)| {
+                let windows: Vec<_> = windows.iter().map(|w| json!([w.first.to_string(), w.last.to_string()])).collect();
+                json!({ "symbol": target.key.symbol, "contract": target.key.contract.map(|_| target.key.name()),
+                        "period": target.key.period.name(), "plan": what, "windows": windows })
+            })
+            .collect();
+        output::json(&json!({ "provider": provider.archive_name(), "dry_run": true, "series": series }))?;
+        return Ok(Exit::Done);
+    }
+    let cells: Vec<Vec<String>> = rows
+        .iter()
+        .map(|(target, what, windows)| {
+            let span = match (windows.iter().map(|w| w.first).min(), windows.iter().map(|w| w.last).max()) {
+                (Some(first), Some(last)) => format!("{first} to {last}"),
+                _ => String::new(),
+            };
+            vec![target.key.name(), target.key.period.to_string(), span, what.clone()]
+        })
+        .collect();
+    output::table(&["Series", "Period", "Missing", "Plan"], &cells)?;
+    let requests: usize = rows.iter().map(|(_, _, windows)| windows.len()).sum();
+    output::line(format!("{} series, {requests} requests to {}; nothing was asked or written", rows.len(), provider.name()))?;
+    Ok(Exit::Done)
+}
+
+/// Tells what came of a job, and the exit code.
+pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
+    let result = summary.result();
+    let exit = match result.exit_code() {
+        0 => Exit::Done,
+        1 => Exit::Failed,
+        75 => Exit::Later,
+        130 => Exit::Interrupted,
+        _ => Exit::Partly,
+    };
+    if context.global.json {
+        let series: Vec<_> = summary.results.iter().map(series_json).collect();
+        output::json(&json!({
+            "job": summary.job, "result": result.word(), "exit": exit as u8, "error": summary.fatal,
+            "requests": requests(summary), "bytes_fetched": summary.bytes_fetched, "files": summary.files,
+            "series": series,
+        }))?;
+        return Ok(exit);
+    }
+    let told: Vec<&SeriesResult> = told_rows(summary);
+    if !told.is_empty() {
+        let rows: Vec<Vec<String>> = told.iter().map(|result| series_row(result)).collect();
+        output::table(&["Series", "Period", "Result", "Added", "Changed", "Note"], &rows)?;
+    }
+    if let Some(why) = &summary.fatal {
+        output::line(format!("The job ended early: {why}"))?;
+    }
+    output::line(closing_line(context, summary))?;
+    Ok(exit)
+}
+
+/// Every series with something to say; the updated ones only while they are few.
+fn told_rows(summary: &Summary) -> Vec<&SeriesResult> {
+    use download::Outcome::{Current, Done};
+    let updated = summary.results.iter().filter(|r| r.outcome == Done).count();
+    summary
+        .results
+        .iter()
+        .filter(|result| match result.outcome {
+            Current => false,
+            Done => updated <= MANY_ROWS || !result.notes.is_empty() || result.changed > 0,
+            _ => true,
+        })
+        .collect()
+}
+
+fn closing_line(context: &Context, summary: &Summary) -> String {
+    let count = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
+    let words = ["updated", "current", "suspect", "held", "failed", "later", "interrupted"];
+    let counts: Vec<String> =
+        words.iter().map(|word| (count(word), word)).filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let added: u64 = summary.results.iter().map(|r| r.added).sum();
+    format!(
+        "{}: {} series ({}), {added} bars added, {} requests, {} fetched, in {}",
+        summary.result().word(),
+        summary.results.len(),
+        counts.join(", "),
+        requests(summary),
+        indicatif::HumanBytes(summary.bytes_fetched),
+        context.config().archive.display()
+    )
+}
+
+fn requests(summary: &Summary) -> u64 {
+    summary.results.iter().map(|result| u64::from(result.requests)).sum()
+}
+
+fn series_row(result: &SeriesResult) -> Vec<String> {
+    let note = result.outcome.reason().map_or_else(|| result.notes.join("; "), str::to_owned);
+    let number = |n: u64| if n == 0 { String::new() } else { n.to_string() };
+    let (key, word) = (&result.key, result.outcome.word().to_owned());
+    vec![key.name(), key.period.to_string(), word, number(result.added), number(result.changed), note]
+}
+
+fn series_json(result: &SeriesResult) -> serde_json::Value {
+    let key = &result.key;
+    json!({
+        "provider": key.provider, "class": key.class, "symbol": key.symbol,
+        "contract": key.contract.map(|_| key.name()), "period": key.period.name(),
+        "result": result.outcome.word(), "reason": result.outcome.reason(),
+        "added": result.added, "changed": result.changed, "requests": result.requests, "notes": result.notes,
+    })
 }

@@ -1,0 +1,38 @@
+//! The provider a command works with, made from the configuration.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::error::Error;
+use crate::config::Config;
+use crate::download::Clock;
+use crate::provider::limits::Throttle;
+use crate::provider::sample::Sample;
+use crate::provider::yahoo::Yahoo;
+use crate::provider::{Provider, sample, yahoo};
+
+/// This machine's clock.
+pub(super) fn clock() -> Clock {
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64))
+}
+
+/// The provider of that name, ready to be asked.
+pub(super) fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Error> {
+    match name {
+        sample::NAME => Ok(Arc::new(Sample::new(clock()))),
+        yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
+        "barchart" | "ibkr" => Err(Error::usage(format!(
+            "provider {name} is not served by this version; yahoo, sample and replay are"
+        ))),
+        _ => Err(Error::usage(format!("provider {name:?} is unknown; allowed are yahoo, sample and replay"))),
+    }
+}
+
+/// Yahoo Finance, under the limits kept in the state folder.
+pub(super) fn yahoo(config: &Config) -> Result<Yahoo, Error> {
+    if !config.yahoo.enabled {
+        return Err(Error::usage("provider yahoo is switched off: providers.yahoo.enabled is false"));
+    }
+    let throttle = Throttle::open(&config.state_directory).map_err(anyhow::Error::from)?;
+    Yahoo::new(&config.yahoo, Arc::new(throttle)).map_err(Error::usage)
+}
