@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::{Bars, Column, Day};
+use crate::model::{Bars, Class, Column, Day, Period};
 
 /// A day's seconds.
 const DAY: i64 = crate::model::day::DAY_SECONDS;
@@ -143,12 +143,17 @@ pub(super) fn decode(bytes: &[u8], columns: &'static [Column]) -> Result<Bars, C
     Ok(bars)
 }
 
-/// The columns a header names, for a CSV whose series is not known; `None` where it is not one of
-/// Vortex's headers.
-pub(super) fn header_columns(bytes: &[u8]) -> Option<Vec<Column>> {
-    let line = bytes.split(|byte| *byte == b'\n').next()?;
-    let names = std::str::from_utf8(line).ok()?.strip_prefix("Datetime,")?;
-    names.split(',').map(Column::named).collect()
+/// The columns of a CSV whose series is not known, by its header; `None` where no series has such.
+pub(super) fn columns_of(bytes: &[u8]) -> Option<&'static [Column]> {
+    let header = std::str::from_utf8(bytes.split(|byte| *byte == b'\n').next()?).ok()?;
+    [
+        Column::of("yahoo", Class::Stock, false, Period::D1),
+        Column::of("yahoo", Class::Stock, false, Period::M1),
+        Column::of("barchart", Class::Future, true, Period::D1),
+        Column::of("ibkr", Class::Stock, false, Period::D1),
+    ]
+    .into_iter()
+    .find(|columns| check_header(header, columns).is_ok())
 }
 
 fn check_header(header: &str, columns: &[Column]) -> Result<(), CsvError> {
@@ -230,7 +235,6 @@ fn number(field: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Class, Period};
     use proptest::prelude::*;
 
     fn columns() -> &'static [Column] {

@@ -109,6 +109,28 @@ fn mounted(path: &Path) -> ArchiveError {
     ))
 }
 
+/// Every file below a folder, in the order of their paths; none where there is no such folder. Links
+/// are not followed, and what begins with a dot is not looked at.
+pub(super) fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>()?;
+    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    entries.sort_by_key(fs::DirEntry::file_name);
+    let mut found = Vec::new();
+    for entry in entries {
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            found.extend(walk(&entry.path())?);
+        } else if kind.is_file() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 /// Files in `.vortex/tmp` that are removed again unless they are kept.
 #[derive(Debug)]
 pub(super) struct TempFiles {

@@ -14,11 +14,15 @@ mod layout;
 mod lock;
 mod parquet;
 mod prepare;
+pub mod raw;
+pub mod rebuild;
 
 pub mod record;
 mod recover;
+pub mod repair;
 
 mod revision;
+pub mod verify;
 
 #[cfg(test)]
 mod tests;

@@ -195,20 +195,26 @@ fn metadata(
     .collect())
 }
 
+/// Opens a file and checks that it has the columns every file of an archive has.
+pub(super) fn open(path: &Path) -> Result<SerializedFileReader<File>, String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
+    let expected = SCHEMA.as_ref().map_err(ToString::to_string)?;
+    if reader.metadata().file_metadata().schema().get_fields() == expected.get_fields() {
+        Ok(reader)
+    } else {
+        Err("the columns are not those of a Vortex archive".to_owned())
+    }
+}
+
 /// Reads a partition of a series back; an error says what is wrong with the file.
 pub(super) fn read(path: &Path, key: &SeriesKey) -> Result<(Bars, Notes), String> {
-    let said = |error: ParquetError| error.to_string();
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let reader = SerializedFileReader::new(file).map_err(said)?;
+    let reader = open(path)?;
     let file = reader.metadata().file_metadata();
-    let expected = SCHEMA.as_ref().map_err(ToString::to_string)?;
-    if file.schema().get_fields() != expected.get_fields() {
-        return Err("the columns are not those of a Vortex archive".to_owned());
-    }
     let notes = notes(file.key_value_metadata().map_or(&[][..], Vec::as_slice))?;
     let mut bars = Bars::new(key.columns());
     for at in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(at).map_err(said)?;
+        let group = reader.get_row_group(at).map_err(|e| e.to_string())?;
         append_group(&mut bars, group.as_ref(), key)?;
     }
     Ok((bars, notes))

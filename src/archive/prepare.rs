@@ -8,10 +8,10 @@ use super::intent::{Move, Pair, SeriesIntent};
 use super::parquet::Notes;
 use super::revision::Kept;
 use super::{
-    ArchiveError, Change, PartitionRecord, Writer, csv, layout, now, parquet, partition_name,
-    revision,
+    ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, layout, now, parquet,
+    partition_name, revision,
 };
-use crate::model::{Bars, SeriesKey};
+use crate::model::{Bars, Mark, SeriesKey};
 
 /// A change whose files are written and on disk in `.vortex/tmp`, not yet in their places. Dropped
 /// without a commit, its files are removed.
@@ -60,6 +60,10 @@ pub(super) fn prepare(
     let mut replaced = Vec::new();
     for (name, bars) in &change.partitions {
         check(&change.key, name, bars)?;
+        let in_place = match &before {
+            Some(series) if is_damaged(&change.key, name, &series.state) => InPlace::MayBeAnything,
+            _ => in_place,
+        };
         let recorded = recorded.iter().find(|record| record.name == *name);
         let old = old_csv(writer, &change.key, name, recorded, in_place)?;
         let pair = encode(
@@ -112,6 +116,13 @@ fn check(key: &SeriesKey, name: &str, bars: &Bars) -> Result<(), ArchiveError> {
         return refuse("a bar belongs to another partition");
     }
     Ok(())
+}
+
+/// Whether the partition was found damaged, and is fetched again for that: what is in its place is
+/// not worth keeping then.
+fn is_damaged(key: &SeriesKey, name: &str, state: &SeriesState) -> bool {
+    let coverage = state.coverage.within(layout::partition_days(key, name));
+    coverage.first_where(|mark| mark == Mark::Suspect).is_some()
 }
 
 /// The CSV that is to be replaced, where there is one; an error where it may not be.

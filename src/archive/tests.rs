@@ -162,6 +162,9 @@ fn each_crash_point_leaves_old_or_new_and_recovery_tidies_up() {
         (CrashPoint::Renamed, 1, true),
         (CrashPoint::Renamed, 2, true),
         (CrashPoint::Renamed, 3, true),
+        (CrashPoint::Renamed, 4, true),
+        (CrashPoint::Renamed, 5, true),
+        (CrashPoint::Renamed, 6, true),
         (CrashPoint::FoldersSynced, 0, true),
         (CrashPoint::Recorded, 0, true),
     ];
@@ -197,7 +200,7 @@ fn each_crash_point_leaves_old_or_new_and_recovery_tidies_up() {
             0
         );
         assert_counts_are_right(&archive);
-        //VERIFYHERE
+        assert_eq!(archive.verify(None).unwrap(), [], "{point:?} {nth}");
     }
 }
 

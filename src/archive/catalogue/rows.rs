@@ -103,12 +103,6 @@ pub(in crate::archive) fn put_series(
         )
 }
 
-/// Forgets a series and its partitions.
-pub(in crate::archive) fn drop_series(connection: &Connection, id: i64) -> rusqlite::Result<()> {
-    connection.execute("DELETE FROM series WHERE id = ?", [id])?;
-    Ok(())
-}
-
 /// The partitions of a series, oldest first.
 pub(in crate::archive) fn partitions(
     connection: &Connection,

@@ -1,0 +1,418 @@
+//! The raw trail: answers as received, with what was asked, so that bars can be read from them again.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::files;
+use crate::config::RawSettings;
+use crate::model::{Class, Contract, Day, Days, Instrument, Period, symbol};
+use crate::provider::{RawAnswer, Request};
+
+/// zstd's default.
+const LEVEL: i32 = 3;
+/// Headers that could carry a secret, whoever filled them in.
+const SECRET_HEADERS: [&str; 4] = [
+    "authorization",
+    "cookie",
+    "proxy-authorization",
+    "set-cookie",
+];
+/// Query parameters that could.
+const SECRET_PARAMETERS: [&str; 4] = ["crumb", "apikey", "token", "_token"];
+
+/// Where answers are kept.
+#[derive(Clone, Debug)]
+pub struct RawTrail {
+    settings: RawSettings,
+}
+
+/// What stands beside a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawAbout {
+    /// Who answered; the first folder.
+    pub provider: String,
+    /// The address asked, without secrets.
+    pub url: String,
+    /// HTTP status.
+    pub status: u16,
+    /// Names and values, without secrets.
+    pub headers: Vec<(String, String)>,
+    /// When it arrived, in seconds since the epoch.
+    pub received: i64,
+    /// The instrument's name.
+    pub name: String,
+    /// The provider's symbol.
+    pub code: String,
+    /// The instrument's class.
+    pub class: Class,
+    /// The dated contract.
+    pub contract: Option<Contract>,
+    /// The bar length.
+    pub period: Period,
+    /// The first trading date asked for.
+    pub first: String,
+    /// The last trading date asked for.
+    pub last: String,
+    /// The id that the log has as well.
+    pub correlation: String,
+    /// Which Vortex wrote this.
+    pub version: String,
+    /// The body's file, beside this one.
+    pub body: String,
+}
+
+/// One answer of the trail; its body is read when it is wanted.
+#[derive(Clone, Debug)]
+pub struct RawEntry {
+    /// What was asked and how it was answered.
+    pub about: RawAbout,
+    body: PathBuf,
+}
+
+impl RawTrail {
+    /// A trail as configured.
+    pub fn new(settings: &RawSettings) -> RawTrail {
+        RawTrail {
+            settings: settings.clone(),
+        }
+    }
+
+    /// Keeps an answer; where its body lies, `None` where the trail is switched off. Nothing waits
+    /// for the disk: what a power loss takes was not needed.
+    pub fn keep(
+        &self,
+        provider: &str,
+        request: &Request,
+        answer: &RawAnswer,
+    ) -> io::Result<Option<PathBuf>> {
+        if !self.settings.enabled {
+            return Ok(None);
+        }
+        let at = jiff::Timestamp::from_second(answer.received).map_err(io::Error::other)?;
+        let folder = self
+            .settings
+            .directory
+            .join(provider)
+            .join(at.strftime("%Y/%m/%d").to_string());
+        fs::create_dir_all(&folder)?;
+        let stem = stem(request, &at.strftime("%H%M%S").to_string())?;
+        let extension = if self.settings.compress {
+            "body.zst"
+        } else {
+            "body"
+        };
+        let name = free_name(&folder, &stem, extension);
+        let path = folder.join(format!("{name}.{extension}"));
+        if self.settings.compress {
+            put(&path, &zstd::bulk::compress(&answer.body, LEVEL)?)?;
+        } else {
+            put(&path, &answer.body)?;
+        }
+        if self.settings.include_metadata {
+            let about = about(provider, request, answer, format!("{name}.{extension}"));
+            put(
+                &folder.join(format!("{name}.json")),
+                &serde_json::to_vec_pretty(&about)?,
+            )?;
+        }
+        Ok(Some(path))
+    }
+
+    /// Removes the days older than the retention; how many. `now` is in seconds since the epoch.
+    pub fn sweep(&self, now: i64) -> io::Result<u64> {
+        let Some(days) = self.settings.retention_days else {
+            return Ok(0);
+        };
+        let oldest = Day::of_utc(now).plus(-i32::from(days));
+        let mut removed = 0;
+        for provider in folders(&self.settings.directory)? {
+            for year in folders(&provider)? {
+                for month in folders(&year)? {
+                    for day in folders(&month)? {
+                        if day_of(&day).is_some_and(|day| day < oldest) {
+                            fs::remove_dir_all(&day)?;
+                            removed += 1;
+                        }
+                    }
+                    remove_empty(&month)?;
+                }
+                remove_empty(&year)?;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// The answers below a folder of a raw trail, in the order of their time. Bodies kept without
+/// metadata are not among them: nobody knows what they answer.
+pub fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<RawEntry>>> {
+    let mut abouts = files::walk(folder)?;
+    abouts.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "json")
+    });
+    // Year, month, day and file name, whatever folder lies above.
+    abouts.sort_by_cached_key(|path| {
+        let mut words: Vec<_> = path.iter().rev().take(4).map(ToOwned::to_owned).collect();
+        words.reverse();
+        words
+    });
+    Ok(abouts.into_iter().map(|path| read_about(&path)))
+}
+
+fn read_about(path: &Path) -> io::Result<RawEntry> {
+    let said = |what: String| io::Error::other(format!("{}: {what}", path.display()));
+    let about: RawAbout =
+        serde_json::from_slice(&fs::read(path)?).map_err(|error| said(error.to_string()))?;
+    // The name of a file, never a path out of the folder.
+    if Path::new(&about.body).file_name() != Some(about.body.as_ref()) {
+        return Err(said(format!("body {:?} is not a file name", about.body)));
+    }
+    Ok(RawEntry {
+        body: path.with_file_name(&about.body),
+        about,
+    })
+}
+
+impl RawEntry {
+    /// What was asked.
+    pub fn request(&self) -> Result<Request, String> {
+        let about = &self.about;
+        let days = Days::new(about.first.parse()?, about.last.parse()?)
+            .ok_or_else(|| format!("the days {} to {} are reversed", about.first, about.last))?;
+        Ok(Request {
+            instrument: Instrument::plain(&about.name, &about.code, about.class),
+            contract: about.contract,
+            period: about.period,
+            days,
+            correlation: about.correlation.clone(),
+        })
+    }
+
+    /// What was answered, with the body.
+    pub fn answer(&self) -> io::Result<RawAnswer> {
+        let stored = fs::read(&self.body)?;
+        let body = match self.body.extension() {
+            Some(extension) if extension == "zst" => zstd::stream::decode_all(stored.as_slice())?,
+            _ => stored,
+        };
+        Ok(RawAnswer {
+            url: self.about.url.clone(),
+            status: self.about.status,
+            headers: self.about.headers.clone(),
+            received: self.about.received,
+            body,
+        })
+    }
+}
+
+fn about(provider: &str, request: &Request, answer: &RawAnswer, body: String) -> RawAbout {
+    let public =
+        |(name, _): &&(String, String)| !SECRET_HEADERS.contains(&name.to_lowercase().as_str());
+    RawAbout {
+        provider: provider.to_owned(),
+        url: without_secrets(&answer.url),
+        status: answer.status,
+        headers: answer.headers.iter().filter(public).cloned().collect(),
+        received: answer.received,
+        name: request.instrument.name.clone(),
+        code: request.instrument.code.clone(),
+        class: request.instrument.class,
+        contract: request.contract,
+        period: request.period,
+        first: request.days.first.to_string(),
+        last: request.days.last.to_string(),
+        correlation: request.correlation.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        body,
+    }
+}
+
+/// The address without parameters that could be secrets; whatever cannot be read as one is dropped.
+fn without_secrets(address: &str) -> String {
+    let Ok(mut url) = url::Url::parse(address) else {
+        return String::new();
+    };
+    let secret = |name: &str| SECRET_PARAMETERS.contains(&name.to_lowercase().as_str());
+    if url.query_pairs().any(|(name, _)| secret(&name)) {
+        let public: Vec<(String, String)> = url
+            .query_pairs()
+            .filter(|(name, _)| !secret(name))
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect();
+        url.query_pairs_mut().clear().extend_pairs(public);
+    }
+    url.into()
+}
+
+fn stem(request: &Request, clock: &str) -> io::Result<String> {
+    let name = request.contract.map_or_else(
+        || request.instrument.name.clone(),
+        |contract| contract.stored_name(&request.instrument.name),
+    );
+    let name = symbol::encode(&name).map_err(io::Error::other)?;
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let correlation: String = request.correlation.chars().map(plain).take(40).collect();
+    Ok(format!("{clock}_{name}_{}_{correlation}", request.period))
+}
+
+/// The stem, or the stem with a number where one second brought two answers to one request.
+fn free_name(folder: &Path, stem: &str, extension: &str) -> String {
+    let taken = |name: &str| folder.join(format!("{name}.{extension}")).exists();
+    let mut name = stem.to_owned();
+    let mut number = 2;
+    while taken(&name) {
+        name = format!("{stem}-{number}");
+        number += 1;
+    }
+    name
+}
+
+/// Written under another name first, so that nobody reads half of it.
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    let temporary = path.with_file_name(name);
+    fs::write(&temporary, bytes)?;
+    fs::rename(&temporary, path)
+}
+
+fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn remove_empty(folder: &Path) -> io::Result<()> {
+    if fs::read_dir(folder)?.next().is_none() {
+        fs::remove_dir(folder)?;
+    }
+    Ok(())
+}
+
+/// The date of a folder `…/2024/03/31`.
+fn day_of(folder: &Path) -> Option<Day> {
+    let mut words = folder.iter().rev().map(|word| word.to_str());
+    let (day, month, year) = (words.next()??, words.next()??, words.next()??);
+    format!("{year}-{month}-{day}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trail(folder: &Path, compress: bool) -> RawTrail {
+        RawTrail::new(&RawSettings {
+            enabled: true,
+            directory: folder.to_owned(),
+            retention_days: Some(30),
+            compress,
+            include_metadata: true,
+        })
+    }
+
+    fn request() -> Request {
+        Request {
+            instrument: Instrument::of_code("EURUSD=X"),
+            contract: None,
+            period: Period::D1,
+            days: Days::new(Day::new(100), Day::new(200)).unwrap(),
+            correlation: "abc-1".into(),
+        }
+    }
+
+    fn answer(received: i64) -> RawAnswer {
+        RawAnswer {
+            url: "https://example.org/v8/chart/X?interval=1d&crumb=SECRET".into(),
+            status: 200,
+            headers: vec![
+                ("date".into(), "today".into()),
+                ("set-cookie".into(), "SECRET".into()),
+            ],
+            received,
+            body: b"{\"chart\":1}".to_vec(),
+        }
+    }
+
+    #[test]
+    fn answers_are_kept_and_read_again_in_order_without_secrets() {
+        for compress in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let trail = trail(folder.path(), compress);
+            let path = trail
+                .keep("yahoo", &request(), &answer(1_700_000_100))
+                .unwrap()
+                .unwrap();
+            let ending = if compress { ".body.zst" } else { ".body" };
+            let expected = format!("yahoo/2023/11/14/221500_EURUSD%3DX_1d_abc-1{ending}");
+            assert_eq!(path, folder.path().join(expected));
+            trail
+                .keep("yahoo", &request(), &answer(1_600_000_000))
+                .unwrap();
+            trail
+                .keep("yahoo", &request(), &answer(1_600_000_000))
+                .unwrap();
+            let entries: Vec<RawEntry> = entries(folder.path())
+                .unwrap()
+                .map(Result::unwrap)
+                .collect();
+            let times: Vec<i64> = entries.iter().map(|entry| entry.about.received).collect();
+            assert_eq!(times, [1_600_000_000, 1_600_000_000, 1_700_000_100]);
+            let read = entries[2].answer().unwrap();
+            assert_eq!(read.body, answer(0).body);
+            assert_eq!(read.url, "https://example.org/v8/chart/X?interval=1d");
+            assert_eq!(read.headers, [("date".to_owned(), "today".to_owned())]);
+            let asked = entries[2].request().unwrap();
+            assert_eq!(asked.instrument, request().instrument);
+            assert_eq!(asked.days, request().days);
+        }
+    }
+
+    #[test]
+    fn the_sweep_removes_old_days_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = trail(folder.path(), true);
+        let now = 1_700_000_000;
+        for age in [0, 30, 31, 400] {
+            trail
+                .keep("yahoo", &request(), &answer(now - age * 86_400))
+                .unwrap();
+        }
+        assert_eq!(trail.sweep(now).unwrap(), 2);
+        assert_eq!(entries(folder.path()).unwrap().count(), 2);
+        assert!(!folder.path().join("yahoo/2022").exists());
+        assert_eq!(trail.sweep(now).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_body_outside_of_its_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = trail(folder.path(), false)
+            .keep("yahoo", &request(), &answer(0))
+            .unwrap()
+            .unwrap();
+        let about = path.with_extension("json");
+        let text = fs::read_to_string(&about).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        fs::write(&about, text.replace(name, "../../x")).unwrap();
+        assert!(entries(folder.path()).unwrap().next().unwrap().is_err());
+    }
+}

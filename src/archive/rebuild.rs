@@ -1,0 +1,378 @@
+//! Making the catalogue again from the files, and taking edited CSVs over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::catalogue::{ledger, rows, sessions};
+use super::parquet::Notes;
+use super::prepare::{self, InPlace};
+use super::{
+    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, layout, lock,
+    now, parquet, partition_name, revision, verify,
+};
+use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
+
+/// What a rebuild made of a file pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Both files agree; nothing was written.
+    AsItIs,
+    /// The CSV was edited, or its Parquet was bad: the CSV holds, the Parquet was made again.
+    ParquetMade,
+    /// The CSV was gone and was made again from the Parquet.
+    CsvMade,
+    /// It cannot be read and was left alone; why.
+    LeftAlone(String),
+}
+
+/// One file pair a rebuild came by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The CSV, or whatever file it is that was left alone.
+    pub path: PathBuf,
+    /// What was done.
+    pub outcome: Outcome,
+}
+
+impl Archive {
+    /// Opens an archive whose catalogue may be damaged: such a catalogue is put aside under another
+    /// name, which is returned, and an empty one takes its place, for [`Writer::rebuild`] to fill.
+    pub fn open_for_rebuild(
+        root: &Path,
+        state: &Path,
+        holder: &str,
+    ) -> Result<(Archive, Option<PathBuf>), ArchiveError> {
+        let path = match Archive::open(root, state).and_then(|archive| archive.check_catalogue()) {
+            Ok(archive) => return Ok((archive, None)),
+            Err(ArchiveError::Damaged { path, .. }) => path,
+            Err(error) => return Err(error),
+        };
+        let lock = lock::take(&root.join(layout::OWN).join("lock"), holder, None)?;
+        let aside = put_aside(&path)?;
+        drop(lock);
+        Ok((Archive::open(root, state)?, Some(aside)))
+    }
+
+    /// SQLite's own check of the whole database.
+    fn check_catalogue(self) -> Result<Archive, ArchiveError> {
+        let answer: String = self
+            .inner
+            .catalogue
+            .read(|c| c.pragma_query_value(None, "quick_check", |row| row.get(0)))?;
+        if answer == "ok" {
+            return Ok(self);
+        }
+        Err(ArchiveError::Damaged {
+            path: self.catalogue_path().to_owned(),
+            said: answer,
+        })
+    }
+}
+
+/// Renames a database with its journals.
+fn put_aside(path: &Path) -> Result<PathBuf, ArchiveError> {
+    let with = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let aside = format!(".damaged-{}", now());
+    for journal in ["-wal", "-shm", "-journal", ""] {
+        let from = with(journal);
+        if from.exists() {
+            files::rename(&from, &with(&format!("{aside}{journal}")))?;
+        }
+    }
+    Ok(with(&aside))
+}
+
+/// What the files of one series say.
+#[derive(Default)]
+struct Found {
+    /// The rows of pairs that stay as they are.
+    rows: Vec<PartitionRecord>,
+    /// The bars of pairs that have to be written again.
+    write: Vec<(String, Bars)>,
+    /// What each readable Parquet says, with its partition.
+    notes: Vec<(String, Notes)>,
+    /// The trading dates of the bars, by their stamps.
+    stamps: Vec<i64>,
+}
+
+impl Writer {
+    /// Makes the catalogue again from the files: of every series, or of those of one symbol, whose
+    /// edited CSVs are taken over. What a catalogue still knows of a series is kept, with the days
+    /// set right by the bars; else it comes from the Parquet's metadata, else from the bars.
+    pub fn rebuild(&self, symbol: Option<&str>) -> Result<Vec<Rebuilt>, ArchiveError> {
+        let root = self.archive.root();
+        let mut done = Vec::new();
+        let mut places: BTreeMap<SeriesKey, BTreeSet<String>> = BTreeMap::new();
+        for series in self.archive.all_series()? {
+            places.entry(series.key).or_default();
+        }
+        for path in verify::bar_files(root)? {
+            match path.strip_prefix(root).ok().and_then(layout::place_of) {
+                Some((key, partition)) => {
+                    places.entry(key).or_default().insert(partition);
+                }
+                None if symbol.is_none() => done.push(Rebuilt {
+                    path,
+                    outcome: Outcome::LeftAlone(
+                        "no series has a file of this name here".to_owned(),
+                    ),
+                }),
+                None => {}
+            }
+        }
+        places.retain(|key, _| symbol.is_none_or(|symbol| key.symbol == symbol));
+        for (key, partitions) in places {
+            self.rebuild_series(key, partitions, &mut done)?;
+        }
+        self.find_revisions()?;
+        let all = self.archive.all_series()?;
+        self.catalogue.change(|t| {
+            sessions::recount(t, all.iter().map(|series| (&series.key, &series.state)))
+        })?;
+        Ok(done)
+    }
+
+    fn rebuild_series(
+        &self,
+        key: SeriesKey,
+        partitions: BTreeSet<String>,
+        done: &mut Vec<Rebuilt>,
+    ) -> Result<(), ArchiveError> {
+        let mut found = Found::default();
+        for name in partitions {
+            let path = self.archive.root().join(layout::csv_path(&key, &name)?);
+            let outcome = self.read_pair(&key, name, &mut found)?;
+            done.push(Rebuilt { path, outcome });
+        }
+        let known = self.archive.series(&key)?.map(|series| series.state);
+        if known.is_none() && found.rows.is_empty() && found.write.is_empty() {
+            return Ok(());
+        }
+        found.stamps.sort_unstable();
+        let state = state_of(&key, known, &found);
+        self.catalogue.change(|t| {
+            let id = rows::put_series(t, &key, &state)?;
+            rows::drop_partitions(t, id)?;
+            for record in &found.rows {
+                rows::put_partition(t, id, record)?;
+            }
+            rows::sum_series(t, id)
+        })?;
+        // Cut off here, the files that follow are not in the catalogue, and the next rebuild finds them.
+        let prepared = prepare::prepare(
+            self,
+            Change {
+                key,
+                state,
+                partitions: found.write,
+                restated: None,
+                fetched_at: found
+                    .notes
+                    .iter()
+                    .map(|(_, notes)| notes.fetched_at)
+                    .max()
+                    .unwrap_or(0),
+                parquet: true,
+            },
+            InPlace::MayBeAnything,
+        )?;
+        self.commit(vec![prepared])?;
+        Ok(())
+    }
+
+    /// Reads one pair and decides which of its files holds.
+    fn read_pair(
+        &self,
+        key: &SeriesKey,
+        name: String,
+        found: &mut Found,
+    ) -> Result<Outcome, ArchiveError> {
+        let csv_path = layout::csv_path(key, &name)?;
+        let twin_path = self.archive.root().join(layout::parquet_path(key, &name)?);
+        let text = files::read(&self.archive.root().join(&csv_path))?;
+        let twin_bytes = files::read(&twin_path)?;
+        let twin = twin_bytes.as_ref().map(|_| parquet::read(&twin_path, key));
+        let belongs = |bars: Bars| {
+            let own = bars
+                .times
+                .iter()
+                .all(|time| partition_name(key, *time) == name);
+            match (own && bars.is_ascending(), bars.is_empty()) {
+                (true, false) => Ok(bars),
+                (true, true) => Err("there is no bar in it".to_owned()),
+                (false, _) => {
+                    Err("its bars are not ascending, or belong to another file".to_owned())
+                }
+            }
+        };
+        let csv = text.as_ref().map(|text| {
+            csv::decode(text, key.columns())
+                .map_err(|e| e.to_string())
+                .and_then(belongs)
+        });
+        if let Some(Ok((_, notes))) = &twin {
+            found.notes.push((name.clone(), notes.clone()));
+        }
+        let twin = twin.and_then(|read| belongs(read.ok()?.0).ok());
+        let record = |text: &[u8], bars: &Bars, twin: Option<&Vec<u8>>| {
+            let (first, last) = bars.bounds().unwrap_or_default();
+            PartitionRecord {
+                name: name.clone(),
+                csv: csv_path.clone(),
+                csv_hash: files::hash(text),
+                parquet_hash: twin.map(|bytes| files::hash(bytes)),
+                bytes: (text.len() + twin.map_or(0, Vec::len)) as u64,
+                bars: bars.len() as u64,
+                first,
+                last,
+                written: now(),
+            }
+        };
+        match (csv, text, twin) {
+            (Some(Ok(bars)), Some(text), twin)
+                if twin_bytes.is_none() || twin.as_ref().is_some_and(|twin| twin.same(&bars)) =>
+            {
+                found.rows.push(record(&text, &bars, twin_bytes.as_ref()));
+                found.stamps.extend(&bars.times);
+                Ok(Outcome::AsItIs)
+            }
+            (Some(Ok(bars)), _, _) => {
+                found.stamps.extend(&bars.times);
+                found.write.push((name, bars));
+                Ok(Outcome::ParquetMade)
+            }
+            (Some(Err(said)), _, Some(twin)) => {
+                // Recorded as its Parquet says it was, so that `validate --fix` can restore it.
+                let text = csv::encode(&twin).map_err(ArchiveError::Refused)?;
+                found.rows.push(record(&text, &twin, twin_bytes.as_ref()));
+                found.stamps.extend(&twin.times);
+                Ok(Outcome::LeftAlone(format!(
+                    "{said}; `vortex validate --fix` restores it from its Parquet"
+                )))
+            }
+            (None, _, Some(twin)) => {
+                found.stamps.extend(&twin.times);
+                found.write.push((name, twin));
+                Ok(Outcome::CsvMade)
+            }
+            (Some(Err(said)), _, None) => Ok(Outcome::LeftAlone(said)),
+            (None, _, None) => Ok(Outcome::LeftAlone("its Parquet cannot be read".to_owned())),
+        }
+    }
+
+    /// Notes the revisions whose folders are there and that the catalogue does not know.
+    fn find_revisions(&self) -> Result<(), ArchiveError> {
+        let folder = self.archive.root().join(layout::REVISIONS);
+        let known: BTreeSet<i64> = self
+            .archive
+            .revisions(None)?
+            .into_iter()
+            .map(|of| of.id)
+            .collect();
+        let Ok(entries) = fs::read_dir(&folder) else {
+            return Ok(());
+        };
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i64>().ok());
+        for id in ids.filter(|id| !known.contains(id)) {
+            match revision::about(self.archive.root(), id) {
+                Ok(of) => {
+                    self.catalogue.change(|t| {
+                        ledger::put_revision(
+                            t,
+                            Some(id),
+                            &of.key,
+                            of.at,
+                            &of.reason,
+                            &of.partitions,
+                        )
+                    })?;
+                }
+                Err(error) => tracing::warn!("revision {id} is left out: {error}"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is known of a series: by the catalogue, else by its newest Parquet, with the coverage of all.
+fn state_of(key: &SeriesKey, known: Option<SeriesState>, found: &Found) -> SeriesState {
+    let from_catalogue = known.is_some();
+    let mut state = known.unwrap_or_else(|| {
+        let newest = found
+            .notes
+            .iter()
+            .max_by_key(|(name, notes)| (notes.fetched_at, name));
+        let mut state = newest.map_or_else(SeriesState::default, |(_, notes)| notes.state.clone());
+        for (name, notes) in &found.notes {
+            state.coverage.absorb(
+                &notes
+                    .state
+                    .coverage
+                    .within(layout::partition_days(key, name)),
+            );
+        }
+        state
+    });
+    if state.code.is_empty() {
+        state.code.clone_from(&key.symbol);
+    }
+    let derived = !from_catalogue && found.notes.is_empty();
+    set_right(key, &mut state, &found.stamps, derived);
+    state
+}
+
+/// Makes the marks agree with the bars: a day with a bar is present, a day recorded as present
+/// without one is unknown. `derived`: nothing is known but the bars.
+fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: bool) {
+    let zone = state
+        .meta
+        .zone
+        .as_deref()
+        .and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
+    let mut days: Vec<Day> = match (key.period.is_intraday(), zone) {
+        (true, Some(zone)) => stamps
+            .iter()
+            .map(|time| Day::of_local(*time, &zone))
+            .collect(),
+        _ => stamps.iter().map(|time| Day::of_utc(*time)).collect(),
+    };
+    days.dedup();
+    if key.period.is_intraday() {
+        // Sessions may begin the evening before, and the last may not be over: what was recorded is
+        // better than what the stamps tell, except where nothing was.
+        if derived {
+            days.pop();
+            days.iter()
+                .for_each(|day| state.coverage.set_day(*day, Mark::Present));
+        }
+        return;
+    }
+    if let Some(known) = state.coverage.known() {
+        let empty = |day: Day, mark| {
+            mark == Mark::Present && days.binary_search(&key.period.bar_day(day)).is_err()
+        };
+        for run in state.coverage.runs(known, empty) {
+            state.coverage.set(run, Mark::Unknown);
+        }
+    }
+    for day in days {
+        let last = if key.period == Period::D1 {
+            day
+        } else {
+            key.period.last_day(day)
+        };
+        for day in Days::new(day, last).iter().flat_map(|days| days.iter()) {
+            if !matches!(state.coverage.get(day), Mark::Suspect) {
+                state.coverage.set_day(day, Mark::Present);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Mending what can be mended from the other file of a pair. No value is ever invented: where both
+//! are bad, the days are marked suspect, so that they are fetched again.
+
+use std::path::PathBuf;
+
+use super::prepare::{self, InPlace};
+use super::{
+    ArchiveError, Change, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, layout,
+    parquet,
+};
+use crate::model::{Bars, Mark, SeriesKey};
+
+/// What was done to a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// The Parquet was made again from the CSV.
+    ParquetMade,
+    /// The CSV was made again from the Parquet.
+    CsvRestored,
+    /// Neither can be trusted: the days are fetched again.
+    MarkedSuspect,
+}
+
+impl Repair {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Repair::ParquetMade => "Parquet made again from the CSV",
+            Repair::CsvRestored => "CSV restored from the Parquet",
+            Repair::MarkedSuspect => {
+                "neither file can be trusted; fetched again at the next update"
+            }
+        }
+    }
+}
+
+/// One mended pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repaired {
+    /// The file that was bad; the CSV where both were.
+    pub path: PathBuf,
+    /// What was done.
+    pub repair: Repair,
+}
+
+/// Which file of a pair is to be believed.
+enum Pair {
+    Sound,
+    /// The CSV is as recorded, the Parquet is not.
+    Csv(Bars),
+    /// The Parquet is as recorded, the CSV is not.
+    Parquet(Bars),
+    Neither,
+}
+
+impl Writer {
+    /// Mends the pairs of the series that are `wanted`, or of all. What was left in tmp is gone since
+    /// this writer was opened.
+    pub fn repair(
+        &self,
+        wanted: Option<&dyn Fn(&SeriesKey) -> bool>,
+    ) -> Result<Vec<Repaired>, ArchiveError> {
+        let mut done = Vec::new();
+        for series in self.archive.all_series()? {
+            if wanted.is_none_or(|wanted| wanted(&series.key)) {
+                self.repair_series(series, &mut done)?;
+            }
+        }
+        Ok(done)
+    }
+
+    fn repair_series(
+        &self,
+        series: SeriesRecord,
+        done: &mut Vec<Repaired>,
+    ) -> Result<(), ArchiveError> {
+        let SeriesRecord {
+            id, key, mut state, ..
+        } = series;
+        for record in self.archive.partitions(id)? {
+            let csv = self.archive.root().join(&record.csv);
+            let twin = self
+                .archive
+                .root()
+                .join(layout::parquet_path(&key, &record.name)?);
+            let (path, repair, bars) = match self.judge(&key, &record)? {
+                Pair::Sound => continue,
+                Pair::Csv(bars) => (twin, Repair::ParquetMade, Some(bars)),
+                Pair::Parquet(bars) => (csv, Repair::CsvRestored, Some(bars)),
+                Pair::Neither => (csv, Repair::MarkedSuspect, None),
+            };
+            if bars.is_none() {
+                mark_suspect(&key, &record.name, &mut state);
+            }
+            let prepared = prepare::prepare(
+                self,
+                Change {
+                    key: key.clone(),
+                    state: state.clone(),
+                    partitions: bars
+                        .map(|bars| (record.name.clone(), bars))
+                        .into_iter()
+                        .collect(),
+                    restated: None,
+                    fetched_at: record.written,
+                    parquet: record.parquet_hash.is_some(),
+                },
+                InPlace::MayBeAnything,
+            )?;
+            self.commit(vec![prepared])?;
+            done.push(Repaired { path, repair });
+        }
+        Ok(())
+    }
+
+    fn judge(&self, key: &SeriesKey, record: &PartitionRecord) -> Result<Pair, ArchiveError> {
+        let csv = match self.archive.read_partition(key, record) {
+            Ok(bars) => Some(bars),
+            Err(ArchiveError::Edited { .. } | ArchiveError::Damaged { .. }) => None,
+            Err(error) => return Err(error),
+        };
+        let Some(hash) = &record.parquet_hash else {
+            return Ok(csv.map_or(Pair::Neither, |_| Pair::Sound));
+        };
+        let path = self
+            .archive
+            .root()
+            .join(layout::parquet_path(key, &record.name)?);
+        let as_recorded = files::read(&path)?.is_some_and(|bytes| files::hash(&bytes) == *hash);
+        let twin = as_recorded
+            .then(|| parquet::read(&path, key).ok())
+            .flatten()
+            .map(|(bars, _)| bars);
+        Ok(match (csv, twin) {
+            (Some(csv), Some(twin)) if csv.same(&twin) => Pair::Sound,
+            (Some(csv), _) => Pair::Csv(csv),
+            (None, Some(twin)) if restores(&twin, record) => Pair::Parquet(twin),
+            (None, _) => Pair::Neither,
+        })
+    }
+}
+
+/// Whether the CSV of these bars is the recorded one: a twin left over from before a crash is not.
+fn restores(twin: &Bars, record: &PartitionRecord) -> bool {
+    csv::encode(twin).is_ok_and(|text| files::hash(&text) == record.csv_hash)
+}
+
+fn mark_suspect(key: &SeriesKey, partition: &str, state: &mut SeriesState) {
+    let days = layout::partition_days(key, partition);
+    if let Some(days) = state
+        .coverage
+        .known()
+        .and_then(|known| known.intersection(days))
+    {
+        state.coverage.set(days, Mark::Suspect);
+    }
+    state.suspect = Some(format!(
+        "{} and its Parquet are both damaged",
+        layout::csv_path(key, partition)
+            .map_or_else(|_| key.name(), |path| path.display().to_string())
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::archive::tests::{Place, bars, change, commit, key, stored};
+    use crate::archive::verify::Kind;
+    use crate::model::Period;
+
+    const START: i64 = 1_701_388_800;
+
+    #[test]
+    fn each_file_is_made_again_from_the_other_and_verify_says_what_is_wrong() {
+        let place = Place::new();
+        let writer = place.writer();
+        let archive = writer.archive();
+        let key = key("AAPL", Period::D1);
+        let good = bars(&key, START, 30, 5.0);
+        commit(&writer, change(&key, &good));
+        let csv = place.root().join("yahoo/stocks/1d/AAPL.csv");
+        let twin = csv.with_extension("parquet");
+        let kinds = || {
+            let found = archive.verify(None).unwrap();
+            found
+                .into_iter()
+                .map(|finding| finding.kind)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(kinds(), []);
+        for (bad, content, expected, repair) in [
+            (
+                &csv,
+                Some("Datetime,Op"),
+                vec![Kind::Altered, Kind::Unreadable],
+                Repair::CsvRestored,
+            ),
+            (&csv, None, vec![Kind::Missing], Repair::CsvRestored),
+            (
+                &twin,
+                Some("PAR1"),
+                vec![Kind::Altered, Kind::Unreadable],
+                Repair::ParquetMade,
+            ),
+            (&twin, None, vec![Kind::Missing], Repair::ParquetMade),
+        ] {
+            match content {
+                Some(content) => fs::write(bad, content).unwrap(),
+                None => fs::remove_file(bad).unwrap(),
+            }
+            assert_eq!(kinds(), expected);
+            let done = writer.repair(None).unwrap();
+            assert_eq!(
+                done,
+                [Repaired {
+                    path: bad.clone(),
+                    repair
+                }]
+            );
+            assert_eq!(kinds(), []);
+            assert!(stored(archive, &key).same(&good));
+        }
+        assert!(writer.repair(None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn where_both_are_bad_the_series_is_suspect_and_can_be_fetched_again() {
+        let place = Place::new();
+        let writer = place.writer();
+        let key = key("AAPL", Period::D1);
+        let good = bars(&key, START, 30, 5.0);
+        commit(&writer, change(&key, &good));
+        let csv = place.root().join("yahoo/stocks/1d/AAPL.csv");
+        fs::write(&csv, "x").unwrap();
+        fs::write(csv.with_extension("parquet"), "x").unwrap();
+        assert_eq!(
+            writer.repair(None).unwrap()[0].repair,
+            Repair::MarkedSuspect
+        );
+        let state = writer.archive().series(&key).unwrap().unwrap().state;
+        assert!(state.suspect.unwrap().contains("both damaged"));
+        assert_eq!(fs::read_to_string(&csv).unwrap(), "x");
+        commit(&writer, change(&key, &good));
+        assert!(stored(writer.archive(), &key).same(&good));
+    }
+}

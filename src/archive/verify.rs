@@ -1,0 +1,455 @@
+//! Checking what is stored. Nothing is changed here; `repair` mends what can be mended.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, layout, parquet};
+use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
+
+/// Whether a finding makes a file bad.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The file is bad.
+    Error,
+    /// Worth a look; providers do send such things.
+    Warning,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A file of the catalogue is not there.
+    Missing,
+    /// A file is not as the catalogue has it.
+    Altered,
+    /// A file cannot be read.
+    Unreadable,
+    /// Bars are not ascending.
+    Order,
+    /// Two bars have one stamp.
+    Duplicate,
+    /// A bar stands in a file it does not belong to.
+    Misplaced,
+    /// CSV and Parquet hold different values.
+    Different,
+    /// A day is recorded as present and has no bar.
+    Gap,
+    /// A bar stands on a day that is not recorded as present.
+    Unrecorded,
+    /// Open, high, low and close contradict each other.
+    Inconsistent,
+    /// A price is zero or negative.
+    NotPositive,
+    /// The catalogue does not know the file.
+    Unknown,
+    /// A file was left in tmp, or a writer is at work.
+    Leftover,
+    /// The series is marked as suspect.
+    Suspect,
+}
+
+impl Kind {
+    /// The name in tables, JSON and CSV.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Missing => "missing",
+            Kind::Altered => "altered",
+            Kind::Unreadable => "unreadable",
+            Kind::Order => "order",
+            Kind::Duplicate => "duplicate",
+            Kind::Misplaced => "misplaced",
+            Kind::Different => "different",
+            Kind::Gap => "gap",
+            Kind::Unrecorded => "unrecorded",
+            Kind::Inconsistent => "inconsistent",
+            Kind::NotPositive => "not-positive",
+            Kind::Unknown => "unknown",
+            Kind::Leftover => "leftover",
+            Kind::Suspect => "suspect",
+        }
+    }
+
+    /// What it does to the file.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Kind::Unrecorded
+            | Kind::Inconsistent
+            | Kind::NotPositive
+            | Kind::Unknown
+            | Kind::Leftover
+            | Kind::Suspect => Severity::Warning,
+            _ => Severity::Error,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether the file is bad.
+    pub severity: Severity,
+    /// The file.
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// In words.
+    pub detail: String,
+}
+
+fn finding(path: &Path, kind: Kind, detail: impl Into<String>) -> Finding {
+    Finding {
+        severity: kind.severity(),
+        path: path.to_owned(),
+        kind,
+        detail: detail.into(),
+    }
+}
+
+impl Archive {
+    /// Checks the series that are `wanted`; with `None` all of them, and also what lies beside them.
+    /// While a writer is at work, files it has just renamed may look altered.
+    pub fn verify(
+        &self,
+        wanted: Option<&dyn Fn(&SeriesKey) -> bool>,
+    ) -> Result<Vec<Finding>, ArchiveError> {
+        let mut found = Vec::new();
+        let mut known = HashSet::new();
+        for series in self.all_series()? {
+            if wanted.is_none_or(|wanted| wanted(&series.key)) {
+                found.extend(self.verify_series(&series)?);
+            }
+            for record in self.partitions(series.id)? {
+                known.insert(layout::parquet_path(&series.key, &record.name)?);
+                known.insert(record.csv);
+            }
+        }
+        if wanted.is_none() {
+            found.extend(self.verify_strays(&known)?);
+        }
+        Ok(found)
+    }
+
+    /// Checks one series.
+    pub fn verify_series(&self, series: &SeriesRecord) -> Result<Vec<Finding>, ArchiveError> {
+        let mut found = Vec::new();
+        let mut all = Some(Bars::new(series.key.columns()));
+        for record in self.partitions(series.id)? {
+            let bars = self.verify_partition(&series.key, &record, &mut found)?;
+            all = all.zip(bars).map(|(mut all, bars)| {
+                all.append(&bars);
+                all
+            });
+        }
+        let path = self.root().join(layout::csv_path(&series.key, "")?);
+        if let Some(why) = &series.state.suspect {
+            found.push(finding(&path, Kind::Suspect, why));
+        }
+        // With a part unread, every one of its days would look like a gap.
+        if let Some(all) = all {
+            check_coverage(&path, series, &all, &mut found);
+        }
+        Ok(found)
+    }
+
+    /// Checks one file pair; its bars, where the CSV can be read.
+    fn verify_partition(
+        &self,
+        key: &SeriesKey,
+        record: &PartitionRecord,
+        found: &mut Vec<Finding>,
+    ) -> Result<Option<Bars>, ArchiveError> {
+        let path = self.root().join(&record.csv);
+        let Some(bytes) = files::read(&path)? else {
+            found.push(finding(&path, Kind::Missing, "the file is not there"));
+            return Ok(None);
+        };
+        if files::hash(&bytes) != record.csv_hash {
+            found.push(finding(
+                &path,
+                Kind::Altered,
+                "the file is not as Vortex wrote it",
+            ));
+        }
+        let bars = match csv::decode(&bytes, key.columns()) {
+            Ok(bars) => bars,
+            Err(error) => {
+                found.push(finding(&path, Kind::Unreadable, error.to_string()));
+                return Ok(None);
+            }
+        };
+        check_bars(&path, &bars, found);
+        if let Some(at) = bars
+            .times
+            .iter()
+            .position(|time| super::partition_name(key, *time) != record.name)
+        {
+            found.push(finding(
+                &path,
+                Kind::Misplaced,
+                format!("line {} belongs to another file", at + 2),
+            ));
+        }
+        if let Some(hash) = &record.parquet_hash {
+            let twin = self.root().join(layout::parquet_path(key, &record.name)?);
+            check_twin(&twin, key, hash, &bars, found)?;
+        }
+        Ok(Some(bars))
+    }
+
+    /// Files that no series of the catalogue has, and what was left in tmp.
+    fn verify_strays(&self, known: &HashSet<PathBuf>) -> Result<Vec<Finding>, ArchiveError> {
+        let root = self.root();
+        let mut found = Vec::new();
+        for path in bar_files(root)? {
+            if path
+                .strip_prefix(root)
+                .is_ok_and(|relative| !known.contains(relative))
+            {
+                let said = "the catalogue does not know it; `vortex archive rebuild` takes it over where it can";
+                found.push(finding(&path, Kind::Unknown, said));
+            }
+        }
+        let tmp = root.join(layout::TMP);
+        for path in files::walk(&tmp).map_err(files::io("list", &tmp))? {
+            found.push(finding(
+                &path,
+                Kind::Leftover,
+                "left by a commit that did not happen; the next writer removes it",
+            ));
+        }
+        Ok(found)
+    }
+}
+
+/// Every file in the folders of providers and classes, whatever it is.
+pub(super) fn bar_files(root: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
+    let mut found = Vec::new();
+    let mut providers: Vec<PathBuf> = std::fs::read_dir(root)
+        .map_err(files::io("list", root))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    providers.sort();
+    for folder in providers
+        .iter()
+        .flat_map(|provider| Class::ALL.map(|class| provider.join(class.folder())))
+    {
+        found.extend(files::walk(&folder).map_err(files::io("list", &folder))?);
+    }
+    Ok(found)
+}
+
+/// Checks CSV and Parquet files that need not belong to an archive: what can be told from them alone.
+pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
+    let paths = if path.is_dir() {
+        files::walk(path).map_err(files::io("list", path))?
+    } else {
+        vec![path.to_owned()]
+    };
+    let mut found = Vec::new();
+    for path in paths {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => check_loose_csv(&path, &mut found)?,
+            Some("parquet") => {
+                if let Err(said) = parquet::open(&path) {
+                    found.push(finding(&path, Kind::Unreadable, said));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveError> {
+    let Some(bytes) = files::read(path)? else {
+        found.push(finding(path, Kind::Missing, "the file is not there"));
+        return Ok(());
+    };
+    let Some(columns) = csv::columns_of(&bytes) else {
+        let said = "line 1, column 1: not a header of a Vortex CSV, which begins with Datetime,Open,High,Low,Close,Volume";
+        found.push(finding(path, Kind::Unreadable, said));
+        return Ok(());
+    };
+    match csv::decode(&bytes, columns) {
+        Ok(bars) => check_bars(path, &bars, found),
+        Err(error) => found.push(finding(path, Kind::Unreadable, error.to_string())),
+    }
+    let twin = path.with_extension("parquet");
+    let words: Vec<_> = path.iter().rev().take(5).collect();
+    let place = (4..=words.len())
+        .find_map(|n| layout::place_of(&words.iter().take(n).rev().collect::<PathBuf>()));
+    if let (Some((key, _)), Ok(bars), true) = (place, csv::decode(&bytes, columns), twin.exists()) {
+        compare_twin(&twin, &key, &bars, found);
+    }
+    Ok(())
+}
+
+fn check_twin(
+    path: &Path,
+    key: &SeriesKey,
+    hash: &str,
+    bars: &Bars,
+    found: &mut Vec<Finding>,
+) -> Result<(), ArchiveError> {
+    match files::read(path)? {
+        None => found.push(finding(path, Kind::Missing, "the file is not there")),
+        Some(bytes) => {
+            if files::hash(&bytes) != hash {
+                found.push(finding(
+                    path,
+                    Kind::Altered,
+                    "the file is not as Vortex wrote it",
+                ));
+            }
+            compare_twin(path, key, bars, found);
+        }
+    }
+    Ok(())
+}
+
+fn compare_twin(path: &Path, key: &SeriesKey, bars: &Bars, found: &mut Vec<Finding>) {
+    match parquet::read(path, key) {
+        Err(said) => found.push(finding(path, Kind::Unreadable, said)),
+        Ok((twin, _)) if !twin.same(bars) => {
+            found.push(finding(
+                path,
+                Kind::Different,
+                "the values are not those of the CSV",
+            ));
+        }
+        Ok(_) => {}
+    }
+}
+
+/// What bars alone tell. One finding a kind and file: the first place and how many there are.
+fn check_bars(path: &Path, bars: &Bars, found: &mut Vec<Finding>) {
+    let pairs = || bars.times.iter().zip(bars.times.iter().skip(1));
+    let after = |bad: fn((&i64, &i64)) -> bool| {
+        pairs()
+            .enumerate()
+            .filter(move |(_, pair)| bad(*pair))
+            .map(|(at, _)| at + 1)
+    };
+    report(
+        path,
+        Kind::Order,
+        "is earlier than the one before",
+        after(|(a, b)| b < a),
+        found,
+    );
+    report(
+        path,
+        Kind::Duplicate,
+        "has the stamp of the one before",
+        after(|(a, b)| b == a),
+        found,
+    );
+    let value = |column, at: usize| {
+        let values: Option<&[f64]> = bars.column(column);
+        values
+            .and_then(|values| values.get(at))
+            .copied()
+            .unwrap_or(f64::NAN)
+    };
+    // Comparisons with a missing value are false, so what is missing contradicts nothing.
+    let inconsistent = (0..bars.len()).filter(|at| {
+        let [open, high, low, close] = [Column::Open, Column::High, Column::Low, Column::Close]
+            .map(|column| value(column, *at));
+        high < low || high < open || high < close || low > open || low > close
+    });
+    report(
+        path,
+        Kind::Inconsistent,
+        "has a price outside of its high and low",
+        inconsistent,
+        found,
+    );
+    let not_positive = (0..bars.len()).filter(|at| {
+        [Column::Open, Column::High, Column::Low, Column::Close]
+            .iter()
+            .any(|column| value(*column, *at) <= 0.0)
+    });
+    report(
+        path,
+        Kind::NotPositive,
+        "has a price that is zero or negative",
+        not_positive,
+        found,
+    );
+}
+
+fn report(
+    path: &Path,
+    kind: Kind,
+    said: &str,
+    mut bars: impl Iterator<Item = usize>,
+    found: &mut Vec<Finding>,
+) {
+    if let Some(first) = bars.next() {
+        let more = match bars.count() {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        found.push(finding(
+            path,
+            kind,
+            format!("line {} {said}{more}", first + 2),
+        ));
+    }
+}
+
+/// Days recorded as present without a bar, and bars on days that are not.
+fn check_coverage(path: &Path, series: &SeriesRecord, bars: &Bars, found: &mut Vec<Finding>) {
+    let (key, coverage) = (&series.key, &series.state.coverage);
+    let Some(known) = coverage.known() else {
+        return;
+    };
+    let Some(days) = trading_days(series, bars) else {
+        return;
+    };
+    for gap in coverage.runs(known, |day, mark| {
+        mark == Mark::Present && !days.contains(&key.period.bar_day(day))
+    }) {
+        found.push(finding(
+            path,
+            Kind::Gap,
+            format!("{gap} is recorded as present and has no bar"),
+        ));
+    }
+    // A session that is still running has intraday bars and no mark yet.
+    if key.period == Period::D1 {
+        let unmarked = |day: Day, _| {
+            days.contains(&day) && !matches!(coverage.get(day), Mark::Present | Mark::Suspect)
+        };
+        for run in coverage.runs(known, unmarked) {
+            found.push(finding(
+                path,
+                Kind::Unrecorded,
+                format!("{run} has a bar and is not recorded as present"),
+            ));
+        }
+    }
+}
+
+/// The trading dates of bars; `None` where they cannot be told from the stamps: sessions of futures
+/// and currencies begin the evening before.
+fn trading_days(series: &SeriesRecord, bars: &Bars) -> Option<HashSet<Day>> {
+    if !series.key.period.is_intraday() {
+        return Some(bars.utc_days().into_iter().collect());
+    }
+    let zone = series.state.meta.zone.as_deref()?;
+    let zone = jiff::tz::TimeZone::get(zone).ok()?;
+    (series.key.class == Class::Stock).then(|| {
+        bars.times
+            .iter()
+            .map(|time| Day::of_local(*time, &zone))
+            .collect()
+    })
+}
