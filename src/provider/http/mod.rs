@@ -48,11 +48,11 @@ pub enum SetupError {
         /// What is wrong with it.
         said: String,
     },
-    /// TLS could not be set up.
+    /// The library refuses the settings, or the system has no certificates.
     #[error(
-        "TLS for {provider} cannot be set up: {said}; is the package ca-certificates installed?"
+        "the HTTP client of {provider} cannot be set up: {said}; look at providers.{provider}.user_agent, and whether the package ca-certificates is installed"
     )]
-    Tls {
+    Client {
         /// The provider.
         provider: &'static str,
         /// The library's words.
@@ -297,7 +297,7 @@ fn client(
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| SetupError::Tls {
+    builder.build().map_err(|error| SetupError::Client {
         provider,
         said: causes(&error),
     })

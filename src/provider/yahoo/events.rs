@@ -7,55 +7,51 @@ use super::read::{Context, Found, trading_date};
 use crate::model::{Column, Day};
 use crate::provider::Split;
 
-/// Puts the events of finished dates into their columns. One on a date without a bar goes to the
-/// next bar: that is the first one to trade without it.
+/// Puts the events of finished dates into their columns.
 pub(super) fn fill(context: &Context, events: &Events, found: &mut Found) {
-    let bars: Vec<Day> = found
-        .bars
-        .times
+    let splits = splits(context, events)
         .iter()
-        .map(|time| Day::of_utc(*time))
+        .map(|split| (split.day, split.ratio))
         .collect();
-    let add = |old: f64, amount: f64| old + amount;
-    // Two splits within one period multiply; 0 says that there was none.
+    // Two splits within one bar multiply; 0 says that there was none.
     let multiply = |old: f64, ratio: f64| if old == 0.0 { ratio } else { old * ratio };
-    let (gains, splits) = (&events.capital_gains, splits(context, events));
-    let columns: [(Column, Vec<(Day, f64)>, fn(f64, f64) -> f64); 3] = [
-        (Column::Dividends, payments(context, &events.dividends), add),
-        (Column::CapitalGains, payments(context, gains), add),
-        (
-            Column::StockSplits,
-            splits
-                .iter()
-                .map(|split| (split.day, split.ratio))
-                .collect(),
-            multiply,
-        ),
-    ];
-    for (column, events, join) in columns {
-        let Some(values) = found.bars.column_mut(column) else {
+    let add = |old: f64, amount: f64| old + amount;
+    let dividends = payments(context, &events.dividends);
+    let gains = payments(context, &events.capital_gains);
+    put(context, found, Column::Dividends, dividends, add);
+    put(context, found, Column::CapitalGains, gains, add);
+    put(context, found, Column::StockSplits, splits, multiply);
+}
+
+/// Puts events into a column. One on a date without a bar goes to the next bar: that is the first one
+/// to trade after it.
+fn put(
+    context: &Context,
+    found: &mut Found,
+    column: Column,
+    events: Vec<(Day, f64)>,
+    join: impl Fn(f64, f64) -> f64,
+) {
+    let (name, times) = (column.name(), found.bars.times.clone());
+    let Some(values) = found.bars.column_mut(column) else {
+        return;
+    };
+    for (day, amount) in events {
+        if context.period.last_day(day) > context.finished {
+            continue;
+        }
+        let stamp = context.period.bar_day(day).midnight();
+        let at = times.partition_point(|time| *time < stamp);
+        let (Some(next), Some(value)) = (times.get(at), values.get_mut(at)) else {
+            let note = format!("{name} {amount} of {day} has no bar yet, left away");
+            found.notes.push(note);
             continue;
         };
-        for (day, amount) in events {
-            let bar = context.period.bar_day(day);
-            if context.period.last_day(day) > context.finished {
-                continue;
-            }
-            let at = bars.partition_point(|known| *known < bar);
-            let name = column.name();
-            match (bars.get(at), values.get_mut(at)) {
-                (Some(next), Some(value)) => {
-                    *value = join(*value, amount);
-                    if *next != bar {
-                        found.notes.push(format!(
-                            "{name} {amount} of {day} has no bar, put on {next}"
-                        ));
-                    }
-                }
-                _ => found.notes.push(format!(
-                    "{name} {amount} of {day} has no bar yet, left away"
-                )),
-            }
+        *value = join(*value, amount);
+        if *next != stamp {
+            let bar = Day::of_utc(*next);
+            let note = format!("{name} {amount} of {day} has no bar, put on {bar}");
+            found.notes.push(note);
         }
     }
 }

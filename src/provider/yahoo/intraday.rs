@@ -20,7 +20,9 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
         if !context.days.contains(day) {
             continue;
         }
-        if context.live == Some(*stamp) && sessions.is_unaligned(*stamp, step) {
+        // Bars open on a whole minute; the running price bears the second of the last trade.
+        let running = context.live == Some(*stamp) && sessions.is_unaligned(*stamp, step);
+        if running || stamp.rem_euclid(60) != 0 {
             live += 1;
         } else if sessions.leaves_out(context, *stamp) {
             outside += 1;
@@ -103,9 +105,7 @@ impl Sessions {
     /// Whether the stamp lies outside of the sessions of its date. A date without a named session
     /// tells nothing.
     fn leaves_out(&self, context: &Context, stamp: i64) -> bool {
-        let day = Day::of_local(stamp, &context.zone);
         let inside = |window: &Window| window.start <= stamp && stamp < window.end;
-        let of_day = |window: &&Window| Day::of_local(window.start, &context.zone) == day;
         let next = self.windows.partition_point(|window| window.start <= stamp);
         let around = self
             .windows
@@ -115,7 +115,8 @@ impl Sessions {
         if near.peek().is_some_and(|window| inside(window)) {
             return false;
         }
-        near.any(|window| of_day(&window))
+        let day = Day::of_local(stamp, &context.zone);
+        near.any(|window| Day::of_local(window.start, &context.zone) == day)
     }
 
     /// Whether no bar of this length opens at the stamp.

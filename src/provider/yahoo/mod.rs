@@ -1,8 +1,8 @@
 //! Yahoo Finance: the chart service, which gives every period of every class without an account.
 //!
-//! Reading order: [`request`] asks, [`fetch`] gets an answer (rate limit, retries, crumb, consent by
-//! [`session`]), [`refusal`] tells what an answer without bars means, [`chart`] is the answer's
-//! shape, [`read`] makes bars of it with [`daily`], [`intraday`] and [`events`].
+//! Reading order: `request` asks, `fetch` gets an answer (rate limit, retries, crumb, consent by
+//! `session`), `refusal` tells what an answer without bars means, `chart` is the answer's shape,
+//! `read` makes bars of it with `daily`, `intraday` and `events`.
 
 mod chart;
 mod daily;

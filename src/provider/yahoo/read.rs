@@ -142,10 +142,14 @@ impl Row {
 /// they mean.
 pub(super) fn trading_date(stamp: i64, zone: &TimeZone) -> Day {
     let day = Day::of_local(stamp, zone);
-    let late = [22, 23]
-        .into_iter()
-        .any(|hour| day.instant(hour * 3600, zone) == stamp);
-    if late { day.plus(1) } else { day }
+    let next = day.plus(1);
+    // Only the last hours of a day are worth the exact look.
+    let near = Day::of_local(stamp + 2 * 3600, zone) >= next;
+    let late = near
+        && [22, 23]
+            .iter()
+            .any(|hour| day.instant(hour * 3600, zone) == stamp);
+    if late { next } else { day }
 }
 
 fn check(request: &Request, chart: &Chart) -> Result<(), Refusal> {

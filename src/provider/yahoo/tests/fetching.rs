@@ -14,6 +14,8 @@ use crate::provider::limits::State;
 struct Served {
     asked: Mutex<Vec<String>>,
     charts: Mutex<Vec<(u16, &'static str)>>,
+    /// Cookies come with consent alone.
+    european: bool,
 }
 
 const PAGE: &str = r#"<html><form method="post"><input type="hidden" name="csrfToken" value="t&amp;1">
@@ -38,6 +40,7 @@ async fn answer(
     );
     served.asked.lock().unwrap().push(line.trim().to_owned());
     match uri.path() {
+        "/" if served.european => StatusCode::NOT_FOUND.into_response(),
         "/" => (StatusCode::NOT_FOUND, [("set-cookie", "A3=a; Path=/")]).into_response(),
         "/v1/test/getcrumb" if cookie.contains("A3=a") => "Crumb123".into_response(),
         "/v1/test/getcrumb" => "<html>Too Many Requests</html>".into_response(),
@@ -50,7 +53,7 @@ async fn answer(
         )
             .into_response(),
         "/v2/collectConsent" => PAGE.into_response(),
-        "/copyConsent" => "done".into_response(),
+        "/copyConsent" => [("set-cookie", "A3=a; Path=/")].into_response(),
         _ => {
             let mut charts = served.charts.lock().unwrap();
             let (status, body) = match charts.len() {
@@ -67,6 +70,9 @@ async fn yahoo(charts: &[(u16, &'static str)]) -> (Yahoo, Arc<Served>, tempfile:
     let served = Arc::new(Served {
         asked: Mutex::default(),
         charts: Mutex::new(charts.to_vec()),
+        european: charts
+            .first()
+            .is_some_and(|(_, body)| body.starts_with('<')),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -18,11 +18,12 @@ fn session(open: i64, close: i64, live: i64) -> String {
     )
 }
 
+type Line = (i64, Option<f64>, i64);
+
 /// Rows as (stamp, open = high = low = close, volume); `None` is a null row.
-fn rows(rows: &[(i64, Option<f64>, i64)]) -> String {
-    let list = |value: &dyn Fn(&(i64, Option<f64>, i64)) -> String| {
-        rows.iter().map(value).collect::<Vec<_>>().join(",")
-    };
+fn rows(rows: &[Line]) -> String {
+    let list =
+        |value: &dyn Fn(&Line) -> String| rows.iter().map(value).collect::<Vec<_>>().join(",");
     let stamps = list(&|row| row.0.to_string());
     let prices = list(&|row| row.1.map_or("null".to_owned(), |price| price.to_string()));
     let volumes = list(&|row| row.1.map_or("null".to_owned(), |_| row.2.to_string()));
@@ -53,7 +54,7 @@ fn expect(answer: &Answer, bars: &[(&str, f64)]) {
     assert_eq!(closes(answer), bars);
 }
 
-fn daily(date: &str, table: &[(i64, Option<f64>, i64)]) -> Answer {
+fn daily(date: &str, table: &[Line]) -> Answer {
     let body = chart("1d", &session(OPEN, CLOSE, OPEN + 77), &rows(table));
     let request = request("AAPL", "1d", "2026-11-16", "2026-11-23");
     read(&request, &raw(200, Some(date), &body)).unwrap()
@@ -239,13 +240,7 @@ fn stamps_shortly_before_midnight_mean_the_next_date() {
     );
 }
 
-fn intraday(
-    period: &str,
-    granularity: &str,
-    date: &str,
-    live: i64,
-    table: &[(i64, Option<f64>, i64)],
-) -> Answer {
+fn intraday(period: &str, granularity: &str, date: &str, live: i64, table: &[Line]) -> Answer {
     let periods = format!(r#","tradingPeriods":[[{{"start":{OPEN},"end":{CLOSE}}}]]"#);
     let meta = session(OPEN, CLOSE, live) + &periods;
     let body = chart(granularity, &meta, &rows(table));
