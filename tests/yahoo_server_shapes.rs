@@ -352,15 +352,15 @@ fn sessions_can_be_null_missing_or_restated() {
     let server = Server::start(at("2024-06-10T12:00:00Z"));
     let asked = window("1d", at("2024-06-03T00:00:00Z"), at("2024-06-08T00:00:00Z"));
     let (_, before) = chart(&server, "AAPL", &asked);
-    let late = Some(at("2024-06-11T00:00:00Z"));
+    let late = at("2024-06-11T00:00:00Z");
     let day = |text: &str| text.to_owned();
     server.rule(Rule::new(Action::NullSession {
         day: day("2024-06-04"),
-        until: late,
+        until: Some(late),
     }));
     server.rule(Rule::new(Action::DropSession {
         day: day("2024-06-05"),
-        until: late,
+        until: Some(late),
     }));
     server.rule(Rule::new(Action::Restate {
         day: day("2024-06-06"),
@@ -371,7 +371,7 @@ fn sessions_can_be_null_missing_or_restated() {
     assert!(quote(&ruled, "close")[1].is_null() && quote(&ruled, "volume")[1].is_null());
     let close = |body: &Value, at: usize| quote(body, "close")[at].as_f64().unwrap();
     assert_eq!(close(&ruled, 2), close(&before, 3) * 2.0);
-    server.set_now(late.unwrap());
+    server.set_now(late);
     let (_, after) = chart(&server, "AAPL", &asked);
     assert_eq!(stamps(&after), stamps(&before));
     assert_eq!(close(&after, 1), close(&before, 1));

@@ -11,6 +11,8 @@ carry midnight UTC of their local date, intraday bars the instant they opened.
 import json
 import math
 import sys
+import tempfile
+import warnings
 
 import yfinance
 import yfinance.base
@@ -51,8 +53,12 @@ def main():
     if len(sys.argv) < 6:
         sys.exit(__doc__)
     base_url, interval, start, end, *symbols = sys.argv[1:]
+    warnings.simplefilter("ignore")
     point_at(base_url)
-    json.dump({symbol: bars(symbol, interval, start, end) for symbol in symbols}, sys.stdout)
+    with tempfile.TemporaryDirectory() as cache:
+        yfinance.set_tz_cache_location(cache)
+        table = {symbol: bars(symbol, interval, start, end) for symbol in symbols}
+    json.dump(table, sys.stdout)
 
 
 if __name__ == "__main__":

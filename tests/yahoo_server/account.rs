@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Asked, Reply};
+use super::message::{Asked, Reply};
 
 /// The crumb; one of its characters has to be encoded in an address.
 pub(crate) const CRUMB: &str = "vort/xCrumb";

@@ -19,7 +19,7 @@ struct Row {
 
 /// The whole answer.
 pub(super) fn chart(listing: &Listing, query: &Query, actions: &[Action], now: i64) -> Value {
-    let last = last_session(listing, now);
+    let last = listing.last_session(now);
     let rows = match query.length {
         Length::Seconds(seconds) => intraday(listing, query, seconds, actions, now),
         Length::Sessions(period) => sessions(listing, query, period, actions, now),
@@ -124,6 +124,7 @@ fn intraday(
         return Vec::new();
     };
     let nulls = null_days(actions, now);
+    let last_session = listing.last_session(now);
     let minutes = with_rules(listing.minutes(days, now), actions, now);
     let bars = fold(&minutes, |bar| intraday_bucket(bar, seconds));
     let mut rows = Vec::new();
@@ -159,14 +160,14 @@ fn intraday(
                 Some(quiet),
             ));
         }
-        if is_live(session, now) {
+        if Some(session) == last_session && is_live(session, now) {
             rows.push(Row {
                 stamp: market_time(listing, session, now),
                 bar: Some(flat(last, last.close)),
             });
         }
     }
-    let live = last_session(listing, now).map(|session| market_time(listing, session, now));
+    let live = last_session.map(|session| market_time(listing, session, now));
     rows.sort_by_key(|row| row.stamp);
     rows.retain(|row| query.from <= row.stamp && (row.stamp < query.to || Some(row.stamp) == live));
     rows
@@ -188,14 +189,6 @@ fn quiet_rows(from: i64, to: i64, seconds: i64, bar: Option<Bar>) -> impl Iterat
     (from..to)
         .step_by(seconds as usize)
         .map(move |stamp| Row { stamp, bar })
-}
-
-/// The last session that has opened.
-fn last_session(listing: &Listing, now: i64) -> Option<Session> {
-    let today = listing
-        .today(now)
-        .min(listing.last_day.unwrap_or(listing.today(now)));
-    Days::new(today.plus(-20), today).and_then(|days| listing.sessions(days, now).next_back())
 }
 
 fn is_live(session: Session, now: i64) -> bool {

@@ -7,11 +7,12 @@
 
 mod account;
 mod chart;
+mod message;
 mod query;
 pub(crate) mod rules;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,17 +21,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use vortex::provider::sample::listing::Listing;
 
+use message::{Asked, Reply};
 use query::{Query, refused};
 pub(crate) use rules::{Action, Rule};
 
 /// What Yahoo's edge says to an address it is tired of.
 pub(crate) const TOO_MANY: &str = "Edge: Too Many Requests";
-const CHART: &str = "/v8/finance/chart/";
 
 /// What the server takes the time to be.
 #[derive(Clone)]
@@ -169,85 +170,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
-/// A request, taken apart.
-struct Asked {
-    method: Method,
-    path: String,
-    parameters: Vec<(String, String)>,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl Asked {
-    fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
-    }
-
-    fn has_cookie(&self, name: &str) -> bool {
-        let cookies = self.header("cookie").split(';');
-        cookies
-            .filter_map(|cookie| cookie.trim().split_once('='))
-            .any(|(key, _)| key == name)
-    }
-
-    fn parameter(&self, name: &str) -> Option<&str> {
-        let found = self.parameters.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    fn symbol(&self) -> Option<&str> {
-        self.path.strip_prefix(CHART)
-    }
-}
-
-/// An answer, before it is packed.
-struct Reply {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
-impl Reply {
-    fn text(status: u16, kind: &str, body: &str) -> Reply {
-        Reply {
-            status,
-            headers: vec![("content-type", format!("{kind};charset=utf-8"))],
-            body: body.as_bytes().to_vec(),
-        }
-    }
-
-    fn json(status: u16, body: &Value) -> Reply {
-        Reply::text(status, "application/json", &body.to_string())
-    }
-
-    fn header(mut self, name: &'static str, value: &str) -> Reply {
-        self.headers.push((name, value.to_owned()));
-        self
-    }
-
-    /// Dates it by the server's clock and compresses it where the client takes that.
-    fn pack(mut self, now: i64, gzip: bool) -> Response {
-        let date = UNIX_EPOCH + Duration::from_secs(now.max(0) as u64);
-        self.headers.push(("date", httpdate::fmt_http_date(date)));
-        if gzip && !self.body.is_empty() {
-            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            packer.write_all(&self.body).unwrap();
-            self.body = packer.finish().unwrap();
-            self.headers.push(("content-encoding", "gzip".into()));
-        }
-        let status = axum::http::StatusCode::from_u16(self.status).unwrap();
-        let mut response = (status, self.body).into_response();
-        response.headers_mut().remove("content-type");
-        for (name, value) in self.headers {
-            response.headers_mut().append(name, value.parse().unwrap());
-        }
-        response
-    }
-}
-
 async fn handle(
     State(shared): State<Arc<Shared>>,
     method: Method,
@@ -350,7 +272,8 @@ impl Shared {
 
     fn chart(&self, symbol: &str, asked: &Asked, actions: &[Action]) -> (u16, Value) {
         let now = self.now();
-        let Some(listing) = Listing::of(symbol) else {
+        let listed = |listing: &Listing| listing.hours(listing.first_day).open <= now;
+        let Some(listing) = Listing::of(symbol).filter(listed) else {
             return refused(
                 404,
                 "Not Found",

@@ -10,6 +10,7 @@ use crate::provider::Split;
 
 use super::listing::{Kind, Listing};
 use super::noise::{mix, signed, unit, walk};
+use super::path::Path;
 
 /// Raw volumes are multiples of this, so that every split ratio in use leaves them whole.
 const LOT: f64 = 40.0;
@@ -58,12 +59,12 @@ pub struct Dividend {
 }
 
 /// A day as it was traded, before any split that came later.
-struct RawDay {
-    open: f64,
-    high: f64,
-    low: f64,
-    close: f64,
-    lots: f64,
+pub(super) struct RawDay {
+    pub(super) open: f64,
+    pub(super) high: f64,
+    pub(super) low: f64,
+    pub(super) close: f64,
+    pub(super) lots: f64,
 }
 
 /// Folds consecutive bars of one bucket into one; `bucket` says from when to when that is.
@@ -130,6 +131,14 @@ impl Listing {
             .filter(|day| self.is_session(*day))
             .map(|day| self.hours(day))
             .filter(move |session| session.open <= now)
+    }
+
+    /// The last session that has opened by `now`.
+    pub fn last_session(&self, now: i64) -> Option<Session> {
+        let today = self.today(now);
+        let last = self.last_day.unwrap_or(today).min(today);
+        // No exchange is closed for three weeks.
+        Days::new(last.plus(-20), last).and_then(|days| self.sessions(days, now).next_back())
     }
 
     /// The splits in effect: those whose first session has opened by `now`.
@@ -242,7 +251,8 @@ impl Listing {
         self.price * (growth * years + carry + noise).exp()
     }
 
-    fn to_tick(&self, price: f64) -> f64 {
+    /// The nearest price that is a whole number of steps, at least one.
+    pub(super) fn to_tick(&self, price: f64) -> f64 {
         // Dividing by the whole number of ticks in a unit keeps 0.01 steps exact.
         let per_unit = (1.0 / self.tick).round().max(1.0);
         (price * per_unit).round().max(1.0) / per_unit
@@ -277,7 +287,8 @@ impl Listing {
         let scale = ratio_after(splits, session.day);
         let starts = self.exchange.minutes();
         let count = starts.clone().count();
-        let path = Path::new(self, session.day, &raw, count);
+        let seed = mix(self.seed, mix(16, self.place(session.day) as u64));
+        let path = Path::new(self, seed, &raw, count);
         let mut bars = Vec::with_capacity(count);
         for (at, second) in starts.enumerate() {
             let start = session.open + i64::from(second - self.exchange.open);
@@ -328,78 +339,4 @@ impl Listing {
 fn ratio_after(splits: &[Split], day: Day) -> f64 {
     let later = splits.iter().filter(|split| split.day > day);
     later.map(|split| split.ratio).product()
-}
-
-/// The way of the price through the minutes of a session.
-struct Path<'a> {
-    listing: &'a Listing,
-    raw: &'a RawDay,
-    seed: u64,
-    count: usize,
-    /// Points that are certain: the open, the two extremes and the close.
-    known: [(usize, f64); 4],
-}
-
-impl<'a> Path<'a> {
-    fn new(listing: &'a Listing, day: Day, raw: &'a RawDay, count: usize) -> Path<'a> {
-        let seed = mix(listing.seed, mix(16, listing.place(day) as u64));
-        // One extreme in each half of the session, in either order.
-        let half = (count / 2).max(2);
-        let early = 1 + (mix(seed, 1) as usize) % (half - 1);
-        let late = half + (mix(seed, 2) as usize) % (half - 1);
-        let high_first = mix(seed, 3).is_multiple_of(2);
-        let (first, second) = if high_first {
-            (raw.high, raw.low)
-        } else {
-            (raw.low, raw.high)
-        };
-        let known = [
-            (0, raw.open),
-            (early, first),
-            (late, second),
-            (count, raw.close),
-        ];
-        Path {
-            listing,
-            raw,
-            seed,
-            count,
-            known,
-        }
-    }
-
-    /// The raw price after that many minutes.
-    fn price(&self, at: usize) -> f64 {
-        let mut from = self.known[0];
-        for to in self.known {
-            if at == to.0 {
-                return to.1;
-            }
-            if at < to.0 {
-                let share = (at - from.0) as f64 / (to.0 - from.0) as f64;
-                let room = (self.raw.high - self.raw.low) * 0.8 * (share * (1.0 - share)).sqrt();
-                let place = at as i64;
-                let noise = 0.4 * signed(self.seed, place) + 0.6 * signed(self.seed ^ 1, place / 7);
-                let price = from.1 + (to.1 - from.1) * share + room * noise;
-                return self
-                    .listing
-                    .to_tick(price)
-                    .clamp(self.raw.low, self.raw.high);
-            }
-            from = to;
-        }
-        self.raw.close
-    }
-
-    /// The lots traded in the first `minutes` minutes: most of them near the open and the close.
-    fn lots(&self, minutes: usize) -> f64 {
-        if minutes == 0 || minutes >= self.count {
-            return if minutes == 0 { 0.0 } else { self.raw.lots };
-        }
-        let jitter = 0.8 * unit(self.seed ^ 2, minutes as i64);
-        let share = ((minutes as f64 + jitter) / self.count as f64).min(1.0);
-        let centred = 2.0 * share - 1.0;
-        let cumulative = (share + (centred.powi(3) + 1.0) / 4.0) / 1.5;
-        (self.raw.lots * cumulative).floor()
-    }
 }

@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod listing;
 pub mod market;
 mod noise;
+mod path;
 
 use serde::{Deserialize, Serialize};
 
@@ -176,8 +177,7 @@ fn series(request: &Request, listing: &Listing, clock: i64) -> Series {
     let bars = finished_bars(listing, request.period, days, clock);
     let exchange = listing.exchange;
     let finished = listing.finished(clock);
-    let last_trade = Days::new(finished.plus(-10), finished)
-        .and_then(|days| listing.sessions(days, clock).next_back());
+    let last_trade = listing.last_session(listing.hours(finished).close);
     let splits = listing.splits_at(clock);
     Series {
         meta: SeriesMeta {
