@@ -3,6 +3,8 @@
 //! [`keys`] is the one table of all keys. `fragment` and `environment` read what each layer says,
 //! [`load`] puts the layers over each other, `resolve` makes the [`settings`] of the result.
 
+pub mod assets;
+mod document;
 mod environment;
 pub mod error;
 pub mod fragment;
