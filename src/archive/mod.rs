@@ -84,6 +84,11 @@ impl Archive {
         })
     }
 
+    /// Whether there is an archive in a folder.
+    pub fn exists(root: &Path) -> bool {
+        root.join(layout::OWN).is_dir()
+    }
+
     /// The archive's folder.
     pub fn root(&self) -> &Path {
         &self.inner.root

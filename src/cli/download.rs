@@ -54,10 +54,11 @@ fn targets(context: &Context, args: &DownloadArgs, provider: &dyn Provider) -> R
     if let Some(file) = &args.symbols_file {
         symbols.extend(symbols_of(file)?);
     }
-    let assets = assets::find(provider.name(), config.assets_file.as_deref(), &config.config_directory)?;
-    tracing::debug!("instruments from {}", assets.source);
+    let (source, instruments) =
+        assets::find(provider.name(), config.assets_file.as_deref(), &config.config_directory)?;
+    tracing::debug!("instruments from {source}");
     let selection = Selection {
-        instruments: assets.instruments,
+        instruments,
         symbols,
         periods: args.periods.clone(),
         start: args.start_date,

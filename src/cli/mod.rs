@@ -3,14 +3,19 @@
 
 mod archive;
 pub mod args;
+mod chart;
 mod completion;
 mod config;
 mod download;
 pub mod error;
 mod man;
 pub mod output;
+mod progress;
 mod providers;
+mod rebuild;
+mod replay;
 mod resilience;
+mod source;
 mod validate;
 mod wizard;
 

@@ -1,0 +1,63 @@
+//! `vortex archive rebuild`: the catalogue again from the files.
+
+use serde_json::json;
+
+use super::args::SeriesFilter;
+use super::download::archive_error;
+use super::error::{Error, Exit, Outcome};
+use super::{Context, output};
+use crate::archive::Archive;
+use crate::archive::rebuild::{Outcome as Rebuilt, Rebuilt as Row};
+
+/// Runs the command.
+pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
+    if filter.provider.is_some() || filter.period.is_some() {
+        return Err(Error::usage("a rebuild takes a SYMBOL, or nothing for all; leave out --provider and --period"));
+    }
+    let config = context.config();
+    if !config.archive.is_dir() {
+        let said = format!("{} is no folder; -o names another", config.archive.display());
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
+    let holder = format!("vortex archive rebuild (process {})", std::process::id());
+    let (archive, aside) =
+        Archive::open_for_rebuild(&config.archive, &config.state_directory, &holder).map_err(archive_error)?;
+    if let Some(aside) = &aside {
+        tracing::warn!("the damaged catalogue was put aside as {}", aside.display());
+    }
+    let waiting = |who: &str| tracing::warn!("the archive is in use by {who}; waiting");
+    let writer = archive.write(&holder, Some(&waiting)).map_err(archive_error)?;
+    let done = writer.rebuild(filter.symbol.as_deref()).map_err(archive_error)?;
+    if let Some(symbol) = filter.symbol.as_ref().filter(|_| done.is_empty()) {
+        let said = format!("the archive has no file of {symbol}");
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
+    report(context, &done)
+}
+
+fn report(context: &Context, done: &[Row]) -> Outcome {
+    let left = done.iter().any(|row| matches!(row.outcome, Rebuilt::LeftAlone(_)));
+    let exit = if left { Exit::Partly } else { Exit::Done };
+    if context.global.json {
+        let rows: Vec<_> =
+            done.iter().map(|row| json!({ "path": row.path.display().to_string(), "outcome": words(&row.outcome) })).collect();
+        output::json(&rows)?;
+        return Ok(exit);
+    }
+    let told = done.iter().filter(|row| row.outcome != Rebuilt::AsItIs);
+    let rows: Vec<Vec<String>> = told.map(|row| vec![row.path.display().to_string(), words(&row.outcome)]).collect();
+    if !rows.is_empty() {
+        output::table(&["File", "What was done"], &rows)?;
+    }
+    output::line(format!("{} file pairs are in the catalogue again, {} needed a hand", done.len(), rows.len()))?;
+    Ok(exit)
+}
+
+fn words(outcome: &Rebuilt) -> String {
+    match outcome {
+        Rebuilt::AsItIs => "as it is".to_owned(),
+        Rebuilt::ParquetMade => "the CSV holds, its Parquet was made again".to_owned(),
+        Rebuilt::CsvMade => "the CSV was made again from the Parquet".to_owned(),
+        Rebuilt::LeftAlone(why) => format!("left alone: {why}"),
+    }
+}
