@@ -12,19 +12,23 @@ import json
 import math
 import sys
 import tempfile
+import urllib.parse
 import warnings
 
 import yfinance
-import yfinance.base
 import yfinance.data
-import yfinance.scrapers.history
 
 
 def point_at(base_url):
-    """Sends every request of yfinance to the server: data, cookie, crumb."""
-    yfinance.base._BASE_URL_ = base_url
-    yfinance.scrapers.history._BASE_URL_ = base_url
-    # The chart needs no crumb, and the addresses yfinance gets one from are fixed in its code.
+    """Sends every request of yfinance to the server, whatever host it is meant for."""
+    make_request = yfinance.data.YfData._make_request
+
+    def redirected(self, url, *args, **kwargs):
+        parts = urllib.parse.urlsplit(url)
+        return make_request(self, base_url + parts.path, *args, **kwargs)
+
+    yfinance.data.YfData._make_request = redirected
+    # The chart needs no crumb, and yfinance fetches one past the function above.
     yfinance.data.YfData._get_cookie_and_crumb = lambda self, *args, **kwargs: (None, "basic")
 
 
