@@ -5,7 +5,8 @@ usage: yfinance_reads.py BASE_URL INTERVAL START END SYMBOL...
 
 START and END are dates (END is exclusive). Bars are neither adjusted nor repaired; the output maps
 each symbol to a list of [seconds since the epoch, {column: value or null}]. Daily and longer bars
-carry midnight UTC of their local date, intraday bars the instant they opened.
+carry midnight UTC of their local date, intraday bars the instant they opened. A symbol the server
+does not know ends it with an error.
 """
 
 import json
