@@ -5,26 +5,31 @@ usage: yfinance_reads.py BASE_URL INTERVAL START END SYMBOL...
 
 START and END are dates (END is exclusive). Bars are neither adjusted nor repaired; the output maps
 each symbol to a list of [seconds since the epoch, {column: value or null}]. Daily and longer bars
-carry midnight UTC of their local date, intraday bars the instant they opened.
+carry midnight UTC of their local date, intraday bars the instant they opened. A symbol the server
+does not know ends it with an error.
 """
 
 import json
 import math
 import sys
 import tempfile
+import urllib.parse
 import warnings
 
 import yfinance
-import yfinance.base
 import yfinance.data
-import yfinance.scrapers.history
 
 
 def point_at(base_url):
-    """Sends every request of yfinance to the server: data, cookie, crumb."""
-    yfinance.base._BASE_URL_ = base_url
-    yfinance.scrapers.history._BASE_URL_ = base_url
-    # The chart needs no crumb, and the addresses yfinance gets one from are fixed in its code.
+    """Sends every request of yfinance to the server, whatever host it is meant for."""
+    make_request = yfinance.data.YfData._make_request
+
+    def redirected(self, url, *args, **kwargs):
+        parts = urllib.parse.urlsplit(url)
+        return make_request(self, base_url + parts.path, *args, **kwargs)
+
+    yfinance.data.YfData._make_request = redirected
+    # The chart needs no crumb, and yfinance fetches one past the function above.
     yfinance.data.YfData._get_cookie_and_crumb = lambda self, *args, **kwargs: (None, "basic")
 
 

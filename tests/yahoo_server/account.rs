@@ -33,6 +33,9 @@ pub(super) fn answer(asked: &Asked) -> Reply {
         (_, path) if path.starts_with("/v7/finance/download/") => {
             unauthorized("unauthorized", "User is not logged in")
         }
+        (_, path) if path.starts_with("/v7/finance/quote") || path.starts_with("/v10/") => {
+            unauthorized("Unauthorized", "Invalid Crumb")
+        }
         _ => Reply::text(404, "text/html", "<html>Not found</html>"),
     }
 }

@@ -15,12 +15,15 @@ use yahoo_server::{Clock, Server};
 /// 429 to a User-Agent that is no browser's; with curl, pass -A 'Mozilla/5.0'.
 #[derive(Parser)]
 #[command(after_long_help = "\
-Make it misbehave (see Action in tests/yahoo_server/rules.rs for all there is):
-  curl -d '{\"symbol\":\"AAPL\",\"times\":2,\"action\":{\"reply\":{\"status\":503,\"body\":\"down\"}}}' http://127.0.0.1:8099/_vortex/rules
-  curl -X DELETE http://127.0.0.1:8099/_vortex/rules
-Set the clock (with --now), see what was asked:
-  curl -d 1717430400 http://127.0.0.1:8099/_vortex/clock
-  curl http://127.0.0.1:8099/_vortex/counts")]
+Make it misbehave (tests/yahoo_server/rules.rs has every action), set the clock (with --now), see
+what was asked:
+
+  at=http://127.0.0.1:8099/_vortex
+  curl -d '{\"symbol\":\"AAPL\",\"times\":2,\"action\":{\"need_crumb\":{}}}' $at/rules
+  curl -d '{\"action\":{\"reply\":{\"status\":503,\"body\":\"down\"}}}' $at/rules
+  curl -X DELETE $at/rules
+  curl -d 1717430400 $at/clock
+  curl $at/counts")]
 struct Arguments {
     /// The port to listen on; 0 takes a free one.
     #[arg(long, default_value_t = 8099)]

@@ -4,6 +4,7 @@ use crate::model::{Class, Contract, Day};
 use crate::provider::Split;
 
 use super::exchange::{self, Exchange};
+use super::known::{KNOWN, Known};
 use super::noise::{mix, seed_of};
 
 /// What kind of thing is quoted.
@@ -57,125 +58,14 @@ pub struct Listing {
 /// Codes that begin so are known to nobody.
 pub const UNKNOWN_PREFIX: &str = "NOSUCH";
 
-/// The well-known codes: code, kind, exchange, currency, first year, price, tick, swing, volume,
-/// dividend yield.
-type Row = (
-    &'static str,
-    Kind,
-    &'static Exchange,
-    &'static str,
-    i16,
-    f64,
-    f64,
-    f64,
-    f64,
-    f64,
-);
-
-static ROWS: &[Row] = {
-    use Kind::*;
-    use exchange::*;
-    &[
-        (
-            "AAPL", Equity, &NASDAQ, "USD", 1981, 230.0, 0.01, 0.016, 6e7, 0.005,
-        ),
-        (
-            "MSFT", Equity, &NASDAQ, "USD", 1986, 430.0, 0.01, 0.015, 2e7, 0.008,
-        ),
-        (
-            "GE", Equity, &NEW_YORK, "USD", 1970, 180.0, 0.01, 0.017, 5e6, 0.007,
-        ),
-        (
-            "SPY", Fund, &ARCA, "USD", 1993, 590.0, 0.01, 0.010, 5e7, 0.012,
-        ),
-        (
-            "^GSPC", Index, &INDICES, "USD", 1960, 5900.0, 0.01, 0.010, 4e9, 0.0,
-        ),
-        (
-            "VOD.L", Equity, &LONDON, "GBp", 1988, 72.0, 0.01, 0.014, 4e7, 0.05,
-        ),
-        (
-            "7203.T", Equity, &TOKYO, "JPY", 1999, 2800.0, 0.5, 0.015, 2.4e7, 0.028,
-        ),
-        (
-            "BHP.AX", Equity, &SYDNEY, "AUD", 1988, 41.0, 0.01, 0.014, 8e6, 0.045,
-        ),
-        (
-            "BTC-USD", Crypto, &CRYPTO, "USD", 2014, 95000.0, 0.01, 0.028, 3e10, 0.0,
-        ),
-        (
-            "EURUSD=X",
-            Currency,
-            &CURRENCIES,
-            "USD",
-            2003,
-            1.06,
-            1e-5,
-            0.004,
-            0.0,
-            0.0,
-        ),
-        (
-            "GBPUSD=X",
-            Currency,
-            &CURRENCIES,
-            "USD",
-            2003,
-            1.26,
-            1e-5,
-            0.005,
-            0.0,
-            0.0,
-        ),
-        (
-            "USDJPY=X",
-            Currency,
-            &CURRENCIES,
-            "JPY",
-            1996,
-            154.0,
-            1e-3,
-            0.005,
-            0.0,
-            0.0,
-        ),
-        (
-            "GC=F", Future, &COMEX, "USD", 2000, 2650.0, 0.1, 0.009, 2e5, 0.0,
-        ),
-        (
-            "SI=F", Future, &COMEX, "USD", 2000, 31.0, 0.005, 0.016, 6e4, 0.0,
-        ),
-        (
-            "CL=F", Future, &NYMEX, "USD", 2000, 70.0, 0.01, 0.019, 3e5, 0.0,
-        ),
-        (
-            "ES=F", Future, &CME, "USD", 2000, 5900.0, 0.25, 0.010, 1.5e6, 0.0,
-        ),
-        (
-            "6A=F", Future, &CME, "USD", 2000, 0.65, 5e-5, 0.006, 9e4, 0.0,
-        ),
-    ]
-};
-
-/// Splits of the well-known codes: code, first date at the new scale, new shares for one old.
-const SPLITS: &[(&str, (i16, i8, i8), f64)] = &[
-    ("AAPL", (2014, 6, 9), 7.0),
-    ("AAPL", (2020, 8, 31), 4.0),
-    ("MSFT", (1999, 3, 29), 2.0),
-    ("MSFT", (2003, 2, 18), 2.0),
-    ("GE", (2000, 5, 8), 3.0),
-    ("GE", (2021, 8, 2), 0.125),
-    ("7203.T", (2021, 9, 29), 5.0),
-];
-
 impl Listing {
     /// What is listed under a code; any code but those that begin with [`UNKNOWN_PREFIX`] is.
     pub fn of(code: &str) -> Option<Listing> {
         if code.is_empty() || code.starts_with(UNKNOWN_PREFIX) {
             return None;
         }
-        let row = ROWS.iter().find(|row| row.0 == code);
-        Some(row.map_or_else(|| made_up(code), well_known))
+        let known = KNOWN.iter().find(|known| known.code == code);
+        Some(known.map_or_else(|| made_up(code), well_known))
     }
 
     /// One dated contract of a future: `root` is its code with or without Yahoo's `=F`. It trades
@@ -212,28 +102,25 @@ impl Listing {
     }
 }
 
-fn well_known(row: &Row) -> Listing {
-    let &(code, kind, exchange, currency, year, price, tick, swing, volume, dividend_yield) = row;
-    let splits = SPLITS.iter().filter(|split| split.0 == code);
+fn well_known(known: &Known) -> Listing {
+    let split = |&((year, month, day), ratio): &((i16, i8, i8), f64)| Split {
+        day: Day::of_date(jiff::civil::date(year, month, day)),
+        ratio,
+    };
     Listing {
-        code: code.to_owned(),
-        kind,
-        exchange,
-        currency,
-        first_day: Day::of_date(jiff::civil::date(year, 1, 2)),
+        code: known.code.to_owned(),
+        kind: known.kind,
+        exchange: known.exchange,
+        currency: known.currency,
+        first_day: Day::of_date(jiff::civil::date(known.first_year, 1, 2)),
         last_day: None,
-        splits: splits
-            .map(|&(_, (year, month, day), ratio)| Split {
-                day: Day::of_date(jiff::civil::date(year, month, day)),
-                ratio,
-            })
-            .collect(),
-        dividend_yield,
-        price,
-        tick,
-        swing,
-        volume,
-        seed: seed_of(code),
+        splits: known.splits.iter().map(split).collect(),
+        dividend_yield: known.dividend_yield,
+        price: known.price,
+        tick: known.tick,
+        swing: known.swing,
+        volume: known.volume,
+        seed: seed_of(known.code),
     }
 }
 

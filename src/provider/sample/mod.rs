@@ -4,6 +4,7 @@
 //! way through raw trail and archive as any other provider's.
 
 pub mod exchange;
+mod known;
 pub mod listing;
 pub mod market;
 mod noise;
