@@ -161,6 +161,12 @@ impl Archive {
         csv::decode(&bytes, key.columns()).map_err(|error| damaged(error.to_string()))
     }
 
+    /// Whether a partition was found damaged and is to be fetched again.
+    pub fn is_damaged(&self, key: &SeriesKey, partition: &str) -> Result<bool, ArchiveError> {
+        let series = self.series(key)?;
+        Ok(series.is_some_and(|series| prepare::is_damaged(key, partition, &series.state)))
+    }
+
     /// How many series of each exchange were asked for a day and how many have a bar.
     pub fn session_counts(&self, provider: &str) -> Result<SessionCounts, ArchiveError> {
         self.inner

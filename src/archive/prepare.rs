@@ -120,7 +120,7 @@ fn check(key: &SeriesKey, name: &str, bars: &Bars) -> Result<(), ArchiveError> {
 
 /// Whether the partition was found damaged, and is fetched again for that: what is in its place is
 /// not worth keeping then.
-fn is_damaged(key: &SeriesKey, name: &str, state: &SeriesState) -> bool {
+pub(super) fn is_damaged(key: &SeriesKey, name: &str, state: &SeriesState) -> bool {
     let coverage = state.coverage.within(layout::partition_days(key, name));
     coverage.first_where(|mark| mark == Mark::Suspect).is_some()
 }

@@ -80,6 +80,17 @@ impl RawTrail {
         }
     }
 
+    /// A trail that keeps nothing.
+    pub fn off() -> RawTrail {
+        RawTrail::new(&RawSettings {
+            enabled: false,
+            directory: PathBuf::new(),
+            retention_days: None,
+            compress: false,
+            include_metadata: false,
+        })
+    }
+
     /// Keeps an answer; where its body lies, `None` where the trail is switched off. Nothing waits
     /// for the disk: what a power loss takes was not needed.
     pub fn keep(

@@ -13,13 +13,18 @@ use crate::provider::{Provider, sample, yahoo};
 
 /// This machine's clock.
 pub(super) fn clock() -> Clock {
-    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64))
+    Arc::new(seconds)
+}
+
+/// Seconds since the epoch.
+fn seconds() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 /// The provider of that name, ready to be asked.
 pub(super) fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Error> {
     match name {
-        sample::NAME => Ok(Arc::new(Sample::new(clock()))),
+        sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
         "barchart" | "ibkr" => Err(Error::usage(format!(
             "provider {name} is not served by this version; yahoo, sample and replay are"

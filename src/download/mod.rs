@@ -12,6 +12,7 @@ pub mod compare;
 pub mod completeness;
 pub mod events;
 pub mod plan;
+mod replay;
 pub mod restate;
 mod run;
 pub mod selection;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
 pub use plan::Wanted;
+pub use replay::{Replay, replay};
 pub use run::{Job, Survey, run, survey};
 pub use selection::{Selection, targets};
 pub use series::Target;

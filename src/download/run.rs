@@ -337,23 +337,8 @@ impl<'a> Board<'a> {
 
     /// Notes how a series came out.
     fn settle(&mut self, course: Course, outcome: Outcome) {
-        let Course {
-            place,
-            target,
-            added,
-            changed,
-            requests,
-            notes,
-            ..
-        } = course;
-        let result = SeriesResult {
-            key: target.key,
-            outcome,
-            added,
-            changed,
-            requests,
-            notes,
-        };
+        let place = course.place;
+        let result = course.result(outcome);
         self.shared.observer.event(&Event::Finished(&result));
         if let Some(slot) = self.results.get_mut(place) {
             *slot = Some(result);
@@ -390,7 +375,8 @@ const NO_LIMITS: Limits = Limits {
 };
 
 impl Course {
-    fn new(place: usize, target: Target, limits: Limits, plan: Plan) -> Course {
+    /// A series with its plan.
+    pub(super) fn new(place: usize, target: Target, limits: Limits, plan: Plan) -> Course {
         Course {
             place,
             target,
@@ -403,5 +389,11 @@ impl Course {
             requests: 0,
             notes: Vec::new(),
         }
+    }
+
+    /// What came of it.
+    pub(super) fn result(self, outcome: Outcome) -> SeriesResult {
+        let Course { target, added, changed, requests, notes, .. } = self;
+        SeriesResult { key: target.key, outcome, added, changed, requests, notes }
     }
 }

@@ -12,7 +12,7 @@ use super::events::{Event, Observer, Outcome};
 use super::plan::{Standpoint, Wanted, request_span, today_of, with_overlap, zone_of};
 use super::restate::{Cause, bridge_ratio, divide, restate};
 use super::sessions::Judge;
-use crate::archive::raw::RawTrail;
+use crate::archive::raw::{RawEntry, RawTrail};
 use crate::archive::{
     Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts,
 };
@@ -109,6 +109,9 @@ impl From<Refusal> for NoAnswer {
     }
 }
 
+/// The end of a correlation id of a daily request beside an intraday series.
+pub(super) const BESIDE: &str = "-splits";
+
 /// The stored side of a series.
 struct Stored {
     state: SeriesState,
@@ -166,10 +169,22 @@ impl Shared {
                     || part.first > days.last.plus(2).midnight()
             });
             if !apart {
-                bars.append(&self.archive.read_partition(key, part)?);
+                bars.append(&self.read_partition(key, part)?);
             }
         }
         Ok(bars)
+    }
+
+    /// The bars of one partition; none of one that is damaged and fetched again for that.
+    fn read_partition(&self, key: &SeriesKey, part: &PartitionRecord) -> Result<Bars, ArchiveError> {
+        match self.archive.read_partition(key, part) {
+            Err(ArchiveError::Edited { .. } | ArchiveError::Damaged { .. })
+                if self.archive.is_damaged(key, &part.name)? =>
+            {
+                Ok(Bars::new(key.columns()))
+            }
+            read => read,
+        }
     }
 
     /// Makes one request and reads its answer; the raw trail keeps what came.
@@ -185,7 +200,10 @@ impl Shared {
             contract: course.target.contract,
             period,
             days,
-            correlation: format!("{}-{number}", self.job),
+            correlation: match period == course.target.key.period {
+                true => format!("{}-{number}", self.job),
+                false => format!("{}-{number}{BESIDE}", self.job),
+            },
         };
         let key = &course.target.key;
         self.observer.event(&Event::Asking(key));
@@ -219,6 +237,35 @@ impl Shared {
             }
         }
         Ok(answer)
+    }
+
+    /// Stores an answer of the raw trail. History is put on a new scale as far as this answer confirms
+    /// it; what was fetched again at the time follows as an answer of its own.
+    pub(super) async fn absorb_recorded(
+        &self,
+        course: &mut Course,
+        request: &Request,
+        entry: &RawEntry,
+    ) -> Result<(), Stop> {
+        let failed = |why: String| Stop::Outcome(Outcome::Failed(format!("{}: {why}", entry.about.body)));
+        let raw = entry.answer().map_err(|error| failed(error.to_string()))?;
+        self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
+        let answer = match self.provider.read(request, &raw) {
+            Ok(answer) => answer,
+            Err(Refusal::EmptyWindow { .. }) => return Ok(()),
+            Err(refusal) => return Err(failed(refusal.to_string())),
+        };
+        let stored = self.stored(course)?;
+        let key = course.target.key.clone();
+        let all = self.bars(&key, &stored.parts, None)?;
+        let state = self.learnt(course, &stored.state, request.days, &answer);
+        let cause = match absorb::judge(&all, stored.last, &answer) {
+            Verdict::Merge(_) => None,
+            Verdict::Refetch(cause) => Some(cause),
+        };
+        let restated = restate(&all, &answer.bars, &answer.splits, cause.unwrap_or(Cause::Rewritten));
+        let news = absorb::news(&all, &restated.map_err(failed)?);
+        self.store(course, &stored, state, &news, cause.map(|cause| cause.words().to_owned())).await
     }
 
     /// Fetches the next window of a series and stores what it brings.
@@ -347,7 +394,7 @@ impl Shared {
         let (mut added, mut changed) = (0, 0);
         for (name, fresh) in absorb::by_partition(key, news) {
             let old = match stored.parts.iter().find(|part| part.name == name) {
-                Some(part) => block_in_place(|| self.archive.read_partition(key, part))?,
+                Some(part) => block_in_place(|| self.read_partition(key, part))?,
                 None => Bars::new(key.columns()),
             };
             let merged = Bars::merge(&old, &fresh);

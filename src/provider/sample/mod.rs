@@ -21,7 +21,8 @@ use market::{Bar, fold, intraday_bucket};
 /// The instruments that come with the sample market, as an instruments file.
 pub const ASSETS: &str = include_str!("../../../config/assets/sample.json");
 
-const NAME: &str = "sample";
+/// The name in configuration, paths and messages.
+pub const NAME: &str = "sample";
 
 /// The sample market as a provider.
 pub struct Sample<Now> {
@@ -77,6 +78,10 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
             reach_days,
             request_days,
         })
+    }
+
+    fn serves_contracts(&self) -> bool {
+        true
     }
 
     fn concurrency(&self) -> usize {

@@ -1,0 +1,76 @@
+//! `vortex download --provider replay --from RAW`: an archive from the raw trail of earlier runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::args::DownloadArgs;
+use super::download::{archive_error, on_signal, open_for_writing, report};
+use super::error::{Error, Exit, Outcome};
+use super::{Context, output, progress, source};
+use crate::archive::raw::{RawEntry, entries};
+use crate::download::{self, Replay, Summary};
+use crate::model::Day;
+
+/// Runs the command.
+pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
+    let config = context.config();
+    let Some(from) = &args.from else {
+        return Err(Error::usage("--provider replay needs --from: the folder of a raw trail, such as DIR/raw"));
+    };
+    let answers = by_provider(from, args)?;
+    if answers.is_empty() {
+        let said = format!("--from {}: no answer there matches", from.display());
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
+    if config.dry_run {
+        for (provider, entries) in &answers {
+            output::line(format!("{provider}: {} answers, {}", entries.len(), span(entries)))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let mut whole = Summary::default();
+    for (provider, entries) in answers {
+        let reach = format!("{provider}: replaying {} answers, {}", entries.len(), span(&entries));
+        tracing::info!("{reach}; older ones are out of the trail's retention");
+        let provider = source::provider(config, &provider)?;
+        let writer = open_for_writing(context, args.no_wait)?;
+        let summary = runtime.block_on(async {
+            let replay = Replay {
+                provider,
+                entries,
+                parquet: config.parquet,
+                observer: progress::observer(context.global.json),
+                now: source::clock(),
+                cancelled: on_signal()?,
+            };
+            download::replay(writer, replay).await.map_err(archive_error)
+        })?;
+        whole.job = summary.job;
+        whole.results.extend(summary.results);
+        whole.files += summary.files;
+        whole.interrupted |= summary.interrupted;
+    }
+    report(context, &whole)
+}
+
+/// The answers of a trail by the provider that gave them, oldest first.
+fn by_provider(from: &Path, args: &DownloadArgs) -> Result<BTreeMap<String, Vec<RawEntry>>, Error> {
+    let unreadable = |error: std::io::Error| Error::usage(format!("--from {}: {error}", from.display()));
+    let mut answers: BTreeMap<String, Vec<RawEntry>> = BTreeMap::new();
+    for entry in entries(from).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let about = &entry.about;
+        let symbol = args.symbols.is_empty() || args.symbols.contains(&about.name);
+        let period = args.periods.is_empty() || args.periods.contains(&about.period);
+        if symbol && period {
+            answers.entry(about.provider.clone()).or_default().push(entry);
+        }
+    }
+    Ok(answers)
+}
+
+fn span(entries: &[RawEntry]) -> String {
+    let day = |entry: Option<&RawEntry>| entry.map_or_else(String::new, |e| Day::of_utc(e.about.received).to_string());
+    format!("received from {} to {}", day(entries.first()), day(entries.last()))
+}
