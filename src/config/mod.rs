@@ -21,3 +21,6 @@ pub use error::{ConfigError, Problem};
 pub use load::Loaded;
 pub use settings::*;
 pub use sources::{Overrides, Sources};
+
+#[cfg(test)]
+mod tests;
