@@ -4,6 +4,7 @@
 //! [`load`] puts the layers over each other, `resolve` makes the [`settings`] of the result.
 
 pub mod assets;
+mod cron;
 mod document;
 mod environment;
 pub mod error;
