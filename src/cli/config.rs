@@ -125,10 +125,11 @@ fn ask_credentials() -> Result<(String, String), Error> {
     if io::stdin().is_terminal() {
         let username = Input::new()
             .with_prompt("Barchart username")
-            .interact_text();
-        let username: String = username.map_err(anyhow::Error::from)?;
-        let password = Password::new().with_prompt("Barchart password").interact();
-        return Ok((username, password.map_err(anyhow::Error::from)?));
+            .interact_text()?;
+        let password = Password::new()
+            .with_prompt("Barchart password")
+            .interact()?;
+        return Ok((username, password));
     }
     let mut lines = io::stdin().lock().lines();
     let mut next = || lines.next().transpose();

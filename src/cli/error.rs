@@ -126,6 +126,17 @@ impl From<io::Error> for Error {
     }
 }
 
+impl From<dialoguer::Error> for Error {
+    fn from(cause: dialoguer::Error) -> Error {
+        let dialoguer::Error::IO(error) = &cause;
+        let exit = match error.kind() {
+            io::ErrorKind::Interrupted => Exit::Interrupted,
+            _ => Exit::Failed,
+        };
+        Error::new(exit, cause)
+    }
+}
+
 impl From<ConfigError> for Error {
     fn from(cause: ConfigError) -> Error {
         Error::new(Exit::Usage, cause)

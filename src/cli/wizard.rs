@@ -20,7 +20,7 @@ pub(super) fn run(global: &Global) -> Outcome {
     let sources = Sources::of_process(global.config.clone())?;
     let file = sources.user_file();
     output::line(format_args!("This writes {}.", file.display()))?;
-    let values = ask(&sources).map_err(anyhow::Error::from)?;
+    let values = ask(&sources)?;
     let Some(values) = values.filter(|_| !global.dry_run) else {
         output::line("Nothing was written.")?;
         return Ok(Exit::Done);

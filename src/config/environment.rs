@@ -137,7 +137,12 @@ impl Fragment {
     /// Takes `VORTEX__SECTION__KEY`; any other name is not known.
     fn take_other(&mut self, sources: &Sources, name: &str, variable: &Variable) {
         let Some(rest) = name.strip_prefix("VORTEX__") else {
-            if !OTHER_VARIABLES.contains(&name) {
+            if OTHER_VARIABLES.contains(&name) {
+                if !sources.env.contains_key(name) {
+                    let said = format!("{name} is read from the environment alone");
+                    self.warnings.push(format!("{}: {said}", variable.origin));
+                }
+            } else {
                 let said = "is not a variable of Vortex and was not read";
                 self.notices.push(format!("{}: {said}", variable.origin));
             }

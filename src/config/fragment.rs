@@ -33,6 +33,8 @@ pub(super) struct Fragment {
     pub(super) warnings: Vec<String>,
     /// What is only worth a word to who asks for more.
     pub(super) notices: Vec<String>,
+    /// It is the system's and may not be read.
+    pub(super) skipped: bool,
 }
 
 /// Whose file it is; a system file may be readable by its group.
@@ -50,16 +52,8 @@ impl Fragment {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-            Err(error)
-                if error.kind() == io::ErrorKind::PermissionDenied && owner == Owner::System =>
-            {
-                fragment
-                    .notices
-                    .push(format!("{}: skipped, it may not be read", path.display()));
-                return Some(fragment);
-            }
             Err(error) => {
-                fragment.problem(path, format!("cannot be read: {error}"));
+                fragment.unreadable(path, owner, &error);
                 return Some(fragment);
             }
         };
@@ -173,6 +167,17 @@ impl Fragment {
         self.values.insert(path.to_owned(), Entry { value, origin });
     }
 
+    /// Something of the system's that may not be read is skipped, anything else is a problem.
+    pub(super) fn unreadable(&mut self, path: &Path, owner: Owner, error: &io::Error) {
+        if error.kind() == io::ErrorKind::PermissionDenied && owner == Owner::System {
+            let said = "skipped, it may not be read";
+            self.notices.push(format!("{}: {said}", path.display()));
+            self.skipped = true;
+        } else {
+            self.problem(path, format!("cannot be read: {error}"));
+        }
+    }
+
     fn problem(&mut self, path: &Path, said: String) {
         self.problems
             .push(Problem::new(path.display().to_string(), said));
@@ -206,17 +211,22 @@ impl Fragment {
     }
 }
 
-/// The `*.toml` files of a `conf.d` folder, by name. A folder that is missing has none.
-pub(super) fn files_of(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
+/// The `*.toml` files of a `conf.d` folder, by name; a folder that is missing has none.
+pub(super) fn files_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
     };
-    let mut files: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
-        .collect();
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "toml") {
+            files.push(path);
+        }
+    }
     files.sort();
-    files
+    Ok(files)
 }
 
 /// The words for a name that nothing knows.

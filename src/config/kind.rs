@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use toml::de::DeValue;
 use url::{Host, Url};
 
+use super::cron::is_cron;
 use super::keys::PROVIDERS;
 use crate::model::Period;
 
@@ -41,7 +42,9 @@ pub enum Kind {
     Texts,
     /// Some bar periods.
     Periods,
-    /// An address that speaks HTTPS, or HTTP on loopback.
+    /// Scheme, host and port that speak HTTPS, or HTTP on loopback.
+    BaseUrl,
+    /// The same with any path.
     Url,
     /// An address of this machine, with or without port.
     Listen,
@@ -81,7 +84,7 @@ impl Kind {
             Kind::Retention => "integer or \"none\"",
             Kind::Path => "path",
             Kind::Choices(_) | Kind::Texts | Kind::Periods => "list",
-            Kind::Url => "URL",
+            Kind::BaseUrl | Kind::Url => "URL",
             _ => "string",
         }
     }
@@ -101,8 +104,13 @@ impl Kind {
             Kind::Provider => PROVIDERS.join(", "),
             Kind::Texts => "a list of texts".to_owned(),
             Kind::Periods => format!("a list of {}", Period::ALL.map(Period::name).join(", ")),
+            Kind::BaseUrl => {
+                "https://host[:port], or http:// where the host is a loopback address; no path"
+                    .to_owned()
+            }
             Kind::Url => {
-                "https://host[:port], or http:// where the host is a loopback address".to_owned()
+                "https://host[:port]/path, or http:// where the host is a loopback address"
+                    .to_owned()
             }
             Kind::Listen => "an address such as 127.0.0.1 or [::1]:9100".to_owned(),
             Kind::Host => "a host name or an address, without a port".to_owned(),
@@ -209,6 +217,9 @@ impl Kind {
             Kind::Cron => {
                 text.trim().is_empty() || text.trim_start().starts_with('#') || is_cron(text)
             }
+            Kind::BaseUrl => {
+                parse_url(text).is_some_and(|url| url.path() == "/" && url.query().is_none())
+            }
             Kind::Url => parse_url(text).is_some(),
             Kind::Listen => parse_listen(text).is_some(),
             Kind::Host => Host::parse(text).is_ok() || text.parse::<IpAddr>().is_ok(),
@@ -293,83 +304,14 @@ pub(super) fn parse_listen(text: &str) -> Option<(IpAddr, Option<u16>)> {
         .map(|ip| (ip, None))
 }
 
-const MONTHS: &[&str] = &[
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
-const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-
-/// Whether a text is five cron fields.
-fn is_cron(text: &str) -> bool {
-    let bounds: [(u32, u32, &[&str]); 5] = [
-        (0, 59, &[]),
-        (0, 23, &[]),
-        (1, 31, &[]),
-        (1, 12, MONTHS),
-        (0, 7, WEEKDAYS),
-    ];
-    let fields: Vec<_> = text.split_whitespace().collect();
-    fields.len() == bounds.len()
-        && fields.iter().zip(bounds).all(|(field, (min, max, names))| {
-            field
-                .split(',')
-                .all(|item| is_cron_item(item, min, max, names))
-        })
-}
-
-/// One item of a cron field: `*`, a number or name, a range, each with an optional `/step`.
-fn is_cron_item(item: &str, min: u32, max: u32, names: &[&str]) -> bool {
-    let (range, step) = match item.split_once('/') {
-        Some((range, step)) => (range, step.parse::<u32>().is_ok_and(|s| s > 0)),
-        None => (item, true),
-    };
-    let number = |text: &str| {
-        let lower = text.to_ascii_lowercase();
-        let named = names.iter().position(|name| *name == lower);
-        let value = match named {
-            Some(at) => u32::try_from(at).ok().map(|at| at + min),
-            None => text.parse().ok(),
-        };
-        value.filter(|value| (min..=max).contains(value))
-    };
-    let known = match range.split_once('-') {
-        _ if range == "*" => true,
-        Some((first, last)) => {
-            matches!((number(first), number(last)), (Some(a), Some(b)) if a <= b)
-        }
-        None => number(range).is_some(),
-    };
-    step && known
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn cron_fields_are_checked() {
-        for good in [
-            "0 8 * * *",
-            "*/15 9-17 1,15 jan-mar mon-fri",
-            "0 0 * * 7",
-            "",
-            "# DISABLED",
-        ] {
-            assert!(Kind::Cron.read_text(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "0 8 * *",
-            "60 8 * * *",
-            "0 8 0 * *",
-            "0 8 * * mon-foo",
-            "*/0 * * * *",
-            "@daily",
-        ] {
-            assert!(Kind::Cron.read_text(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
     fn plain_http_is_for_loopback_alone() {
+        assert!(Kind::Url.read_text("https://example.com/hook?x=1").is_ok());
+        assert!(Kind::BaseUrl.read_text("https://example.com/v8").is_err());
         for good in [
             "https://example.com",
             "http://127.0.0.1:8080",

@@ -81,11 +81,7 @@ impl Layers {
         let Some(fragment) = Fragment::of_file(path, owner) else {
             return false;
         };
-        let skipped = fragment
-            .notices
-            .iter()
-            .any(|notice| notice.contains(": skipped"));
-        let how = if skipped {
+        let how = if fragment.skipped {
             " (skipped: it may not be read)"
         } else {
             ""
@@ -97,8 +93,14 @@ impl Layers {
 
     fn add_folder(&mut self, folder: &Path, owner: Owner) {
         self.add_file(&folder.join("config.toml"), owner);
-        for file in files_of(&folder.join("conf.d")) {
-            self.add_file(&file, owner);
+        let parts = folder.join("conf.d");
+        match files_of(&parts) {
+            Ok(files) => {
+                for file in files {
+                    self.add_file(&file, owner);
+                }
+            }
+            Err(error) => self.merged.unreadable(&parts, owner, &error),
         }
     }
 
@@ -124,6 +126,7 @@ impl Layers {
             mut problems,
             mut warnings,
             notices,
+            ..
         } = self.merged;
         make_paths_absolute(&mut values, sources);
         fill_folders(&mut values, sources);

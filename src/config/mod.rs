@@ -4,6 +4,7 @@
 //! [`load`] puts the layers over each other, `resolve` makes the [`settings`] of the result.
 
 pub mod assets;
+mod cron;
 mod document;
 mod environment;
 pub mod error;
@@ -21,3 +22,6 @@ pub use error::{ConfigError, Problem};
 pub use load::Loaded;
 pub use settings::*;
 pub use sources::{Overrides, Sources};
+
+#[cfg(test)]
+mod tests;

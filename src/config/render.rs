@@ -207,7 +207,8 @@ A file that holds a password must have mode 0600 (under `/etc` 0640 will do).
 /// A file with every key, all commented out, at their built-in values.
 pub fn example() -> String {
     let mut text = "\
-# Vortex configuration: every key with its built-in value. Take away the # where you want another one.
+# Vortex configuration: every key with its built-in value, or an example where there is none. Take away the #
+# of a section and of the keys in it that you want to set.
 # What each means in full: docs/configuration.md. What is in force: vortex config --show --origin
 "
     .to_owned();
@@ -219,7 +220,7 @@ pub fn example() -> String {
             section = of.to_owned();
             text.push_str(&format!("\n# [{section}]\n"));
         }
-        let value = key.fallback().unwrap_or_else(|| key.kind.example());
+        let value = key.fallback().unwrap_or_else(|| key.kind.example(name));
         text.push_str(&format!("# {}\n# {name} = {value}\n", key.help));
     }
     text
@@ -237,15 +238,16 @@ impl Key {
 
 impl Kind {
     /// A value for the example file, of a key that has no built-in one.
-    fn example(self) -> String {
+    fn example(self, name: &str) -> String {
+        let path = format!("~/vortex/{name}");
         let text = match self {
             Kind::Integer { min: 1980, .. } => "2030",
             Kind::Integer { .. } => "8000",
-            Kind::Path => "~/vortex",
+            Kind::Path => &path,
             Kind::Provider => "yahoo",
             Kind::Texts => "AAPL, MSFT",
             Kind::Periods => "1d, 1h",
-            Kind::Url => "https://example.com",
+            Kind::BaseUrl | Kind::Url => "https://example.com",
             Kind::Listen => "127.0.0.1:8000",
             Kind::Cron => "0 8 * * *",
             _ => "text",

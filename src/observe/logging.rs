@@ -61,7 +61,9 @@ where
     let mut journal_said = None;
     if by_systemd || wants(LogOutput::Journald) {
         match tracing_journald::layer() {
-            Ok(journal) => layers.push(journal.with_field_prefix(None).boxed()),
+            Ok(journal) => {
+                layers.push(journal.with_field_prefix(Some("VORTEX".to_owned())).boxed())
+            }
             Err(error) => journal_said = Some(format!("the journal cannot be reached: {error}")),
         }
     }
