@@ -12,7 +12,7 @@ use crate::download::{Event, Observer, Outcome, SeriesResult};
 use crate::model::SeriesKey;
 
 /// A job on a terminal: one bar with series, bytes, time left and what is being asked for.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
     state: Mutex<BarState>,
 }
@@ -26,14 +26,14 @@ struct BarState {
 
 /// A job in a log or a pipe: a line for each series that changed or failed.
 #[derive(Debug, Default)]
-pub struct Lines;
+pub(super) struct Lines;
 
 /// Says nothing.
 #[derive(Debug, Default)]
-pub struct Quiet;
+pub(super) struct Quiet;
 
 /// The observer that fits standard error.
-pub fn observer(quiet: bool) -> std::sync::Arc<dyn Observer> {
+pub(super) fn observer(quiet: bool) -> std::sync::Arc<dyn Observer> {
     match (quiet, std::io::stderr().is_terminal()) {
         (true, _) => std::sync::Arc::new(Quiet),
         (false, true) => std::sync::Arc::new(Bar::new()),

@@ -1,10 +1,79 @@
-//! `vortex resilience`.
+//! `vortex resilience`: limits, cool-downs and circuits of the providers, and closing them by hand.
 
-use super::Context;
-use super::args::ResilienceArgs;
-use super::error::{Error, Outcome};
+use serde_json::json;
+
+use super::args::{ResilienceArgs, ResilienceCommand};
+use super::error::{Error, Exit, Outcome};
+use super::{Context, output};
+use crate::config::keys::PROVIDERS;
+use crate::provider::answer::instant;
+use crate::provider::limits::{Standing, State, Throttle};
 
 /// Runs the command.
-pub(super) fn run(_context: &Context, _args: &ResilienceArgs) -> Outcome {
-    Err(Error::usage("`vortex resilience` is not built yet"))
+pub(super) fn run(context: &Context, args: &ResilienceArgs) -> Outcome {
+    let throttle = Throttle::open(&context.config().state_directory).map_err(anyhow::Error::from)?;
+    match &args.command {
+        None | Some(ResilienceCommand::Show) => show(context, &throttle),
+        Some(ResilienceCommand::Reset { provider }) => reset(&throttle, provider.as_deref()),
+    }
+}
+
+fn show(context: &Context, throttle: &Throttle) -> Outcome {
+    let standings = throttle.snapshot().map_err(anyhow::Error::from)?;
+    if context.global.json {
+        output::json(&standings.iter().map(standing_json).collect::<Vec<_>>())?;
+        return Ok(Exit::Done);
+    }
+    if standings.is_empty() {
+        output::line("no provider was asked so far")?;
+        return Ok(Exit::Done);
+    }
+    let rows: Vec<Vec<String>> = standings.iter().map(row).collect();
+    output::table(&["Provider", "State", "Until", "Requests today", "Last success", "Last error"], &rows)?;
+    Ok(Exit::Done)
+}
+
+fn until(state: State) -> Option<i64> {
+    match state {
+        State::Ready => None,
+        State::Limited { until } | State::Broken { until } => Some(until),
+    }
+}
+
+fn row(standing: &Standing) -> Vec<String> {
+    let at = |seconds: i64| if seconds == 0 { "never".to_owned() } else { instant(seconds) };
+    vec![
+        standing.provider.clone(),
+        standing.state.name().to_owned(),
+        until(standing.state).map_or_else(String::new, instant),
+        standing.requests_today.to_string(),
+        at(standing.last_success),
+        standing.last_error.clone(),
+    ]
+}
+
+fn standing_json(standing: &Standing) -> serde_json::Value {
+    json!({
+        "provider": standing.provider, "state": standing.state.name(), "until": until(standing.state),
+        "reason": standing.reason, "refusals_in_a_row": standing.consecutive,
+        "failures_in_a_row": standing.failures, "requests_today": standing.requests_today,
+        "last_success": standing.last_success, "last_error_at": standing.last_error_at,
+        "last_error": standing.last_error,
+    })
+}
+
+fn reset(throttle: &Throttle, provider: Option<&str>) -> Outcome {
+    let names: Vec<&str> = match provider {
+        Some(name) if PROVIDERS.contains(&name) => vec![name],
+        Some(name) => {
+            let said = format!("there is no provider {name:?}; there are {}", PROVIDERS.join(", "));
+            return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+        }
+        None => PROVIDERS.to_vec(),
+    };
+    for name in &names {
+        throttle.reset(name).map_err(anyhow::Error::from)?;
+    }
+    output::line(format!("{} may be asked again; what was counted today stays counted", names.join(", ")))?;
+    Ok(Exit::Done)
 }

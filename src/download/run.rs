@@ -154,7 +154,9 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     board.survey(&job)?;
     board.work(&job).await;
     let summary = board.summary(number);
-    job.raw.sweep((job.now)());
+    if let Err(error) = job.raw.sweep((job.now)()) {
+        tracing::warn!("old answers of the raw trail could not be removed: {error}");
+    }
     if let Some(shared) = Arc::into_inner(shared) {
         shared.committer.finish();
     }
