@@ -19,8 +19,6 @@ pub mod selection;
 mod series;
 pub mod sessions;
 
-use std::sync::Arc;
-
 pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
 pub use plan::Wanted;
 pub use replay::{Replay, replay};
@@ -28,5 +26,4 @@ pub use run::{Job, Survey, run, survey};
 pub use selection::{Selection, targets};
 pub use series::Target;
 
-/// A clock: seconds since the epoch.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+pub use crate::provider::Clock;

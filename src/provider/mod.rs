@@ -9,10 +9,14 @@ pub mod sample;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use answer::{Answer, Refusal, Split};
 
 use crate::model::{Class, Contract, Days, Instrument, Period};
+
+/// A clock: seconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// One request to a provider: the bars of a series over a range of trading dates.
 #[derive(Clone, Debug)]

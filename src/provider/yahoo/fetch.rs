@@ -10,7 +10,7 @@ use super::refusal::{is_down, is_page};
 use super::request::chart_url;
 use super::session::{consent_form, crumb_of, is_consent, with_session};
 use super::{NAME, Yahoo};
-use crate::provider::http::{Call, HttpError, Reply, now};
+use crate::provider::http::{Call, HttpError, Reply};
 use crate::provider::limits::{ThrottleError, jitter};
 use crate::provider::{RawAnswer, Refusal, Request};
 
@@ -27,7 +27,7 @@ impl Yahoo {
         let mut refreshed = false;
         loop {
             let crumb = self.session.crumb();
-            let url = chart_url(request, now(), crumb.as_deref())?;
+            let url = chart_url(request, (self.now)(), crumb.as_deref())?;
             let reply = match self.ask(url, JSON, None).await {
                 Err(Asked::Http(error @ HttpError::Broken { .. })) if retries < RETRIES => {
                     debug!(correlation = %request.correlation, "{error}, tried again");

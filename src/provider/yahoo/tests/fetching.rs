@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::*;
+use crate::provider::http::now;
 use crate::provider::limits::State;
 
 /// What the server was asked, and what it answers chart requests with, in turn; the last stays.
@@ -91,7 +92,7 @@ async fn yahoo(charts: &[(u16, &'static str)]) -> (Yahoo, Arc<Served>, tempfile:
     };
     let folder = tempfile::tempdir().unwrap();
     let throttle = Arc::new(Throttle::open(folder.path()).unwrap());
-    let mut yahoo = Yahoo::new(&settings, throttle).unwrap();
+    let mut yahoo = Yahoo::new(&settings, throttle, Arc::new(now)).unwrap();
     yahoo.retry_pause = Duration::ZERO;
     (yahoo, served, folder)
 }
@@ -201,7 +202,7 @@ async fn nobody_there_is_unavailable_and_counted() {
         .local_addr()
         .unwrap();
     settings.base_url = Some(format!("http://{gone}").parse().unwrap());
-    let gone = Yahoo::new(&settings, Arc::clone(&yahoo.throttle)).unwrap();
+    let gone = Yahoo::new(&settings, Arc::clone(&yahoo.throttle), Arc::new(now)).unwrap();
     for _ in 0..5 {
         let refused = gone.fetch(&wanted()).await.unwrap_err();
         assert!(matches!(refused, Refusal::Unavailable { .. }), "{refused}");
