@@ -5,7 +5,7 @@ mod yahoo_server;
 
 use support::{Lab, at, day};
 use vortex::archive::Archive;
-use vortex::download::{JobResult, Outcome};
+use vortex::download::{JobResult, Outcome, Selection};
 use vortex::model::{Column, Mark, Period};
 use yahoo_server::rules::{Action, Rule};
 
@@ -123,26 +123,32 @@ fn an_old_last_bar_is_not_complete_for_ever() {
 #[test]
 fn two_disjoint_spans_are_joined_and_never_replace_each_other() {
     let lab = Lab::new("2024-03-13T22:00:00Z");
-    let spans = [("2023-01-03", "2023-03-31"), ("2024-01-02", "2024-03-13")];
+    let spans = [("2024-02-20", "2024-02-23"), ("2024-03-11", "2024-03-13"), ("2024-03-04", "2024-03-04")];
     for (start, end) in spans {
-        let selection = vortex::download::Selection {
-            end: Some(day(end)),
-            ..lab.selection(&["AAPL"], &[Period::D1], start)
-        };
-        lab.run(&selection, lab.yahoo());
+        let selection = Selection { end: Some(day(end)), ..lab.selection(&["AAPL"], &[Period::M1], start) };
+        assert_eq!(lab.run(&selection, lab.yahoo()).result(), JobResult::Done);
     }
-    let bars = lab.bars("AAPL", Period::D1);
-    assert!(bars.times.contains(&day("2023-02-01").midnight()));
-    assert!(bars.times.contains(&day("2024-02-01").midnight()));
-    assert!(!bars.times.contains(&day("2023-08-01").midnight()));
-    lab.update(&["AAPL"], Period::D1, START);
+    let days = lab.bars("AAPL", Period::M1).utc_days();
+    for (date, stored) in [("2024-02-21", true), ("2024-02-27", false), ("2024-03-12", true)] {
+        assert_eq!(days.contains(&day(date)), stored, "{date}");
+    }
+    lab.update(&["AAPL"], Period::M1, "2024-02-20");
+    let straight = Lab::new("2024-03-13T22:00:00Z");
+    straight.update(&["AAPL"], Period::M1, "2024-02-20");
+    assert!(straight.bars("AAPL", Period::M1).same(&lab.bars("AAPL", Period::M1)));
+}
+
+#[test]
+fn a_daily_gap_is_filled_by_the_request_that_reaches_over_it() {
+    let lab = Lab::new("2024-03-13T22:00:00Z");
+    let early = Selection { end: Some(day("2023-03-31")), ..lab.selection(&["AAPL"], &[Period::D1], START) };
+    lab.run(&early, lab.yahoo());
+    lab.server.reset_counts();
+    lab.update(&["AAPL"], Period::D1, "2024-01-02");
+    assert_eq!(lab.requests(), 1);
     let straight = Lab::new("2024-03-13T22:00:00Z");
     straight.update(&["AAPL"], Period::D1, START);
-    assert!(
-        straight
-            .bars("AAPL", Period::D1)
-            .same(&lab.bars("AAPL", Period::D1))
-    );
+    assert!(straight.bars("AAPL", Period::D1).same(&lab.bars("AAPL", Period::D1)));
 }
 
 #[test]
@@ -253,12 +259,10 @@ fn a_refusal_is_never_taken_for_a_delisting() {
         JobResult::Limited
     );
     assert_eq!(lab.requests(), 0);
-    lab.set_now("2024-03-14T22:00:00Z");
-    assert_eq!(
-        lab.update(&["AAPL", "MSFT"], Period::D1, START).result(),
-        JobResult::Done
-    );
-    assert_eq!(lab.bars("AAPL", Period::D1).len(), before.len() + 2);
+    lab.throttle().reset("yahoo").unwrap();
+    let summary = lab.update(&["AAPL", "MSFT"], Period::D1, START);
+    assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
+    assert_eq!(lab.bars("AAPL", Period::D1).len(), before.len() + 1);
 }
 
 #[test]

@@ -120,7 +120,8 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
             forwards,
         ));
     }
-    if !plan.windows.is_empty() {
+    // Without a request limit the overlap reaches as far as it has to.
+    if !plan.windows.is_empty() && span.is_some() {
         plan.unbridged = coverage
             .last_where(|mark| mark == Mark::Present)
             .filter(|day| *day < lower);
@@ -294,18 +295,17 @@ pub fn with_overlap(at: &Standpoint<'_>, window: Days, span: Option<i32>) -> Day
     } else {
         OVERLAP_BARS
     };
+    let spare = span.map_or(i32::MAX / 2, |span| (span - window.len() as i32).max(0));
+    let nth = |edge, step, count| nth_stored(coverage, at.period, edge, step, count);
     let mut wide = window;
-    if let Some(day) = nth_stored(coverage, at.period, window.first, -1, bars) {
-        wide.first = reach.map_or(day, |reach| day.max(reach)).min(window.first);
+    let oldest = window.first.plus(-spare).max(reach.unwrap_or(Day::new(i32::MIN / 2)));
+    // Widening that meets no stored bar would only ask for more.
+    if nth(window.first, -1, 1).is_some_and(|nearest| nearest >= oldest) {
+        wide.first = nth(window.first, -1, bars).unwrap_or(window.first).max(oldest);
     }
-    if let Some(day) = nth_stored(coverage, at.period, window.last, 1, bars) {
-        wide.last = day;
-    }
-    if let Some(span) = span {
-        let spare = (span - window.len() as i32).max(0);
-        wide.first = wide.first.max(window.first.plus(-spare));
-        let left = window.first.number() - wide.first.number();
-        wide.last = wide.last.min(window.last.plus(spare - left));
+    let newest = window.last.plus(spare - (window.first.number() - wide.first.number()));
+    if nth(window.last, 1, 1).is_some_and(|nearest| nearest <= newest) {
+        wide.last = nth(window.last, 1, bars).unwrap_or(window.last).min(newest);
     }
     wide
 }

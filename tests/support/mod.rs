@@ -87,8 +87,12 @@ impl Lab {
             concurrency: 4,
             user_agent: "Mozilla/5.0 (X11; Linux x86_64) test".to_owned(),
         };
-        let throttle = Arc::new(Throttle::open(&self.home.path().join("state")).unwrap());
-        Arc::new(Yahoo::new(&settings, throttle, self.clock()).unwrap())
+        Arc::new(Yahoo::new(&settings, Arc::new(self.throttle()), self.clock()).unwrap())
+    }
+
+    /// Limits as a new process finds them.
+    pub(crate) fn throttle(&self) -> Throttle {
+        Throttle::open(&self.home.path().join("state")).unwrap()
     }
 
     pub(crate) fn raw(&self) -> RawTrail {
