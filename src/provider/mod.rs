@@ -4,8 +4,8 @@
 pub mod answer;
 pub mod http;
 pub mod limits;
-pub mod yahoo;
 pub mod sample;
+pub mod yahoo;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -60,10 +60,7 @@ pub struct RawAnswer {
 impl RawAnswer {
     /// A header's value by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 

@@ -80,21 +80,16 @@ impl Yahoo {
             instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
             contract: None,
             period: Period::D1,
-            days: Days {
-                first: today.plus(-10),
-                last: today,
-            },
+            days: Days { first: today.plus(-10), last: today },
             correlation: "test".to_owned(),
         };
         let raw = self.fetch(&request).await?;
         let answer = self.read(&request, &raw)?;
         let bars = &answer.bars;
         match bars.bounds() {
-            Some((_, last)) => Ok(format!(
-                "{} daily bars of AAPL, the last of {}",
-                bars.len(),
-                Day::of_utc(last)
-            )),
+            Some((_, last)) => {
+                Ok(format!("{} daily bars of AAPL, the last of {}", bars.len(), Day::of_utc(last)))
+            }
             None => Ok("it answers, but has no bars of AAPL in the last 10 days".to_owned()),
         }
     }
@@ -131,10 +126,7 @@ fn limits(period: Period) -> Limits {
         period if period.is_intraday() => (Some(58), Some(58)),
         _ => (None, None),
     };
-    Limits {
-        reach_days,
-        request_days,
-    }
+    Limits { reach_days, request_days }
 }
 
 /// Reads an answer of Yahoo's. Pure, so that a raw trail is read the same way without a client.
