@@ -1,10 +1,11 @@
-//! The archive as a whole: commits, crashes, recovery, and what is read back.
+//! The archive as a whole: commits, reverts, refusals, and what is read back.
+
+mod crashes;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::crash::{CrashPoint, stop_at, survive};
 use super::*;
 use crate::model::{Bars, Class, Contract, Day, Days, Mark, Period, SeriesKey};
 
@@ -121,99 +122,6 @@ fn a_commit_is_read_back_as_it_was() {
     assert!(tmp_is_empty(&place));
     let keys: Vec<_> = archive.all_series().unwrap().into_iter().map(|s| s.key).collect();
     assert_eq!(keys, [hourly, daily]);
-}
-
-#[test]
-fn each_crash_point_leaves_old_or_new_and_recovery_tidies_up() {
-    let points = [
-        (CrashPoint::FileWritten, 3, false),
-        (CrashPoint::TempSynced, 0, false),
-        (CrashPoint::IntentCommitted, 0, true),
-        (CrashPoint::Renamed, 0, true),
-        (CrashPoint::Renamed, 1, true),
-        (CrashPoint::Renamed, 2, true),
-        (CrashPoint::Renamed, 3, true),
-        (CrashPoint::Renamed, 4, true),
-        (CrashPoint::Renamed, 5, true),
-        (CrashPoint::Renamed, 6, true),
-        (CrashPoint::FoldersSynced, 0, true),
-        (CrashPoint::Recorded, 0, true),
-    ];
-    for (point, nth, forward) in points {
-        let place = Place::new();
-        let key = key("AAPL", Period::H1);
-        let old = bars(&key, START, 1000, 190.0);
-        let new = bars(&key, START, 1400, 95.0);
-        let writer = place.writer();
-        commit(&writer, change(&key, &old));
-        let mut restatement = change(&key, &new);
-        restatement.restated = Some("split".into());
-        stop_at(point, nth);
-        let failed = writer.prepare(restatement).and_then(|prepared| writer.commit(vec![prepared]));
-        drop(writer);
-        assert!(survive(), "{point:?} was not reached");
-        assert!(failed.is_err());
-
-        let archive = place.writer().archive().clone();
-        let now = stored(&archive, &key);
-        assert!(now.same(if forward { &new } else { &old }), "{point:?} {nth}");
-        assert!(tmp_is_empty(&place), "{point:?}");
-        let state = archive.series(&key).unwrap().unwrap().state;
-        assert_eq!(state.suspect, None);
-        assert_eq!(archive.revisions(None).unwrap().len(), usize::from(forward));
-        assert_eq!(archive.inner.catalogue.read(ledger::intents).unwrap().len(), 0);
-        assert_counts_are_right(&archive);
-        assert_eq!(archive.verify(None).unwrap(), [], "{point:?} {nth}");
-    }
-}
-
-#[test]
-fn a_writer_whose_commit_was_cut_off_writes_nothing_more() {
-    let place = Place::new();
-    let writer = place.writer();
-    let key = key("AAPL", Period::D1);
-    let prepared = writer.prepare(change(&key, &bars(&key, START, 5, 1.0))).unwrap();
-    let other =
-        writer.prepare(change(&super::tests::key("MSFT", Period::D1), &bars(&key, START, 5, 1.0))).unwrap();
-    stop_at(CrashPoint::IntentCommitted, 0);
-    writer.commit(vec![prepared]).unwrap_err();
-    assert!(survive());
-    let error = writer.commit(vec![other]).unwrap_err();
-    assert!(error.to_string().contains("start again"), "{error}");
-}
-
-#[test]
-fn a_file_in_neither_place_is_damage_and_its_series_suspect() {
-    let place = Place::new();
-    let key = key("AAPL", Period::H1);
-    let old = bars(&key, START, 1000, 190.0);
-    let new = bars(&key, START, 1400, 95.0);
-    let writer = place.writer();
-    commit(&writer, change(&key, &old));
-    stop_at(CrashPoint::IntentCommitted, 0);
-    let prepared = writer.prepare(change(&key, &new)).unwrap();
-    // The CSV of 2023 is lost; 2024 goes forward.
-    let lost = prepared.series.pairs[0].csv.tmp.clone();
-    writer.commit(vec![prepared]).unwrap_err();
-    drop(writer);
-    assert!(survive());
-    fs::remove_file(place.root().join(layout::TMP).join(lost)).unwrap();
-
-    let writer = place.writer();
-    let series = writer.archive().series(&key).unwrap().unwrap();
-    assert!(series.state.suspect.unwrap().contains("2023.csv was lost"));
-    let day = |text: &str| text.parse::<Day>().unwrap();
-    assert_eq!(series.state.coverage.get(day("2023-12-05")), Mark::Suspect);
-    assert_eq!(series.state.coverage.get(day("2024-01-05")), Mark::Present);
-    let now = stored(writer.archive(), &key);
-    let year = day("2024-01-01").midnight();
-    assert!(now.between(0, year).same(&old.between(0, year)));
-    assert!(now.between(year, i64::MAX).same(&new.between(year, i64::MAX)));
-    assert!(tmp_is_empty(&place));
-    assert_counts_are_right(writer.archive());
-    // It can be fetched again.
-    commit(&writer, change(&key, &new));
-    assert!(stored(writer.archive(), &key).same(&new));
 }
 
 #[test]
