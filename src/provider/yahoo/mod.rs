@@ -108,6 +108,10 @@ impl Provider for Yahoo {
         self.concurrency
     }
 
+    fn pace(&self) -> Option<String> {
+        Some(format!("{} requests a minute", self.requests_per_minute))
+    }
+
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
         Box::pin(self.fetch_chart(request))
     }
