@@ -39,5 +39,6 @@ pub(super) fn yahoo(config: &Config) -> Result<Yahoo, Error> {
         return Err(Error::usage("provider yahoo is switched off: providers.yahoo.enabled is false"));
     }
     let throttle = Throttle::open(&config.state_directory).map_err(anyhow::Error::from)?;
-    Yahoo::new(&config.yahoo, Arc::new(throttle), clock()).map_err(Error::usage)
+    let yahoo = Yahoo::new(&config.yahoo, Arc::new(throttle), clock()).map_err(Error::usage)?;
+    Ok(yahoo.agree_to_consent(config.yahoo_consent))
 }

@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::committer::Committer;
@@ -123,6 +123,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         committer,
         raw: job.raw.clone(),
         counts,
+        requests: Semaphore::new(job.provider.concurrency()),
         observer: Arc::clone(&job.observer),
         now: Arc::clone(&job.now),
         parquet: job.parquet,
@@ -213,7 +214,8 @@ impl<'a> Board<'a> {
             }
         }
         let (series, to_fetch) = (job.targets.len(), self.waiting.len());
-        self.shared.observer.event(&Event::Planned { series, to_fetch });
+        let pace = job.provider.pace();
+        self.shared.observer.event(&Event::Planned { series, to_fetch, pace });
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::block_in_place;
 
 use super::absorb::{self, Verdict};
@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) committer: Committer,
     pub(super) raw: RawTrail,
     pub(super) counts: SessionCounts,
+    /// A permit for each request that may be in flight.
+    pub(super) requests: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) now: super::Clock,
     pub(super) parquet: bool,
@@ -106,8 +108,8 @@ impl From<Refusal> for NoAnswer {
     }
 }
 
-/// The end of a correlation id of a daily request beside an intraday series.
-pub(super) const BESIDE: &str = "-splits";
+/// In the correlation id of a daily request beside an intraday series, before its period.
+pub(super) const BESIDE: &str = "-splits-";
 
 /// The stored side of a series.
 pub(super) struct Stored {
@@ -184,17 +186,23 @@ impl Shared {
             days,
             correlation: match period == course.target.key.period {
                 true => format!("{}-{number}", self.job),
-                false => format!("{}-{number}{BESIDE}", self.job),
+                false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
             },
         };
         let key = &course.target.key;
-        self.observer.event(&Event::Asking(key));
-        course.requests += 1;
         let mut cancelled = self.cancelled.clone();
+        let fetching = async {
+            let _permit = self.requests.acquire().await;
+            self.observer.event(&Event::Asking(key));
+            self.provider.fetch(&request).await
+        };
         let raw = tokio::select! {
-            raw = self.provider.fetch(&request) => raw?,
+            raw = fetching => raw,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
+        // A circuit that is open refuses before anything is asked.
+        course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
+        let raw = raw?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
         let (kept, answer) = block_in_place(|| {
