@@ -4,6 +4,7 @@
 //! - [`config`]: TOML layers, environment and credentials become one validated configuration.
 //! - [`provider`]: where bars come from.
 //! - [`archive`]: where they are kept.
+//! - [`download`]: what is missing, and bringing it from the one to the other.
 //! - [`cli`]: one file a command of `vortex`, and how things are printed.
 //! - [`observe`]: logging, to the terminal, a file or the journal.
 

@@ -1,0 +1,180 @@
+//! The pages are true: files and tests they name exist, links lead somewhere, command lines parse, and
+//! keys are keys.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use vortex::cli::args::Cli;
+use vortex::config::keys;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// README.md and the pages of docs/, with their text.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut paths = vec![root().join("README.md")];
+    let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    paths.extend(docs.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    paths.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+fn page(name: &str) -> String {
+    fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The inline code of a page; blocks are left out.
+fn inline_code(text: &str) -> Vec<String> {
+    let mut spans = Vec::new();
+    for line in prose(text) {
+        spans.extend(line.split('`').skip(1).step_by(2).map(str::to_owned));
+    }
+    spans
+}
+
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.lines().filter(move |line| {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    })
+}
+
+/// The lines of code blocks.
+fn block_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.lines().filter(move |line| {
+        let fence = line.starts_with("```");
+        inside ^= fence;
+        inside && !fence
+    })
+}
+
+/// Below `src/`, else below the project.
+fn exists(path: &str) -> Option<PathBuf> {
+    let places = [root().join("src").join(path), root().join(path)];
+    places.into_iter().find(|place| place.exists())
+}
+
+fn rooms() -> BTreeSet<String> {
+    let entries = fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| entry.file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn every_file_and_test_on_the_map_exists() {
+    let map = page("docs/architecture.md");
+    let rooms = rooms();
+    let of_the_project =
+        |span: &str| ["src", "tests", "docs", "scripts"].iter().any(|at| span.starts_with(&format!("{at}/")));
+    let of_a_room = |span: &str| span.split_once('/').is_some_and(|(room, _)| rooms.contains(room));
+    let mut spans = inline_code(&map);
+    // Paths in the drawing of one update.
+    spans.extend(block_lines(&map).flat_map(str::split_whitespace).map(str::to_owned));
+    let (mut files, mut tests) = (0, 0);
+    for span in spans.iter().filter(|span| of_a_room(span) || of_the_project(span)) {
+        let (file, test) = span.split_once("::").map_or((span.as_str(), None), |(f, t)| (f, Some(t)));
+        let path = exists(file).unwrap_or_else(|| panic!("docs/architecture.md names {file}: there is none"));
+        files += 1;
+        if let Some(test) = test {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(&format!("fn {test}(")), "docs/architecture.md: {file} has no test {test}");
+            tests += 1;
+        }
+    }
+    assert!(files > 60 && tests > 20, "only {files} files and {tests} tests were found on the map");
+}
+
+#[test]
+fn every_room_is_on_the_map() {
+    let map = page("docs/architecture.md");
+    for room in rooms() {
+        let name = if room.ends_with(".rs") { format!("`{room}`") } else { format!("| `{room}/` |") };
+        // The folder of the client's thin binary is no room.
+        assert!(room == "bin" || map.contains(&name), "docs/architecture.md does not have {name}");
+    }
+}
+
+#[test]
+fn every_crash_point_is_on_the_map() {
+    let map = page("docs/architecture.md");
+    let code = page("src/archive/crash.rs");
+    let points = code.split("enum CrashPoint {").nth(1).unwrap().split('}').next().unwrap();
+    let points: Vec<_> = points.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+    assert!(points.len() >= 6, "{points:?}");
+    for point in points {
+        assert!(map.contains(&format!("(`{point}`)")), "docs/architecture.md does not have {point}");
+    }
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let mut links = 0;
+    for (path, text) in pages() {
+        for line in prose(&text) {
+            for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                let file = target.split('#').next().unwrap();
+                if file.is_empty() || file.contains("://") {
+                    continue;
+                }
+                let place = path.parent().unwrap().join(file);
+                assert!(place.exists(), "{}: the link {target} leads nowhere", path.display());
+                links += 1;
+            }
+        }
+    }
+    assert!(links >= 4, "only {links} links were found");
+}
+
+#[test]
+fn every_command_line_parses() {
+    let mut lines = 0;
+    for (path, text) in pages() {
+        let shown = block_lines(&text).map(|line| line.trim_start_matches("$ ").to_owned());
+        for line in shown.chain(inline_code(&text)).filter(|line| line.starts_with("vortex ")) {
+            // What the shell makes of the rest is no business of ours.
+            let line = line.split(['#', '|', '>']).next().unwrap();
+            if line.contains('…') {
+                continue;
+            }
+            let words = shell_words::split(line).unwrap();
+            let parsed = Cli::try_parse_from(&words);
+            let shows = |kind| matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if let Err(error) = parsed.map_err(|error| (shows(error.kind()), error))
+                && !error.0
+            {
+                panic!("{}: {line:?} is refused: {}", path.display(), error.1);
+            }
+            lines += 1;
+        }
+    }
+    assert!(lines > 20, "only {lines} command lines were found");
+}
+
+#[test]
+fn every_configuration_key_is_one() {
+    let sections = ["general", "providers", "date_range", "schedule", "watchlists", "notify"];
+    let mut found = 0;
+    // The reference is compared with the table itself, in the unit tests.
+    for (path, text) in pages().into_iter().filter(|(path, _)| !path.ends_with("docs/configuration.md")) {
+        for span in inline_code(&text) {
+            // Written alone, in brackets, or with a value.
+            let key = span.split([' ', '=']).next().unwrap().trim_matches(['[', ']']);
+            let mut parts = key.split('.');
+            let known = parts.next().is_some_and(|first| sections.contains(&first));
+            let plain = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || "_-<>*".contains(c));
+            if !known || !key.contains('.') || !key.split('.').all(plain) {
+                continue;
+            }
+            let key = key.replace("<name>", "mine").replace('*', "mine");
+            let is_one = keys::find(&key).is_some() || keys::is_section(&key);
+            assert!(is_one, "{}: `{span}` is no configuration key", path.display());
+            found += 1;
+        }
+    }
+    assert!(found >= 2, "only {found} keys were found");
+}
