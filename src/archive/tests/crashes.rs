@@ -93,10 +93,13 @@ fn restate(writer: &Writer) -> Result<Committed, ArchiveError> {
     put(writer, &[Change { restated: Some("split".into()), ..hourly(1400, 95.0) }])
 }
 
+/// Stamps, and the bits of every value.
+type Bits = (Vec<i64>, Vec<Vec<u64>>);
+
 /// All that a reader can see of an archive, but for the instants at which it was written.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    series: Vec<(SeriesKey, SeriesState, Vec<i64>, Vec<Vec<u64>>)>,
+    series: Vec<(SeriesKey, SeriesState, Bits)>,
     revisions: Vec<(i64, String, Vec<String>)>,
     files: Vec<PathBuf>,
 }
@@ -105,7 +108,8 @@ fn look(archive: &Archive) -> Seen {
     let bits = |values: &Vec<f64>| values.iter().map(|value| value.to_bits()).collect();
     let series = archive.all_series().unwrap().into_iter().map(|series| {
         let bars = stored(archive, &series.key);
-        (series.key, series.state, bars.times.clone(), bars.values.iter().map(bits).collect())
+        let values = bars.values.iter().map(bits).collect();
+        (series.key, series.state, (bars.times, values))
     });
     let revisions = archive.revisions(None).unwrap().into_iter();
     let (root, kept) = (archive.root(), archive.root().join(layout::REVISIONS));
