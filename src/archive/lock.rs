@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::ArchiveError;
 use super::files::io;
-use crate::provider::answer::instant;
+use crate::model::day::instant;
 
 /// Held while it lives.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use super::{Context, chart, output, source};
 use crate::archive::{Archive, RevisionRecord, SeriesRecord, SessionCounts};
 use crate::download::completeness::{Completeness, completeness, status};
 use crate::download::sessions::Standing;
+use crate::model::day::instant;
 use crate::model::{Bars, Day};
-use crate::provider::answer::instant;
 
 /// More spans than this are left out of a table; `--json` has all.
 const MANY_SPANS: usize = 24;
@@ -142,15 +142,13 @@ fn absences(told: &Completeness) -> String {
 
 fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value {
     let (key, known) = (&record.key, &record.state);
-    let stamp =
-        |time: Option<i64>| time.map(|time| jiff::Timestamp::from_second(time).map(|t| t.to_string()).ok());
     let absent: serde_json::Map<String, Value> =
         told.absent.iter().map(|(why, days)| (why.words().to_owned(), json!(days))).collect();
     json!({
         "provider": key.provider, "class": key.class, "symbol": key.symbol,
         "contract": key.contract.map(|_| key.name()), "period": key.period.name(), "code": known.code,
         "currency": known.meta.currency, "exchange": known.meta.exchange, "time_zone": known.meta.zone,
-        "bars": record.bars, "first": stamp(record.first), "last": stamp(record.last),
+        "bars": record.bars, "first": record.first.and_then(stamp), "last": record.last.and_then(stamp),
         "state": state, "held": known.held, "suspect": known.suspect,
         "failure": known.failure.as_ref().map(|failure| &failure.text),
         "expected": told.expected, "present": told.present, "absent": absent,
@@ -162,6 +160,11 @@ fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value
             "standing": standing(span.standing),
         })).collect::<Vec<_>>(),
     })
+}
+
+/// An instant for programs, by RFC 3339.
+fn stamp(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|at| at.to_string())
 }
 
 /// A standing in words.
@@ -312,7 +315,7 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Vec<String>, Error>
 
 fn revision_json(revision: &RevisionRecord) -> Value {
     json!({
-        "id": revision.id, "at": instant(revision.at), "reason": revision.reason,
+        "id": revision.id, "at": stamp(revision.at), "reason": revision.reason,
         "series": revision.key.to_string(), "partitions": revision.partitions,
     })
 }

@@ -25,9 +25,6 @@ const MANY_ROWS: usize = 40;
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     let config = context.config();
-    if config.default_provider == "replay" {
-        return super::replay::run(context, args);
-    }
     if args.from.is_some() {
         return Err(Error::usage("--from goes with --provider replay"));
     }

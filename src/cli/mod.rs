@@ -81,7 +81,13 @@ fn dispatch(cli: Cli) -> Outcome {
     let global = cli.global;
     let start = |overrides| Context::start(global.clone(), overrides);
     match cli.command {
-        Command::Download(args) => download::run(&start(overrides::download(&args))?, &args),
+        Command::Download(args) => {
+            let context = start(overrides::download(&args))?;
+            match context.config().default_provider.as_str() {
+                "replay" => replay::run(&context, &args),
+                _ => download::run(&context, &args),
+            }
+        }
         Command::Config(args) => config::run(&global, &args),
         Command::Providers(args) => providers::run(&start(Overrides::default())?, &args),
         Command::Validate(args) => validate::run(&start(Overrides::default())?, &args),

@@ -6,7 +6,7 @@ use super::args::{ResilienceArgs, ResilienceCommand};
 use super::error::{Error, Exit, Outcome};
 use super::{Context, output};
 use crate::config::keys::PROVIDERS;
-use crate::provider::answer::instant;
+use crate::model::day::instant;
 use crate::provider::limits::{Standing, State, Throttle};
 
 /// Runs the command.

@@ -10,6 +10,12 @@ use jiff::tz::TimeZone;
 /// Seconds in a day of UTC.
 pub const DAY_SECONDS: i64 = 86_400;
 
+/// An instant, in seconds since the epoch, for a message: `2026-11-23 15:04 UTC`.
+pub fn instant(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
 /// A civil date, held as days since 1970-01-01. For a bar it is the trading date of the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);

@@ -68,7 +68,7 @@ pub enum Refusal {
         said: String,
     },
     /// Not now: rate limit, quota, pacing or an open circuit. The provider is left alone until then.
-    #[error("{provider} asks to wait until {}: {said}", crate::provider::answer::instant(*until))]
+    #[error("{provider} asks to wait until {}: {said}", crate::model::day::instant(*until))]
     Limited {
         /// Who refuses.
         provider: &'static str,
@@ -109,10 +109,4 @@ pub enum Refusal {
         /// The provider's words.
         said: String,
     },
-}
-
-/// An instant for a message: `2026-11-23 15:04 UTC`.
-pub fn instant(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds)
-        .map_or_else(|_| seconds.to_string(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

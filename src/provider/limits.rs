@@ -248,7 +248,7 @@ fn refusal(provider: &'static str, state: State, now: i64) -> Result<(), Refusal
             provider,
             said: format!(
                 "it failed several times in a row and is left alone until {}; `vortex resilience` shows why",
-                super::answer::instant(until)
+                crate::model::day::instant(until)
             ),
         }),
         _ => Ok(()),
