@@ -53,12 +53,7 @@ impl Home {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(input.as_bytes())
-            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     }
 }
@@ -84,13 +79,9 @@ fn the_configuration_is_shown_as_toml_and_json() {
     let origin = format!("dry_run = true  # {}:2", home.config_file().display());
     assert!(out(&shown).contains(&origin), "{}", out(&shown));
     toml::from_str::<toml::Table>(&out(&shown)).unwrap();
-    let json: Value =
-        serde_json::from_str(&out(&home.run(&["config", "--show", "--json"]))).unwrap();
+    let json: Value = serde_json::from_str(&out(&home.run(&["config", "--show", "--json"]))).unwrap();
     assert_eq!(json["values"]["general.dry_run"]["value"], true);
-    assert_eq!(
-        json["values"]["general.default_provider"]["origin"],
-        "default"
-    );
+    assert_eq!(json["values"]["general.default_provider"]["origin"], "default");
     assert!(json["values"]["notify.command"].is_null());
 }
 
@@ -145,17 +136,12 @@ fn providers_are_listed_and_described() {
     let listed = home.run(&["providers", "--list"]);
     assert_eq!(code(&listed), 0);
     assert_eq!(out(&listed).lines().count(), 6, "{}", out(&listed));
-    let json: Value =
-        serde_json::from_str(&out(&home.run(&["providers", "--list", "--json"]))).unwrap();
+    let json: Value = serde_json::from_str(&out(&home.run(&["providers", "--list", "--json"]))).unwrap();
     assert_eq!(json[0]["name"], "yahoo");
     assert!(out(&home.run(&["providers", "--info", "yahoo"])).contains("60 requests a minute"));
     let unknown = home.run(&["providers", "--info", "yaho"]);
     assert_eq!(code(&unknown), 4);
-    assert!(
-        err(&unknown).contains("did you mean yahoo?"),
-        "{}",
-        err(&unknown)
-    );
+    assert!(err(&unknown).contains("did you mean yahoo?"), "{}", err(&unknown));
 }
 
 #[test]
@@ -167,21 +153,11 @@ fn credentials_are_stored_for_the_user_alone_and_never_shown() {
     assert_eq!(code(&stored), 0, "{}", err(&stored));
     assert!(!out(&stored).contains("hunter2"));
     let text = fs::read_to_string(home.config_file()).unwrap();
-    assert!(
-        text.starts_with("# mine\n") && text.contains("hunter2"),
-        "{text}"
-    );
-    let mode = fs::metadata(home.config_file())
-        .unwrap()
-        .permissions()
-        .mode();
+    assert!(text.starts_with("# mine\n") && text.contains("hunter2"), "{text}");
+    let mode = fs::metadata(home.config_file()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let shown = home.run(&["config", "--show", "--origin"]);
-    assert!(
-        out(&shown).contains("password = \"********\""),
-        "{}",
-        out(&shown)
-    );
+    assert!(out(&shown).contains("password = \"********\""), "{}", out(&shown));
     assert!(!out(&shown).contains("hunter2"));
     assert_eq!(code(&home.run_with_input(&args, "")), 2);
 }
@@ -202,11 +178,7 @@ fn an_import_is_checked_first_and_keeps_the_old_file() {
     let old = fs::read_to_string(home.path(".config/vortex/config.toml.old")).unwrap();
     assert_eq!(old, "general.dry_run = true\n");
     assert_eq!(code(&home.run(&["config", "--export", "out.toml"])), 0);
-    assert!(
-        fs::read_to_string(home.path("out.toml"))
-            .unwrap()
-            .contains("random_sleep_max = 7")
-    );
+    assert!(fs::read_to_string(home.path("out.toml")).unwrap().contains("random_sleep_max = 7"));
     assert_eq!(code(&home.run(&["config", "--reset"])), 0);
     assert_eq!(code(&home.run(&["config", "--show"])), 0);
     assert!(!now().contains("random_sleep_max = 7"));
@@ -216,11 +188,7 @@ fn an_import_is_checked_first_and_keeps_the_old_file() {
 fn a_dry_run_changes_no_configuration() {
     let home = Home::new();
     fs::write(home.path("good.toml"), "general.random_sleep_max = 7\n").unwrap();
-    for args in [
-        &["--import", "good.toml"][..],
-        &["--reset"],
-        &["--export", "out.toml"],
-    ] {
+    for args in [&["--import", "good.toml"][..], &["--reset"], &["--export", "out.toml"]] {
         let args = [&["config", "--dry-run"], args].concat();
         assert_eq!(code(&home.run(&args)), 0, "{args:?}");
     }
@@ -259,19 +227,8 @@ fn help_and_version_are_no_errors() {
     let home = Home::new();
     let version = home.run(&["--version"]);
     assert_eq!(code(&version), 0);
-    assert_eq!(
-        out(&version),
-        format!("vortex {}\n", env!("CARGO_PKG_VERSION"))
-    );
-    for command in [
-        "download",
-        "config",
-        "providers",
-        "validate",
-        "archive",
-        "wizard",
-        "resilience",
-    ] {
+    assert_eq!(out(&version), format!("vortex {}\n", env!("CARGO_PKG_VERSION")));
+    for command in ["download", "config", "providers", "validate", "archive", "wizard", "resilience"] {
         let help = home.run(&[command, "--help"]);
         assert_eq!(code(&help), 0, "{command}");
         assert!(out(&help).contains("Usage: vortex"), "{command}");
@@ -281,12 +238,8 @@ fn help_and_version_are_no_errors() {
 #[test]
 fn a_reader_that_went_away_is_no_error() {
     let home = Home::new();
-    let mut child = home
-        .command(&["completion", "bash"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        home.command(&["completion", "bash"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(code(&output), 0);
@@ -309,10 +262,7 @@ fn the_log_goes_where_the_configuration_says() {
     assert_eq!(err(&quiet), "");
     let log = home.path(".local/state/vortex/logs/vortex.log");
     let text = fs::read_to_string(log).unwrap();
-    let lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|line| line["level"] == "WARN"), "{text}");
     assert!(text.contains("VORTEX_SOMETHING"), "{text}");
 }

@@ -33,14 +33,8 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
         )));
     }
     let mut keys = HashSet::new();
-    if let Some(twice) = prepared
-        .iter()
-        .find(|one| !keys.insert(one.series.key.clone()))
-    {
-        return Err(ArchiveError::Refused(format!(
-            "{} is changed twice in one commit",
-            twice.series.key
-        )));
+    if let Some(twice) = prepared.iter().find(|one| !keys.insert(one.series.key.clone())) {
+        return Err(ArchiveError::Refused(format!("{} is changed twice in one commit", twice.series.key)));
     }
     let committed = count(&prepared);
     if committed.files == 0 {
@@ -122,12 +116,7 @@ pub(super) fn finish(
         files::rename(&tmp.join(&of.tmp), &root.join(&of.target))?;
         reached(CrashPoint::Renamed)?;
     }
-    for stale in intent
-        .series
-        .iter()
-        .flat_map(|one| &one.pairs)
-        .filter_map(|pair| pair.stale.as_ref())
-    {
+    for stale in intent.series.iter().flat_map(|one| &one.pairs).filter_map(|pair| pair.stale.as_ref()) {
         files::remove(&root.join(stale))?;
     }
     for folder in &touched {

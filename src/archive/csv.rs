@@ -75,10 +75,7 @@ fn push_two(text: &mut String, number: i64) {
 fn push_number(text: &mut String, value: f64) {
     // Writing to a string cannot fail, so the results are not looked at.
     if value.is_nan() {
-    } else if value.fract() == 0.0
-        && value.abs() < EXACT_INTEGERS
-        && value.to_bits() != NEGATIVE_ZERO
-    {
+    } else if value.fract() == 0.0 && value.abs() < EXACT_INTEGERS && value.to_bits() != NEGATIVE_ZERO {
         // Volumes and the many zeros: an integer is written several times faster.
         let _ = write!(text, "{}", value as i64);
     } else {
@@ -95,19 +92,12 @@ pub(super) fn decode(bytes: &[u8], columns: &'static [Column]) -> Result<Bars, C
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            let line = bytes
-                .iter()
-                .take(error.valid_up_to())
-                .filter(|byte| **byte == b'\n');
+            let line = bytes.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n');
             return fail(line.count() + 1, 1, "not UTF-8 text".to_owned());
         }
     };
     let Some(text) = text.strip_suffix('\n') else {
-        return fail(
-            text.lines().count().max(1),
-            1,
-            "the file ends within a line".to_owned(),
-        );
+        return fail(text.lines().count().max(1), 1, "the file ends within a line".to_owned());
     };
     let mut lines = text.split('\n');
     check_header(lines.next().unwrap_or_default(), columns)?;
@@ -133,11 +123,7 @@ pub(super) fn decode(bytes: &[u8], columns: &'static [Column]) -> Result<Bars, C
             }
         }
         if fields.next().is_some() {
-            return fail(
-                line_number,
-                columns.len() + 2,
-                "a value too many".to_owned(),
-            );
+            return fail(line_number, columns.len() + 2, "a value too many".to_owned());
         }
     }
     Ok(bars)
@@ -163,18 +149,11 @@ fn check_header(header: &str, columns: &[Column]) -> Result<(), CsvError> {
     if expected == found {
         return Ok(());
     }
-    let same = expected
-        .iter()
-        .zip(&found)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = expected.iter().zip(&found).take_while(|(a, b)| a == b).count();
     Err(CsvError {
         line: 1,
         column: same + 1,
-        said: format!(
-            "the header is {header:?}, it should be {:?}",
-            expected.join(",")
-        ),
+        said: format!("the header is {header:?}, it should be {:?}", expected.join(",")),
     })
 }
 
@@ -192,22 +171,7 @@ impl<'a> Dates<'a> {
             self.midnight = date.parse::<Day>().ok()?.midnight();
             self.date = date;
         }
-        let [
-            h1,
-            h2,
-            b':',
-            m1,
-            m2,
-            b':',
-            s1,
-            s2,
-            b'+',
-            b'0',
-            b'0',
-            b'0',
-            b'0',
-        ] = clock.as_bytes()
-        else {
+        let [h1, h2, b':', m1, m2, b':', s1, s2, b'+', b'0', b'0', b'0', b'0'] = clock.as_bytes() else {
             return None;
         };
         let two = |tens: &u8, ones: &u8| {
@@ -225,9 +189,7 @@ fn number(field: &str) -> Option<f64> {
     if field.is_empty() {
         return Some(f64::NAN);
     }
-    let plain = field
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
+    let plain = field.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-'));
     let value: f64 = field.parse().ok().filter(|_| plain)?;
     value.is_finite().then_some(value)
 }
@@ -249,24 +211,14 @@ mod tests {
     fn a_csv_looks_like_the_design_says() {
         let mut bars = Bars::new(columns());
         bars.push(1_704_205_800, &[1.1, 1e21, -0.0, 1.5e-7, f64::NAN]);
-        bars.push(
-            -1,
-            &[0.0, -2.0, 1.055_074_930_191_04, 5e-324, 123_456_789_012.0],
-        );
+        bars.push(-1, &[0.0, -2.0, 1.055_074_930_191_04, 5e-324, 123_456_789_012.0]);
         let lines = text(&bars);
         let lines: Vec<&str> = lines.lines().collect();
         assert_eq!(lines[0], "Datetime,Open,High,Low,Close,Volume");
-        assert_eq!(
-            lines[1],
-            "2024-01-02T14:30:00+0000,1.1,1000000000000000000000,-0,0.00000015,"
-        );
+        assert_eq!(lines[1], "2024-01-02T14:30:00+0000,1.1,1000000000000000000000,-0,0.00000015,");
         assert!(lines[2].starts_with("1969-12-31T23:59:59+0000,0,-2,1.05507493019104,0.000"));
         assert!(lines[2].ends_with("5,123456789012"));
-        assert!(
-            decode(text(&bars).as_bytes(), columns())
-                .unwrap()
-                .same(&bars)
-        );
+        assert!(decode(text(&bars).as_bytes(), columns()).unwrap().same(&bars));
     }
 
     #[test]
@@ -286,11 +238,7 @@ mod tests {
             ("2024-01-02T14:30:00+0000,1,1,1,1,", 3, 1),
         ] {
             let error = decode(format!("{head}{good}{body}").as_bytes(), columns()).unwrap_err();
-            assert_eq!(
-                (error.line, error.column),
-                (line, column),
-                "{body:?}: {error}"
-            );
+            assert_eq!((error.line, error.column), (line, column), "{body:?}: {error}");
         }
         let error = decode(b"Datetime,Open,Low\n", columns()).unwrap_err();
         assert_eq!((error.line, error.column), (1, 3));

@@ -31,27 +31,18 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
 /// Writes a new file and syncs it. After a failed sync the kernel may have dropped the pages and
 /// say nothing the next time, so it is never tried again on the same file.
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(io("create", path))?;
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io("create", path))?;
     file.write_all(bytes).map_err(io("write", path))?;
     file.sync_all().map_err(io("fsync", path))
 }
 
 /// Syncs a folder, so that what was created, renamed or removed in it stays so.
 pub(super) fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io("fsync", path))
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(io("fsync", path))
 }
 
 /// Makes a folder with its parents; every folder that got a new entry is added to `touched`.
-pub(super) fn make_folder(
-    path: &Path,
-    touched: &mut BTreeSet<PathBuf>,
-) -> Result<(), ArchiveError> {
+pub(super) fn make_folder(path: &Path, touched: &mut BTreeSet<PathBuf>) -> Result<(), ArchiveError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -86,20 +77,9 @@ pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
 /// Refuses a path below `root` that lies on another file system: renaming onto it would be a copy,
 /// and a copy can be half-written.
 pub(super) fn check_one_file_system(root: &Path, path: &Path) -> Result<(), ArchiveError> {
-    let device = |path: &Path| {
-        fs::metadata(path)
-            .map(|of| of.dev())
-            .map_err(io("look at", path))
-    };
-    let nearest = path
-        .ancestors()
-        .find(|folder| folder.exists())
-        .unwrap_or(root);
-    if device(nearest)? == device(root)? {
-        Ok(())
-    } else {
-        Err(mounted(nearest))
-    }
+    let device = |path: &Path| fs::metadata(path).map(|of| of.dev()).map_err(io("look at", path));
+    let nearest = path.ancestors().find(|folder| folder.exists()).unwrap_or(root);
+    if device(nearest)? == device(root)? { Ok(()) } else { Err(mounted(nearest)) }
 }
 
 fn mounted(path: &Path) -> ArchiveError {
@@ -141,10 +121,7 @@ pub(super) struct TempFiles {
 impl TempFiles {
     /// None yet.
     pub(super) fn new(folder: PathBuf) -> TempFiles {
-        TempFiles {
-            folder,
-            names: Vec::new(),
-        }
+        TempFiles { folder, names: Vec::new() }
     }
 
     /// Writes and syncs one.

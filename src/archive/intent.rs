@@ -56,8 +56,6 @@ impl Pair {
 impl SeriesIntent {
     /// Every file, those of the revision first and each CSV before its Parquet.
     pub(super) fn moves(&self) -> impl Iterator<Item = &Move> {
-        self.kept
-            .iter()
-            .chain(self.pairs.iter().flat_map(Pair::moves))
+        self.kept.iter().chain(self.pairs.iter().flat_map(Pair::moves))
     }
 }

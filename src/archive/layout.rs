@@ -13,10 +13,7 @@ pub(super) const TMP: &str = ".vortex/tmp";
 pub(super) const REVISIONS: &str = ".vortex/revisions";
 
 /// The days a partition without a name covers: all that a CSV can hold.
-const ALL_DAYS: Days = Days {
-    first: Day::new(-719_528),
-    last: Day::new(2_932_896),
-};
+const ALL_DAYS: Days = Days { first: Day::new(-719_528), last: Day::new(2_932_896) };
 
 /// How the series is cut into files; a dated contract is one file pair at any period.
 fn parts(key: &SeriesKey) -> Parts {
@@ -44,8 +41,9 @@ pub(super) fn partition_days(key: &SeriesKey, name: &str) -> Days {
         Parts::Whole => None,
         Parts::Years => first_of(&format!("{name}-01"))
             .and_then(|first| Days::new(first, first.plus(366).first_of_month().plus(-1))),
-        Parts::Months => first_of(name)
-            .and_then(|first| Days::new(first, first.plus(31).first_of_month().plus(-1))),
+        Parts::Months => {
+            first_of(name).and_then(|first| Days::new(first, first.plus(31).first_of_month().plus(-1)))
+        }
     };
     days.unwrap_or(ALL_DAYS)
 }
@@ -62,9 +60,7 @@ pub(super) fn parquet_path(key: &SeriesKey, partition: &str) -> Result<PathBuf, 
 
 fn path(key: &SeriesKey, partition: &str, extension: &str) -> Result<PathBuf, ArchiveError> {
     let symbol = symbol::encode(&key.symbol).map_err(ArchiveError::Refused)?;
-    let folder = Path::new(&key.provider)
-        .join(key.class.folder())
-        .join(key.period.name());
+    let folder = Path::new(&key.provider).join(key.class.folder()).join(key.period.name());
     Ok(match (key.contract, parts(key)) {
         (Some(contract), _) => {
             let file = format!("{}.{extension}", contract.stored_name(&symbol));
@@ -78,21 +74,14 @@ fn path(key: &SeriesKey, partition: &str, extension: &str) -> Result<PathBuf, Ar
 /// The series and partition of a CSV or Parquet file, by its path below the archive's folder; `None`
 /// where no series has a file there.
 pub(super) fn place_of(relative: &Path) -> Option<(SeriesKey, String)> {
-    let words: Vec<&str> = relative
-        .iter()
-        .map(|word| word.to_str())
-        .collect::<Option<_>>()?;
+    let words: Vec<&str> = relative.iter().map(|word| word.to_str()).collect::<Option<_>>()?;
     let [provider, class, period, names @ ..] = words.as_slice() else {
         return None;
     };
-    let class = Class::ALL
-        .into_iter()
-        .find(|known| known.folder() == *class)?;
+    let class = Class::ALL.into_iter().find(|known| known.folder() == *class)?;
     let period: Period = period.parse().ok()?;
     let (file, folder) = names.split_last()?;
-    let stem = file
-        .strip_suffix(".csv")
-        .or(file.strip_suffix(".parquet"))?;
+    let stem = file.strip_suffix(".csv").or(file.strip_suffix(".parquet"))?;
     let (symbol, contract, partition) = match folder {
         [] => (stem, None, ""),
         [folder] => match Contract::of_stored_name(stem) {
@@ -124,10 +113,7 @@ mod tests {
             provider: "yahoo".into(),
             class,
             symbol: symbol.into(),
-            contract: contract.then_some(Contract {
-                year: 2024,
-                month: 2,
-            }),
+            contract: contract.then_some(Contract { year: 2024, month: 2 }),
             period,
         }
     }
@@ -136,42 +122,18 @@ mod tests {
     fn paths_are_those_of_the_design_and_read_back() {
         let time = "2024-03-31".parse::<Day>().unwrap().midnight() + 86_399;
         for (key, path) in [
-            (
-                key(Class::Stock, "7203.T", false, Period::D1),
-                "yahoo/stocks/1d/7203.T.csv",
-            ),
-            (
-                key(Class::Forex, "EURUSD=X", false, Period::W1),
-                "yahoo/forex/1W/EURUSD%3DX.csv",
-            ),
-            (
-                key(Class::Stock, "AAPL", false, Period::H1),
-                "yahoo/stocks/1h/AAPL/2024.csv",
-            ),
-            (
-                key(Class::Stock, "AAPL", false, Period::M20),
-                "yahoo/stocks/20m/AAPL/2024-03.csv",
-            ),
-            (
-                key(Class::Future, "GC=F", false, Period::M30),
-                "yahoo/futures/30m/GC%3DF/2024.csv",
-            ),
-            (
-                key(Class::Future, "GOLD", true, Period::M1),
-                "yahoo/futures/1m/GOLD/GOLD_20240200.csv",
-            ),
-            (
-                key(Class::Future, "GOLD", true, Period::D1),
-                "yahoo/futures/1d/GOLD/GOLD_20240200.csv",
-            ),
+            (key(Class::Stock, "7203.T", false, Period::D1), "yahoo/stocks/1d/7203.T.csv"),
+            (key(Class::Forex, "EURUSD=X", false, Period::W1), "yahoo/forex/1W/EURUSD%3DX.csv"),
+            (key(Class::Stock, "AAPL", false, Period::H1), "yahoo/stocks/1h/AAPL/2024.csv"),
+            (key(Class::Stock, "AAPL", false, Period::M20), "yahoo/stocks/20m/AAPL/2024-03.csv"),
+            (key(Class::Future, "GC=F", false, Period::M30), "yahoo/futures/30m/GC%3DF/2024.csv"),
+            (key(Class::Future, "GOLD", true, Period::M1), "yahoo/futures/1m/GOLD/GOLD_20240200.csv"),
+            (key(Class::Future, "GOLD", true, Period::D1), "yahoo/futures/1d/GOLD/GOLD_20240200.csv"),
         ] {
             let name = partition_name(&key, time);
             assert_eq!(csv_path(&key, &name).unwrap(), Path::new(path));
             assert_eq!(place_of(Path::new(path)), Some((key.clone(), name.clone())));
-            assert_eq!(
-                place_of(&parquet_path(&key, &name).unwrap()),
-                Some((key, name))
-            );
+            assert_eq!(place_of(&parquet_path(&key, &name).unwrap()), Some((key, name)));
         }
     }
 
@@ -195,19 +157,10 @@ mod tests {
     #[test]
     fn days_of_partitions_tile_the_calendar() {
         let hourly = key(Class::Stock, "A", false, Period::H1);
-        assert_eq!(
-            partition_days(&hourly, "2024").to_string(),
-            "2024-01-01..2024-12-31"
-        );
-        assert_eq!(
-            partition_days(&hourly, "2023").to_string(),
-            "2023-01-01..2023-12-31"
-        );
+        assert_eq!(partition_days(&hourly, "2024").to_string(), "2024-01-01..2024-12-31");
+        assert_eq!(partition_days(&hourly, "2023").to_string(), "2023-01-01..2023-12-31");
         let minute = key(Class::Stock, "A", false, Period::M1);
-        assert_eq!(
-            partition_days(&minute, "2024-02").to_string(),
-            "2024-02-01..2024-02-29"
-        );
+        assert_eq!(partition_days(&minute, "2024-02").to_string(), "2024-02-01..2024-02-29");
         let daily = key(Class::Stock, "A", false, Period::D1);
         assert_eq!(partition_days(&daily, ""), ALL_DAYS);
     }

@@ -16,11 +16,7 @@ pub(super) struct Lock {
 
 /// Takes the lock and writes into its file who holds it. Where another has it, `on_wait` is told who
 /// and this waits; without `on_wait` it is an error.
-pub(super) fn take(
-    path: &Path,
-    holder: &str,
-    on_wait: Option<&dyn Fn(&str)>,
-) -> Result<Lock, ArchiveError> {
+pub(super) fn take(path: &Path, holder: &str, on_wait: Option<&dyn Fn(&str)>) -> Result<Lock, ArchiveError> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -31,9 +27,7 @@ pub(super) fn take(
     match (file.try_lock(), on_wait) {
         (Ok(()), _) => {}
         (Err(TryLockError::WouldBlock), None) => {
-            return Err(ArchiveError::Locked {
-                holder: holder_of(&mut file),
-            });
+            return Err(ArchiveError::Locked { holder: holder_of(&mut file) });
         }
         (Err(TryLockError::WouldBlock), Some(on_wait)) => {
             on_wait(&holder_of(&mut file));
@@ -42,11 +36,7 @@ pub(super) fn take(
         (Err(TryLockError::Error(error)), _) => return Err(io("lock", path)(error)),
     }
     let now = jiff::Timestamp::now().as_second();
-    let who = format!(
-        "{holder} (process {}, since {})",
-        std::process::id(),
-        instant(now)
-    );
+    let who = format!("{holder} (process {}, since {})", std::process::id(), instant(now));
     file.set_len(0)
         .and_then(|()| file.rewind())
         .and_then(|()| file.write_all(who.as_bytes()))
@@ -85,10 +75,6 @@ mod tests {
             drop(first);
             waiting.join().unwrap();
         });
-        assert!(
-            std::fs::read_to_string(&path)
-                .unwrap()
-                .starts_with("vortex daemon")
-        );
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with("vortex daemon"));
     }
 }

@@ -35,8 +35,8 @@ pub use commit::Committed;
 pub use layout::partition_name;
 pub use prepare::Prepared;
 pub use record::{
-    ArchiveError, Change, Failure, JobRecord, PartitionRecord, RevisionRecord, SeriesRecord,
-    SeriesState, SessionCounts,
+    ArchiveError, Change, Failure, JobRecord, PartitionRecord, RevisionRecord, SeriesRecord, SeriesState,
+    SessionCounts,
 };
 
 use crate::model::{Bars, SeriesKey};
@@ -75,13 +75,7 @@ impl Archive {
         std::fs::create_dir_all(&own).map_err(files::io("make the folder", &own))?;
         let root = root.canonicalize().map_err(files::io("open", root))?;
         let (catalogue, notices) = catalogue::open_for(&root, state)?;
-        Ok(Archive {
-            inner: Arc::new(Inner {
-                root,
-                catalogue,
-                notices,
-            }),
-        })
+        Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
     }
 
     /// Whether there is an archive in a folder.
@@ -107,11 +101,7 @@ impl Archive {
     /// Takes the writer's lock and recovers what an earlier writer left unfinished. `holder` says who
     /// we are to others. Where another holds the lock: `on_wait` is told once who, then this waits;
     /// without `on_wait` the error is [`ArchiveError::Locked`].
-    pub fn write(
-        &self,
-        holder: &str,
-        on_wait: Option<&dyn Fn(&str)>,
-    ) -> Result<Writer, ArchiveError> {
+    pub fn write(&self, holder: &str, on_wait: Option<&dyn Fn(&str)>) -> Result<Writer, ArchiveError> {
         let lock = lock::take(&self.root().join(layout::OWN).join("lock"), holder, on_wait)?;
         let catalogue = self.inner.catalogue.again()?;
         recover::recover(self.root(), &catalogue)?;
@@ -141,22 +131,12 @@ impl Archive {
 
     /// The bars of one partition, from its CSV; `ArchiveError::Edited` where the CSV is not as
     /// recorded, `Damaged` where it is missing or cannot be read.
-    pub fn read_partition(
-        &self,
-        key: &SeriesKey,
-        partition: &PartitionRecord,
-    ) -> Result<Bars, ArchiveError> {
+    pub fn read_partition(&self, key: &SeriesKey, partition: &PartitionRecord) -> Result<Bars, ArchiveError> {
         let path = self.root().join(&partition.csv);
-        let damaged = |said| ArchiveError::Damaged {
-            path: path.clone(),
-            said,
-        };
+        let damaged = |said| ArchiveError::Damaged { path: path.clone(), said };
         let bytes = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
         if files::hash(&bytes) != partition.csv_hash {
-            return Err(ArchiveError::Edited {
-                path,
-                symbol: key.symbol.clone(),
-            });
+            return Err(ArchiveError::Edited { path, symbol: key.symbol.clone() });
         }
         csv::decode(&bytes, key.columns()).map_err(|error| damaged(error.to_string()))
     }
@@ -169,9 +149,7 @@ impl Archive {
 
     /// How many series of each exchange were asked for a day and how many have a bar.
     pub fn session_counts(&self, provider: &str) -> Result<SessionCounts, ArchiveError> {
-        self.inner
-            .catalogue
-            .read(|c| sessions::session_counts(c, provider))
+        self.inner.catalogue.read(|c| sessions::session_counts(c, provider))
     }
 
     /// What restatements replaced, oldest first; of one series or of all.
@@ -209,20 +187,13 @@ impl Writer {
 
     /// Notes that a job starts, with what was asked for as JSON; its number, which is never used again.
     pub fn start_job(&self, origin: &str, detail: &str) -> Result<i64, ArchiveError> {
-        self.catalogue
-            .change(|t| ledger::start_job(t, origin, detail, now()))
+        self.catalogue.change(|t| ledger::start_job(t, origin, detail, now()))
     }
 
     /// Notes how a job ended, with what came of it as JSON.
     pub fn finish_job(&self, id: i64, result: &str, outcome: &str) -> Result<(), ArchiveError> {
-        let found = self
-            .catalogue
-            .change(|t| ledger::finish_job(t, id, result, outcome, now()))?;
-        if found {
-            Ok(())
-        } else {
-            Err(ArchiveError::Refused(format!("there is no job {id}")))
-        }
+        let found = self.catalogue.change(|t| ledger::finish_job(t, id, result, outcome, now()))?;
+        if found { Ok(()) } else { Err(ArchiveError::Refused(format!("there is no job {id}"))) }
     }
 }
 

@@ -8,8 +8,8 @@ use super::intent::{Move, Pair, SeriesIntent};
 use super::parquet::Notes;
 use super::revision::Kept;
 use super::{
-    ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, layout, now, parquet,
-    partition_name, revision,
+    ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, layout, now, parquet, partition_name,
+    revision,
 };
 use crate::model::{Bars, Mark, SeriesKey};
 
@@ -32,11 +32,7 @@ pub(super) enum InPlace {
     MayBeAnything,
 }
 
-pub(super) fn prepare(
-    writer: &Writer,
-    change: Change,
-    in_place: InPlace,
-) -> Result<Prepared, ArchiveError> {
+pub(super) fn prepare(writer: &Writer, change: Change, in_place: InPlace) -> Result<Prepared, ArchiveError> {
     let root = writer.archive.root();
     let mut prepared = Prepared {
         kept: None,
@@ -53,10 +49,7 @@ pub(super) fn prepare(
         Some(series) => writer.archive.partitions(series.id)?,
         None => Vec::new(),
     };
-    let notes = Notes {
-        state: change.state,
-        fetched_at: change.fetched_at,
-    };
+    let notes = Notes { state: change.state, fetched_at: change.fetched_at };
     let mut replaced = Vec::new();
     for (name, bars) in &change.partitions {
         check(&change.key, name, bars)?;
@@ -66,15 +59,7 @@ pub(super) fn prepare(
         };
         let recorded = recorded.iter().find(|record| record.name == *name);
         let old = old_csv(writer, &change.key, name, recorded, in_place)?;
-        let pair = encode(
-            writer,
-            &mut prepared.temps,
-            &change.key,
-            name,
-            bars,
-            &notes,
-            change.parquet,
-        )?;
+        let pair = encode(writer, &mut prepared.temps, &change.key, name, bars, &notes, change.parquet)?;
         let stale = match recorded {
             Some(record) if record.parquet_hash.is_some() && pair.parquet.is_none() => {
                 Some(layout::parquet_path(&change.key, name)?)
@@ -93,14 +78,8 @@ pub(super) fn prepare(
 /// Refuses bars that may not stand in the partition.
 fn check(key: &SeriesKey, name: &str, bars: &Bars) -> Result<(), ArchiveError> {
     let refuse = |said: &str| {
-        let part = if name.is_empty() {
-            String::new()
-        } else {
-            format!(" {name}")
-        };
-        Err(ArchiveError::Refused(format!(
-            "{key}{part}: {said}; nothing was written"
-        )))
+        let part = if name.is_empty() { String::new() } else { format!(" {name}") };
+        Err(ArchiveError::Refused(format!("{key}{part}: {said}; nothing was written")))
     };
     if bars.columns() != key.columns() {
         return refuse("the bars have other columns than the series");
@@ -147,10 +126,7 @@ fn old_csv(
             )));
         }
         (Some(bytes), Some(record)) if files::hash(bytes) != record.csv_hash => {
-            return Err(ArchiveError::Edited {
-                path,
-                symbol: key.symbol.clone(),
-            });
+            return Err(ArchiveError::Edited { path, symbol: key.symbol.clone() });
         }
         _ => {}
     }
@@ -174,12 +150,7 @@ fn encode(
     let mut parquet = None;
     if twin {
         let twin = parquet::encode(key, name, bars, notes).map_err(|e| refuse(e.to_string()))?;
-        parquet = Some(temp(
-            writer,
-            temps,
-            layout::parquet_path(key, name)?,
-            &twin,
-        )?);
+        parquet = Some(temp(writer, temps, layout::parquet_path(key, name)?, &twin)?);
         bytes += twin.len();
     }
     let (first, last) = bars.bounds().unwrap_or_default();
@@ -211,9 +182,5 @@ pub(super) fn temp(
     let name = format!("{:08x}", writer.next_temp.fetch_add(1, Ordering::Relaxed));
     temps.write(&name, bytes)?;
     reached(CrashPoint::FileWritten)?;
-    Ok(Move {
-        tmp: name,
-        target,
-        hash: files::hash(bytes),
-    })
+    Ok(Move { tmp: name, target, hash: files::hash(bytes) })
 }

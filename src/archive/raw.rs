@@ -14,12 +14,7 @@ use crate::provider::{RawAnswer, Request};
 /// zstd's default.
 const LEVEL: i32 = 3;
 /// Headers that could carry a secret, whoever filled them in.
-const SECRET_HEADERS: [&str; 4] = [
-    "authorization",
-    "cookie",
-    "proxy-authorization",
-    "set-cookie",
-];
+const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 /// Query parameters that could.
 const SECRET_PARAMETERS: [&str; 4] = ["crumb", "apikey", "token", "_token"];
 
@@ -75,9 +70,7 @@ pub struct RawEntry {
 impl RawTrail {
     /// A trail as configured.
     pub fn new(settings: &RawSettings) -> RawTrail {
-        RawTrail {
-            settings: settings.clone(),
-        }
+        RawTrail { settings: settings.clone() }
     }
 
     /// A trail that keeps nothing.
@@ -93,28 +86,15 @@ impl RawTrail {
 
     /// Keeps an answer; where its body lies, `None` where the trail is switched off. Nothing waits
     /// for the disk: what a power loss takes was not needed.
-    pub fn keep(
-        &self,
-        provider: &str,
-        request: &Request,
-        answer: &RawAnswer,
-    ) -> io::Result<Option<PathBuf>> {
+    pub fn keep(&self, provider: &str, request: &Request, answer: &RawAnswer) -> io::Result<Option<PathBuf>> {
         if !self.settings.enabled {
             return Ok(None);
         }
         let at = jiff::Timestamp::from_second(answer.received).map_err(io::Error::other)?;
-        let folder = self
-            .settings
-            .directory
-            .join(provider)
-            .join(at.strftime("%Y/%m/%d").to_string());
+        let folder = self.settings.directory.join(provider).join(at.strftime("%Y/%m/%d").to_string());
         fs::create_dir_all(&folder)?;
         let stem = stem(request, &at.strftime("%H%M%S").to_string())?;
-        let extension = if self.settings.compress {
-            "body.zst"
-        } else {
-            "body"
-        };
+        let extension = if self.settings.compress { "body.zst" } else { "body" };
         let name = free_name(&folder, &stem, extension);
         let path = folder.join(format!("{name}.{extension}"));
         if self.settings.compress {
@@ -124,10 +104,7 @@ impl RawTrail {
         }
         if self.settings.include_metadata {
             let about = about(provider, request, answer, format!("{name}.{extension}"));
-            put(
-                &folder.join(format!("{name}.json")),
-                &serde_json::to_vec_pretty(&about)?,
-            )?;
+            put(&folder.join(format!("{name}.json")), &serde_json::to_vec_pretty(&about)?)?;
         }
         Ok(Some(path))
     }
@@ -161,10 +138,7 @@ impl RawTrail {
 /// metadata are not among them: nobody knows what they answer.
 pub fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<RawEntry>>> {
     let mut abouts = files::walk(folder)?;
-    abouts.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
+    abouts.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     // Year, month, day and file name, whatever folder lies above.
     abouts.sort_by_cached_key(|path| {
         let mut words: Vec<_> = path.iter().rev().take(4).map(ToOwned::to_owned).collect();
@@ -182,10 +156,7 @@ fn read_about(path: &Path) -> io::Result<RawEntry> {
     if Path::new(&about.body).file_name() != Some(about.body.as_ref()) {
         return Err(said(format!("body {:?} is not a file name", about.body)));
     }
-    Ok(RawEntry {
-        body: path.with_file_name(&about.body),
-        about,
-    })
+    Ok(RawEntry { body: path.with_file_name(&about.body), about })
 }
 
 impl RawEntry {
@@ -221,8 +192,7 @@ impl RawEntry {
 }
 
 fn about(provider: &str, request: &Request, answer: &RawAnswer, body: String) -> RawAbout {
-    let public =
-        |(name, _): &&(String, String)| !SECRET_HEADERS.contains(&name.to_lowercase().as_str());
+    let public = |(name, _): &&(String, String)| !SECRET_HEADERS.contains(&name.to_lowercase().as_str());
     RawAbout {
         provider: provider.to_owned(),
         url: without_secrets(&answer.url),
@@ -266,11 +236,7 @@ fn stem(request: &Request, clock: &str) -> io::Result<String> {
     );
     let name = symbol::encode(&name).map_err(io::Error::other)?;
     let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || c == '-' {
-            c
-        } else {
-            '_'
-        }
+        if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }
     };
     let correlation: String = request.correlation.chars().map(plain).take(40).collect();
     Ok(format!("{clock}_{name}_{}_{correlation}", request.period))
@@ -354,10 +320,7 @@ mod tests {
         RawAnswer {
             url: "https://example.org/v8/chart/X?interval=1d&crumb=SECRET".into(),
             status: 200,
-            headers: vec![
-                ("date".into(), "today".into()),
-                ("set-cookie".into(), "SECRET".into()),
-            ],
+            headers: vec![("date".into(), "today".into()), ("set-cookie".into(), "SECRET".into())],
             received,
             body: b"{\"chart\":1}".to_vec(),
         }
@@ -368,23 +331,13 @@ mod tests {
         for compress in [true, false] {
             let folder = tempfile::tempdir().unwrap();
             let trail = trail(folder.path(), compress);
-            let path = trail
-                .keep("yahoo", &request(), &answer(1_700_000_100))
-                .unwrap()
-                .unwrap();
+            let path = trail.keep("yahoo", &request(), &answer(1_700_000_100)).unwrap().unwrap();
             let ending = if compress { ".body.zst" } else { ".body" };
             let expected = format!("yahoo/2023/11/14/221500_EURUSD%3DX_1d_abc-1{ending}");
             assert_eq!(path, folder.path().join(expected));
-            trail
-                .keep("yahoo", &request(), &answer(1_600_000_000))
-                .unwrap();
-            trail
-                .keep("yahoo", &request(), &answer(1_600_000_000))
-                .unwrap();
-            let entries: Vec<RawEntry> = entries(folder.path())
-                .unwrap()
-                .map(Result::unwrap)
-                .collect();
+            trail.keep("yahoo", &request(), &answer(1_600_000_000)).unwrap();
+            trail.keep("yahoo", &request(), &answer(1_600_000_000)).unwrap();
+            let entries: Vec<RawEntry> = entries(folder.path()).unwrap().map(Result::unwrap).collect();
             let times: Vec<i64> = entries.iter().map(|entry| entry.about.received).collect();
             assert_eq!(times, [1_600_000_000, 1_600_000_000, 1_700_000_100]);
             let read = entries[2].answer().unwrap();
@@ -403,9 +356,7 @@ mod tests {
         let trail = trail(folder.path(), true);
         let now = 1_700_000_000;
         for age in [0, 30, 31, 400] {
-            trail
-                .keep("yahoo", &request(), &answer(now - age * 86_400))
-                .unwrap();
+            trail.keep("yahoo", &request(), &answer(now - age * 86_400)).unwrap();
         }
         assert_eq!(trail.sweep(now).unwrap(), 2);
         assert_eq!(entries(folder.path()).unwrap().count(), 2);
@@ -416,10 +367,7 @@ mod tests {
     #[test]
     fn a_body_outside_of_its_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = trail(folder.path(), false)
-            .keep("yahoo", &request(), &answer(0))
-            .unwrap()
-            .unwrap();
+        let path = trail(folder.path(), false).keep("yahoo", &request(), &answer(0)).unwrap().unwrap();
         let about = path.with_extension("json");
         let text = fs::read_to_string(&about).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();

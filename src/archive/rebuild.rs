@@ -8,8 +8,8 @@ use super::catalogue::{ledger, rows, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
-    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, layout, lock,
-    now, parquet, partition_name, revision, verify,
+    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, layout, lock, now,
+    parquet, partition_name, revision, verify,
 };
 use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
 
@@ -56,17 +56,12 @@ impl Archive {
 
     /// SQLite's own check of the whole database.
     fn check_catalogue(self) -> Result<Archive, ArchiveError> {
-        let answer: String = self
-            .inner
-            .catalogue
-            .read(|c| c.pragma_query_value(None, "quick_check", |row| row.get(0)))?;
+        let answer: String =
+            self.inner.catalogue.read(|c| c.pragma_query_value(None, "quick_check", |row| row.get(0)))?;
         if answer == "ok" {
             return Ok(self);
         }
-        Err(ArchiveError::Damaged {
-            path: self.catalogue_path().to_owned(),
-            said: answer,
-        })
+        Err(ArchiveError::Damaged { path: self.catalogue_path().to_owned(), said: answer })
     }
 }
 
@@ -118,9 +113,7 @@ impl Writer {
                 }
                 None if symbol.is_none() => done.push(Rebuilt {
                     path,
-                    outcome: Outcome::LeftAlone(
-                        "no series has a file of this name here".to_owned(),
-                    ),
+                    outcome: Outcome::LeftAlone("no series has a file of this name here".to_owned()),
                 }),
                 None => {}
             }
@@ -131,9 +124,8 @@ impl Writer {
         }
         self.find_revisions()?;
         let all = self.archive.all_series()?;
-        self.catalogue.change(|t| {
-            sessions::recount(t, all.iter().map(|series| (&series.key, &series.state)))
-        })?;
+        self.catalogue
+            .change(|t| sessions::recount(t, all.iter().map(|series| (&series.key, &series.state))))?;
         Ok(done)
     }
 
@@ -171,12 +163,7 @@ impl Writer {
                 state,
                 partitions: found.write,
                 restated: None,
-                fetched_at: found
-                    .notes
-                    .iter()
-                    .map(|(_, notes)| notes.fetched_at)
-                    .max()
-                    .unwrap_or(0),
+                fetched_at: found.notes.iter().map(|(_, notes)| notes.fetched_at).max().unwrap_or(0),
                 parquet: true,
             },
             InPlace::MayBeAnything,
@@ -186,35 +173,23 @@ impl Writer {
     }
 
     /// Reads one pair and decides which of its files holds.
-    fn read_pair(
-        &self,
-        key: &SeriesKey,
-        name: String,
-        found: &mut Found,
-    ) -> Result<Outcome, ArchiveError> {
+    fn read_pair(&self, key: &SeriesKey, name: String, found: &mut Found) -> Result<Outcome, ArchiveError> {
         let csv_path = layout::csv_path(key, &name)?;
         let twin_path = self.archive.root().join(layout::parquet_path(key, &name)?);
         let text = files::read(&self.archive.root().join(&csv_path))?;
         let twin_bytes = files::read(&twin_path)?;
         let twin = twin_bytes.as_ref().map(|_| parquet::read(&twin_path, key));
         let belongs = |bars: Bars| {
-            let own = bars
-                .times
-                .iter()
-                .all(|time| partition_name(key, *time) == name);
+            let own = bars.times.iter().all(|time| partition_name(key, *time) == name);
             match (own && bars.is_ascending(), bars.is_empty()) {
                 (true, false) => Ok(bars),
                 (true, true) => Err("there is no bar in it".to_owned()),
-                (false, _) => {
-                    Err("its bars are not ascending, or belong to another file".to_owned())
-                }
+                (false, _) => Err("its bars are not ascending, or belong to another file".to_owned()),
             }
         };
-        let csv = text.as_ref().map(|text| {
-            csv::decode(text, key.columns())
-                .map_err(|e| e.to_string())
-                .and_then(belongs)
-        });
+        let csv = text
+            .as_ref()
+            .map(|text| csv::decode(text, key.columns()).map_err(|e| e.to_string()).and_then(belongs));
         if let Some(Ok((_, notes))) = &twin {
             found.notes.push((name.clone(), notes.clone()));
         }
@@ -268,12 +243,7 @@ impl Writer {
     /// Notes the revisions whose folders are there and that the catalogue does not know.
     fn find_revisions(&self) -> Result<(), ArchiveError> {
         let folder = self.archive.root().join(layout::REVISIONS);
-        let known: BTreeSet<i64> = self
-            .archive
-            .revisions(None)?
-            .into_iter()
-            .map(|of| of.id)
-            .collect();
+        let known: BTreeSet<i64> = self.archive.revisions(None)?.into_iter().map(|of| of.id).collect();
         let Ok(entries) = fs::read_dir(&folder) else {
             return Ok(());
         };
@@ -282,14 +252,7 @@ impl Writer {
             match revision::about(self.archive.root(), id) {
                 Ok(of) => {
                     self.catalogue.change(|t| {
-                        ledger::put_revision(
-                            t,
-                            Some(id),
-                            &of.key,
-                            of.at,
-                            &of.reason,
-                            &of.partitions,
-                        )
+                        ledger::put_revision(t, Some(id), &of.key, of.at, &of.reason, &of.partitions)
                     })?;
                 }
                 Err(error) => tracing::warn!("revision {id} is left out: {error}"),
@@ -303,18 +266,10 @@ impl Writer {
 fn state_of(key: &SeriesKey, known: Option<SeriesState>, found: &Found) -> SeriesState {
     let from_catalogue = known.is_some();
     let mut state = known.unwrap_or_else(|| {
-        let newest = found
-            .notes
-            .iter()
-            .max_by_key(|(name, notes)| (notes.fetched_at, name));
+        let newest = found.notes.iter().max_by_key(|(name, notes)| (notes.fetched_at, name));
         let mut state = newest.map_or_else(SeriesState::default, |(_, notes)| notes.state.clone());
         for (name, notes) in &found.notes {
-            state.coverage.absorb(
-                &notes
-                    .state
-                    .coverage
-                    .within(layout::partition_days(key, name)),
-            );
+            state.coverage.absorb(&notes.state.coverage.within(layout::partition_days(key, name)));
         }
         state
     });
@@ -329,16 +284,9 @@ fn state_of(key: &SeriesKey, known: Option<SeriesState>, found: &Found) -> Serie
 /// Makes the marks agree with the bars: a day with a bar is present, a day recorded as present
 /// without one is unknown. `derived`: nothing is known but the bars.
 fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: bool) {
-    let zone = state
-        .meta
-        .zone
-        .as_deref()
-        .and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
+    let zone = state.meta.zone.as_deref().and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
     let mut days: Vec<Day> = match (key.period.is_intraday(), zone) {
-        (true, Some(zone)) => stamps
-            .iter()
-            .map(|time| Day::of_local(*time, &zone))
-            .collect(),
+        (true, Some(zone)) => stamps.iter().map(|time| Day::of_local(*time, &zone)).collect(),
         _ => stamps.iter().map(|time| Day::of_utc(*time)).collect(),
     };
     days.dedup();
@@ -347,25 +295,19 @@ fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: 
         // better than what the stamps tell, except where nothing was.
         if derived {
             days.pop();
-            days.iter()
-                .for_each(|day| state.coverage.set_day(*day, Mark::Present));
+            days.iter().for_each(|day| state.coverage.set_day(*day, Mark::Present));
         }
         return;
     }
     if let Some(known) = state.coverage.known() {
-        let empty = |day: Day, mark| {
-            mark == Mark::Present && days.binary_search(&key.period.bar_day(day)).is_err()
-        };
+        let empty =
+            |day: Day, mark| mark == Mark::Present && days.binary_search(&key.period.bar_day(day)).is_err();
         for run in state.coverage.runs(known, empty) {
             state.coverage.set(run, Mark::Unknown);
         }
     }
     for day in days {
-        let last = if key.period == Period::D1 {
-            day
-        } else {
-            key.period.last_day(day)
-        };
+        let last = if key.period == Period::D1 { day } else { key.period.last_day(day) };
         for day in Days::new(day, last).iter().flat_map(|days| days.iter()) {
             if !matches!(state.coverage.get(day), Mark::Suspect) {
                 state.coverage.set_day(day, Mark::Present);

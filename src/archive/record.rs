@@ -148,11 +148,7 @@ pub struct SessionCounts {
 impl SessionCounts {
     /// (asked, with a bar) of an exchange on a day.
     pub fn get(&self, exchange: &str, day: Day) -> (u32, u32) {
-        self.by_exchange
-            .get(exchange)
-            .and_then(|days| days.get(&day))
-            .copied()
-            .unwrap_or((0, 0))
+        self.by_exchange.get(exchange).and_then(|days| days.get(&day)).copied().unwrap_or((0, 0))
     }
 }
 

@@ -29,9 +29,7 @@ enum Found {
 
 fn find(root: &Path, of: &Move) -> Result<Found, ArchiveError> {
     let is_it = |path: &Path| {
-        Ok::<_, ArchiveError>(
-            files::read(path)?.is_some_and(|bytes| files::hash(&bytes) == of.hash),
-        )
+        Ok::<_, ArchiveError>(files::read(path)?.is_some_and(|bytes| files::hash(&bytes) == of.hash))
     };
     if is_it(&root.join(layout::TMP).join(&of.tmp))? {
         Ok(Found::InTmp)
@@ -42,12 +40,7 @@ fn find(root: &Path, of: &Move) -> Result<Found, ArchiveError> {
     }
 }
 
-fn roll_forward(
-    root: &Path,
-    catalogue: &Catalogue,
-    id: i64,
-    mut intent: Intent,
-) -> Result<(), ArchiveError> {
+fn roll_forward(root: &Path, catalogue: &Catalogue, id: i64, mut intent: Intent) -> Result<(), ArchiveError> {
     let mut moves = Vec::new();
     for series in &mut intent.series {
         let pairs = std::mem::take(&mut series.pairs);
@@ -90,12 +83,7 @@ fn roll_pair(
     let reason = format!("{} was lost in an unfinished commit", lost.display());
     tracing::warn!("{}: {reason}; it is fetched again", series.key);
     let days = layout::partition_days(&series.key, &pair.record.name);
-    if let Some(days) = series
-        .state
-        .coverage
-        .known()
-        .and_then(|known| known.intersection(days))
-    {
+    if let Some(days) = series.state.coverage.known().and_then(|known| known.intersection(days)) {
         series.state.coverage.set(days, Mark::Suspect);
     }
     series.state.suspect = Some(reason);
@@ -113,15 +101,10 @@ fn sync_ancestors(root: &Path, intent: &Intent) -> Result<(), ArchiveError> {
     let mut folders = std::collections::BTreeSet::new();
     for of in intent.series.iter().flat_map(SeriesIntent::moves) {
         let target = root.join(&of.target);
-        let inside = target
-            .ancestors()
-            .skip(1)
-            .take_while(|folder| folder.starts_with(root));
+        let inside = target.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
         folders.extend(inside.filter(|folder| folder.is_dir()).map(Path::to_owned));
     }
-    folders
-        .iter()
-        .try_for_each(|folder| files::sync_folder(folder))
+    folders.iter().try_for_each(|folder| files::sync_folder(folder))
 }
 
 /// Removes everything from tmp.

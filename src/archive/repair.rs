@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use super::prepare::{self, InPlace};
 use super::{
-    ArchiveError, Change, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, layout,
-    parquet,
+    ArchiveError, Change, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, layout, parquet,
 };
 use crate::model::{Bars, Mark, SeriesKey};
 
@@ -27,9 +26,7 @@ impl Repair {
         match self {
             Repair::ParquetMade => "Parquet made again from the CSV",
             Repair::CsvRestored => "CSV restored from the Parquet",
-            Repair::MarkedSuspect => {
-                "neither file can be trusted; fetched again at the next update"
-            }
+            Repair::MarkedSuspect => "neither file can be trusted; fetched again at the next update",
         }
     }
 }
@@ -56,10 +53,7 @@ enum Pair {
 impl Writer {
     /// Mends the pairs of the series that are `wanted`, or of all. What was left in tmp is gone since
     /// this writer was opened.
-    pub fn repair(
-        &self,
-        wanted: Option<&dyn Fn(&SeriesKey) -> bool>,
-    ) -> Result<Vec<Repaired>, ArchiveError> {
+    pub fn repair(&self, wanted: Option<&dyn Fn(&SeriesKey) -> bool>) -> Result<Vec<Repaired>, ArchiveError> {
         let mut done = Vec::new();
         for series in self.archive.all_series()? {
             if wanted.is_none_or(|wanted| wanted(&series.key)) {
@@ -69,20 +63,11 @@ impl Writer {
         Ok(done)
     }
 
-    fn repair_series(
-        &self,
-        series: SeriesRecord,
-        done: &mut Vec<Repaired>,
-    ) -> Result<(), ArchiveError> {
-        let SeriesRecord {
-            id, key, mut state, ..
-        } = series;
+    fn repair_series(&self, series: SeriesRecord, done: &mut Vec<Repaired>) -> Result<(), ArchiveError> {
+        let SeriesRecord { id, key, mut state, .. } = series;
         for record in self.archive.partitions(id)? {
             let csv = self.archive.root().join(&record.csv);
-            let twin = self
-                .archive
-                .root()
-                .join(layout::parquet_path(&key, &record.name)?);
+            let twin = self.archive.root().join(layout::parquet_path(&key, &record.name)?);
             let (path, repair, bars) = match self.judge(&key, &record)? {
                 Pair::Sound => continue,
                 Pair::Csv(bars) => (twin, Repair::ParquetMade, Some(bars)),
@@ -97,10 +82,7 @@ impl Writer {
                 Change {
                     key: key.clone(),
                     state: state.clone(),
-                    partitions: bars
-                        .map(|bars| (record.name.clone(), bars))
-                        .into_iter()
-                        .collect(),
+                    partitions: bars.map(|bars| (record.name.clone(), bars)).into_iter().collect(),
                     restated: None,
                     fetched_at: record.written,
                     parquet: record.parquet_hash.is_some(),
@@ -122,15 +104,9 @@ impl Writer {
         let Some(hash) = &record.parquet_hash else {
             return Ok(csv.map_or(Pair::Neither, |_| Pair::Sound));
         };
-        let path = self
-            .archive
-            .root()
-            .join(layout::parquet_path(key, &record.name)?);
+        let path = self.archive.root().join(layout::parquet_path(key, &record.name)?);
         let as_recorded = files::read(&path)?.is_some_and(|bytes| files::hash(&bytes) == *hash);
-        let twin = as_recorded
-            .then(|| parquet::read(&path, key).ok())
-            .flatten()
-            .map(|(bars, _)| bars);
+        let twin = as_recorded.then(|| parquet::read(&path, key).ok()).flatten().map(|(bars, _)| bars);
         Ok(match (csv, twin) {
             (Some(csv), Some(twin)) if csv.same(&twin) => Pair::Sound,
             (Some(csv), _) => Pair::Csv(csv),
@@ -147,17 +123,12 @@ fn restores(twin: &Bars, record: &PartitionRecord) -> bool {
 
 fn mark_suspect(key: &SeriesKey, partition: &str, state: &mut SeriesState) {
     let days = layout::partition_days(key, partition);
-    if let Some(days) = state
-        .coverage
-        .known()
-        .and_then(|known| known.intersection(days))
-    {
+    if let Some(days) = state.coverage.known().and_then(|known| known.intersection(days)) {
         state.coverage.set(days, Mark::Suspect);
     }
     state.suspect = Some(format!(
         "{} and its Parquet are both damaged",
-        layout::csv_path(key, partition)
-            .map_or_else(|_| key.name(), |path| path.display().to_string())
+        layout::csv_path(key, partition).map_or_else(|_| key.name(), |path| path.display().to_string())
     ));
 }
 
@@ -184,26 +155,13 @@ mod tests {
         let twin = csv.with_extension("parquet");
         let kinds = || {
             let found = archive.verify(None).unwrap();
-            found
-                .into_iter()
-                .map(|finding| finding.kind)
-                .collect::<Vec<_>>()
+            found.into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
         };
         assert_eq!(kinds(), []);
         for (bad, content, expected, repair) in [
-            (
-                &csv,
-                Some("Datetime,Op"),
-                vec![Kind::Altered, Kind::Unreadable],
-                Repair::CsvRestored,
-            ),
+            (&csv, Some("Datetime,Op"), vec![Kind::Altered, Kind::Unreadable], Repair::CsvRestored),
             (&csv, None, vec![Kind::Missing], Repair::CsvRestored),
-            (
-                &twin,
-                Some("PAR1"),
-                vec![Kind::Altered, Kind::Unreadable],
-                Repair::ParquetMade,
-            ),
+            (&twin, Some("PAR1"), vec![Kind::Altered, Kind::Unreadable], Repair::ParquetMade),
             (&twin, None, vec![Kind::Missing], Repair::ParquetMade),
         ] {
             match content {
@@ -212,13 +170,7 @@ mod tests {
             }
             assert_eq!(kinds(), expected);
             let done = writer.repair(None).unwrap();
-            assert_eq!(
-                done,
-                [Repaired {
-                    path: bad.clone(),
-                    repair
-                }]
-            );
+            assert_eq!(done, [Repaired { path: bad.clone(), repair }]);
             assert_eq!(kinds(), []);
             assert!(stored(archive, &key).same(&good));
         }
@@ -235,10 +187,7 @@ mod tests {
         let csv = place.root().join("yahoo/stocks/1d/AAPL.csv");
         fs::write(&csv, "x").unwrap();
         fs::write(csv.with_extension("parquet"), "x").unwrap();
-        assert_eq!(
-            writer.repair(None).unwrap()[0].repair,
-            Repair::MarkedSuspect
-        );
+        assert_eq!(writer.repair(None).unwrap()[0].repair, Repair::MarkedSuspect);
         let state = writer.archive().series(&key).unwrap().unwrap().state;
         assert!(state.suspect.unwrap().contains("both damaged"));
         assert_eq!(fs::read_to_string(&csv).unwrap(), "x");

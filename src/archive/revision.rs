@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::catalogue::ledger;
 use super::intent::Move;
 use super::{
-    ArchiveError, Change, Committed, Prepared, SeriesState, Writer, csv, files, layout, now,
-    prepare,
+    ArchiveError, Change, Committed, Prepared, SeriesState, Writer, csv, files, layout, now, prepare,
 };
 use crate::model::{Coverage, Days, SeriesKey};
 
@@ -63,27 +62,16 @@ pub(super) fn keep(
         partitions: replaced.iter().map(|(name, _)| name.clone()).collect(),
         state,
     };
-    let text = serde_json::to_vec_pretty(&about)
-        .map_err(|e| ArchiveError::Refused(format!("{ABOUT}: {e}")))?;
+    let text =
+        serde_json::to_vec_pretty(&about).map_err(|e| ArchiveError::Refused(format!("{ABOUT}: {e}")))?;
     let temps = &mut prepared.temps;
-    prepared
-        .series
-        .kept
-        .push(prepare::temp(writer, temps, ABOUT.into(), &text)?);
+    prepared.series.kept.push(prepare::temp(writer, temps, ABOUT.into(), &text)?);
     for (name, bytes) in replaced {
-        let packed =
-            zstd::bulk::compress(&bytes, LEVEL).map_err(files::io("compress", Path::new(&name)))?;
+        let packed = zstd::bulk::compress(&bytes, LEVEL).map_err(files::io("compress", Path::new(&name)))?;
         let target = PathBuf::from(file_name(&name));
-        prepared
-            .series
-            .kept
-            .push(prepare::temp(writer, temps, target, &packed)?);
+        prepared.series.kept.push(prepare::temp(writer, temps, target, &packed)?);
     }
-    prepared.kept = Some(Kept {
-        at: about.at,
-        reason,
-        partitions: about.partitions,
-    });
+    prepared.kept = Some(Kept { at: about.at, reason, partitions: about.partitions });
     Ok(())
 }
 
@@ -109,10 +97,7 @@ fn file_name(partition: &str) -> String {
 /// Reads what a revision is from its folder.
 pub(super) fn about(root: &Path, id: i64) -> Result<About, ArchiveError> {
     let path = root.join(folder(id)).join(ABOUT);
-    let damaged = |said: String| ArchiveError::Damaged {
-        path: path.clone(),
-        said,
-    };
+    let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
     let text = files::read(&path)?.ok_or_else(|| {
         damaged("revision is missing; `vortex archive show` lists those there are".to_owned())
     })?;
@@ -133,20 +118,14 @@ pub(super) fn revert(writer: &Writer, id: i64) -> Result<Committed, ArchiveError
     let about = about(root, id)?;
     let key = about.key;
     let current = writer.archive.series(&key)?.ok_or_else(|| {
-        ArchiveError::Refused(format!(
-            "{key} is no longer in the archive; nothing was reverted"
-        ))
+        ArchiveError::Refused(format!("{key} is no longer in the archive; nothing was reverted"))
     })?;
     let mut state = current.state;
     let mut partitions = Vec::new();
     for name in about.partitions {
         let path = root.join(folder(id)).join(file_name(&name));
-        let damaged = |said: String| ArchiveError::Damaged {
-            path: path.clone(),
-            said,
-        };
-        let packed =
-            files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
+        let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
+        let packed = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
         let text = zstd::bulk::decompress(&packed, LARGEST).map_err(|e| damaged(e.to_string()))?;
         let bars = csv::decode(&text, key.columns()).map_err(|e| damaged(e.to_string()))?;
         let days = layout::partition_days(&key, &name);

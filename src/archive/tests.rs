@@ -14,9 +14,7 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new() -> Place {
-        Place {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Place { folder: tempfile::tempdir().unwrap() }
     }
 
     pub(super) fn root(&self) -> PathBuf {
@@ -37,13 +35,7 @@ impl Place {
 }
 
 pub(super) fn key(symbol: &str, period: Period) -> SeriesKey {
-    SeriesKey {
-        provider: "yahoo".into(),
-        class: Class::Stock,
-        symbol: symbol.into(),
-        contract: None,
-        period,
-    }
+    SeriesKey { provider: "yahoo".into(), class: Class::Stock, symbol: symbol.into(), contract: None, period }
 }
 
 /// `n` bars from a stamp on, a day or an hour apart, with prices around `base`.
@@ -52,20 +44,14 @@ pub(super) fn bars(key: &SeriesKey, first: i64, n: i64, base: f64) -> Bars {
     let mut bars = Bars::new(key.columns());
     for at in 0..n {
         let close = base + at as f64 / 7.0;
-        bars.push(
-            first + at * step,
-            &[close, close + 1.0, close - 1.0, close, 1000.0],
-        );
+        bars.push(first + at * step, &[close, close + 1.0, close - 1.0, close, 1000.0]);
     }
     bars
 }
 
 /// A change that holds these bars, and marks their days as present.
 pub(super) fn change(key: &SeriesKey, bars: &Bars) -> Change {
-    let mut state = SeriesState {
-        code: key.symbol.clone(),
-        ..SeriesState::default()
-    };
+    let mut state = SeriesState { code: key.symbol.clone(), ..SeriesState::default() };
     state.meta.exchange = Some("NMS".into());
     state.meta.zone = Some("America/New_York".into());
     for day in bars.utc_days() {
@@ -74,9 +60,7 @@ pub(super) fn change(key: &SeriesKey, bars: &Bars) -> Change {
     let mut partitions: BTreeMap<String, Bars> = BTreeMap::new();
     for at in 0..bars.len() {
         let name = partition_name(key, bars.times[at]);
-        let part = partitions
-            .entry(name)
-            .or_insert_with(|| Bars::new(key.columns()));
+        let part = partitions.entry(name).or_insert_with(|| Bars::new(key.columns()));
         part.push_from(bars, at);
     }
     Change {
@@ -107,10 +91,7 @@ pub(super) fn stored(archive: &Archive, key: &SeriesKey) -> Bars {
 }
 
 fn tmp_is_empty(place: &Place) -> bool {
-    fs::read_dir(place.root().join(layout::TMP))
-        .unwrap()
-        .next()
-        .is_none()
+    fs::read_dir(place.root().join(layout::TMP)).unwrap().next().is_none()
 }
 
 /// 2023-12-01.
@@ -122,10 +103,7 @@ fn a_commit_is_read_back_as_it_was() {
     let writer = place.writer();
     let daily = key("EURUSD=X", Period::D1);
     let hourly = key("AAPL", Period::H1);
-    let (d, h) = (
-        bars(&daily, START, 40, 1.1),
-        bars(&hourly, START, 1000, 190.0),
-    );
+    let (d, h) = (bars(&daily, START, 40, 1.1), bars(&hourly, START, 1000, 190.0));
     let done = writer
         .commit(vec![
             writer.prepare(change(&daily, &d)).unwrap(),
@@ -136,19 +114,12 @@ fn a_commit_is_read_back_as_it_was() {
     let archive = writer.archive();
     assert!(stored(archive, &daily).same(&d));
     assert!(stored(archive, &hourly).same(&h));
-    let years = archive
-        .partitions(archive.series(&hourly).unwrap().unwrap().id)
-        .unwrap();
+    let years = archive.partitions(archive.series(&hourly).unwrap().unwrap().id).unwrap();
     let names: Vec<&str> = years.iter().map(|year| year.name.as_str()).collect();
     assert_eq!(names, ["2023", "2024"]);
     assert_eq!(years[0].csv, Path::new("yahoo/stocks/1h/AAPL/2023.csv"));
     assert!(tmp_is_empty(&place));
-    let keys: Vec<_> = archive
-        .all_series()
-        .unwrap()
-        .into_iter()
-        .map(|s| s.key)
-        .collect();
+    let keys: Vec<_> = archive.all_series().unwrap().into_iter().map(|s| s.key).collect();
     assert_eq!(keys, [hourly, daily]);
 }
 
@@ -178,27 +149,19 @@ fn each_crash_point_leaves_old_or_new_and_recovery_tidies_up() {
         let mut restatement = change(&key, &new);
         restatement.restated = Some("split".into());
         stop_at(point, nth);
-        let failed = writer
-            .prepare(restatement)
-            .and_then(|prepared| writer.commit(vec![prepared]));
+        let failed = writer.prepare(restatement).and_then(|prepared| writer.commit(vec![prepared]));
         drop(writer);
         assert!(survive(), "{point:?} was not reached");
         assert!(failed.is_err());
 
         let archive = place.writer().archive().clone();
         let now = stored(&archive, &key);
-        assert!(
-            now.same(if forward { &new } else { &old }),
-            "{point:?} {nth}"
-        );
+        assert!(now.same(if forward { &new } else { &old }), "{point:?} {nth}");
         assert!(tmp_is_empty(&place), "{point:?}");
         let state = archive.series(&key).unwrap().unwrap().state;
         assert_eq!(state.suspect, None);
         assert_eq!(archive.revisions(None).unwrap().len(), usize::from(forward));
-        assert_eq!(
-            archive.inner.catalogue.read(ledger::intents).unwrap().len(),
-            0
-        );
+        assert_eq!(archive.inner.catalogue.read(ledger::intents).unwrap().len(), 0);
         assert_counts_are_right(&archive);
         assert_eq!(archive.verify(None).unwrap(), [], "{point:?} {nth}");
     }
@@ -209,15 +172,9 @@ fn a_writer_whose_commit_was_cut_off_writes_nothing_more() {
     let place = Place::new();
     let writer = place.writer();
     let key = key("AAPL", Period::D1);
-    let prepared = writer
-        .prepare(change(&key, &bars(&key, START, 5, 1.0)))
-        .unwrap();
-    let other = writer
-        .prepare(change(
-            &super::tests::key("MSFT", Period::D1),
-            &bars(&key, START, 5, 1.0),
-        ))
-        .unwrap();
+    let prepared = writer.prepare(change(&key, &bars(&key, START, 5, 1.0))).unwrap();
+    let other =
+        writer.prepare(change(&super::tests::key("MSFT", Period::D1), &bars(&key, START, 5, 1.0))).unwrap();
     stop_at(CrashPoint::IntentCommitted, 0);
     writer.commit(vec![prepared]).unwrap_err();
     assert!(survive());
@@ -251,10 +208,7 @@ fn a_file_in_neither_place_is_damage_and_its_series_suspect() {
     let now = stored(writer.archive(), &key);
     let year = day("2024-01-01").midnight();
     assert!(now.between(0, year).same(&old.between(0, year)));
-    assert!(
-        now.between(year, i64::MAX)
-            .same(&new.between(year, i64::MAX))
-    );
+    assert!(now.between(year, i64::MAX).same(&new.between(year, i64::MAX)));
     assert!(tmp_is_empty(&place));
     assert_counts_are_right(writer.archive());
     // It can be fetched again.
@@ -277,9 +231,7 @@ fn an_edited_csv_is_named_and_never_overwritten() {
     let partition = archive.partitions(series.id).unwrap().remove(0);
     let error = archive.read_partition(&key, &partition).unwrap_err();
     assert!(matches!(error, ArchiveError::Edited { .. }), "{error}");
-    let error = writer
-        .prepare(change(&key, &bars(&key, START, 11, 1.0)))
-        .unwrap_err();
+    let error = writer.prepare(change(&key, &bars(&key, START, 11, 1.0))).unwrap_err();
     assert!(matches!(error, ArchiveError::Edited { .. }), "{error}");
     assert_eq!(fs::read_to_string(&path).unwrap(), edited);
     fs::remove_file(&path).unwrap();
@@ -302,12 +254,9 @@ fn bars_that_may_not_stand_in_a_partition_are_refused() {
     elsewhere.partitions[0].0 = "2022".into();
     let mut other = good.clone();
     other.partitions[0].1 = bars(&super::tests::key("A", Period::D1), START, 3, 1.0);
-    for (bad, said) in [
-        (empty, "no bar"),
-        (double, "ascending"),
-        (elsewhere, "another partition"),
-        (other, "other columns"),
-    ] {
+    for (bad, said) in
+        [(empty, "no bar"), (double, "ascending"), (elsewhere, "another partition"), (other, "other columns")]
+    {
         let error = writer.prepare(bad).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
     }
@@ -337,26 +286,15 @@ fn a_revert_puts_the_old_bars_back_and_can_itself_be_reverted() {
     writer.revert(revisions[0].id).unwrap();
     assert!(stored(archive, &key).same(&old));
     let state = archive.series(&key).unwrap().unwrap().state;
-    assert_eq!(
-        state.coverage.known(),
-        change(&key, &old).state.coverage.known()
-    );
+    assert_eq!(state.coverage.known(), change(&key, &old).state.coverage.known());
     assert!(state.held.unwrap().contains("reverted"));
     let second = archive.revisions(Some(&key)).unwrap()[1].id;
     writer.revert(second).unwrap();
     assert!(stored(archive, &key).same(&new));
     let state = archive.series(&key).unwrap().unwrap().state;
-    assert_eq!(
-        state.coverage.known(),
-        change(&key, &new).state.coverage.known()
-    );
+    assert_eq!(state.coverage.known(), change(&key, &new).state.coverage.known());
     assert_eq!(archive.revisions(None).unwrap().len(), 3);
-    assert!(
-        archive
-            .revisions(Some(&super::tests::key("X", Period::D1)))
-            .unwrap()
-            .is_empty()
-    );
+    assert!(archive.revisions(Some(&super::tests::key("X", Period::D1))).unwrap().is_empty());
     assert!(writer.revert(99).is_err());
     assert_counts_are_right(archive);
 }
@@ -365,11 +303,7 @@ fn a_revert_puts_the_old_bars_back_and_can_itself_be_reverted() {
 fn assert_counts_are_right(archive: &Archive) {
     let stored = archive.session_counts("yahoo").unwrap().by_exchange;
     let all = archive.all_series().unwrap();
-    archive
-        .inner
-        .catalogue
-        .change(|t| sessions::recount(t, all.iter().map(|s| (&s.key, &s.state))))
-        .unwrap();
+    archive.inner.catalogue.change(|t| sessions::recount(t, all.iter().map(|s| (&s.key, &s.state)))).unwrap();
     assert_eq!(archive.session_counts("yahoo").unwrap().by_exchange, stored);
 }
 
@@ -381,44 +315,20 @@ fn session_counts_follow_every_commit() {
     let day = Day::of_utc(START);
     for (at, symbol) in ["A", "B", "C"].into_iter().enumerate() {
         let key = key(symbol, Period::D1);
-        commit(
-            &writer,
-            change(&key, &bars(&key, START, 10 + at as i64, 1.0)),
-        );
+        commit(&writer, change(&key, &bars(&key, START, 10 + at as i64, 1.0)));
     }
-    assert_eq!(
-        archive.session_counts("yahoo").unwrap().get("NMS", day),
-        (3, 3)
-    );
-    assert_eq!(
-        archive
-            .session_counts("yahoo")
-            .unwrap()
-            .get("NMS", day.plus(11)),
-        (1, 1)
-    );
+    assert_eq!(archive.session_counts("yahoo").unwrap().get("NMS", day), (3, 3));
+    assert_eq!(archive.session_counts("yahoo").unwrap().get("NMS", day.plus(11)), (1, 1));
     // A week does not count.
     let weekly = key("A", Period::W1);
     commit(&writer, change(&weekly, &bars(&weekly, START, 1, 1.0)));
-    assert_eq!(
-        archive.session_counts("yahoo").unwrap().get("NMS", day),
-        (3, 3)
-    );
+    assert_eq!(archive.session_counts("yahoo").unwrap().get("NMS", day), (3, 3));
     // Only the catalogue changes: a day was asked for and had no bar; and a series moves.
-    let mut asked = change(
-        &key("B", Period::D1),
-        &bars(&key("B", Period::D1), START, 11, 1.0),
-    );
+    let mut asked = change(&key("B", Period::D1), &bars(&key("B", Period::D1), START, 11, 1.0));
     asked.partitions.clear();
-    asked
-        .state
-        .coverage
-        .set(Days::new(day.plus(-1), day).unwrap(), Mark::Empty);
+    asked.state.coverage.set(Days::new(day.plus(-1), day).unwrap(), Mark::Empty);
     assert_eq!(commit(&writer, asked.clone()), Committed::default());
-    assert_eq!(
-        archive.session_counts("yahoo").unwrap().get("NMS", day),
-        (3, 2)
-    );
+    assert_eq!(archive.session_counts("yahoo").unwrap().get("NMS", day), (3, 2));
     asked.state.meta.exchange = Some("LSE".into());
     commit(&writer, asked);
     let counts = archive.session_counts("yahoo").unwrap();
@@ -434,15 +344,10 @@ fn without_parquet_an_old_twin_goes() {
     let writer = place.writer();
     let key = SeriesKey {
         class: Class::Future,
-        contract: Some(Contract {
-            year: 2024,
-            month: 2,
-        }),
+        contract: Some(Contract { year: 2024, month: 2 }),
         ..key("GOLD", Period::D1)
     };
-    let twin = place
-        .root()
-        .join("yahoo/futures/1d/GOLD/GOLD_20240200.parquet");
+    let twin = place.root().join("yahoo/futures/1d/GOLD/GOLD_20240200.parquet");
     commit(&writer, change(&key, &bars(&key, START, 3, 1.0)));
     assert!(twin.exists());
     let mut alone = change(&key, &bars(&key, START, 4, 1.0));
@@ -461,10 +366,7 @@ fn jobs_are_numbered_for_good() {
     writer.finish_job(first, "done", "{\"rows\":1}").unwrap();
     assert!(writer.finish_job(99, "done", "{}").is_err());
     let jobs = writer.archive().jobs(10).unwrap();
-    assert_eq!(
-        jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
-        [second, first]
-    );
+    assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [second, first]);
     assert_eq!(jobs[1].result.as_deref(), Some("done"));
     assert_eq!(jobs[0].finished, None);
 }
@@ -474,8 +376,5 @@ fn a_second_writer_is_told_who_holds_the_archive() {
     let place = Place::new();
     let _first = place.archive().write("vortex download", None).unwrap();
     let error = place.archive().write("vortex daemon", None).unwrap_err();
-    assert!(
-        error.to_string().contains("vortex download (process"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("vortex download (process"), "{error}");
 }

@@ -104,21 +104,13 @@ pub struct Finding {
 }
 
 fn finding(path: &Path, kind: Kind, detail: impl Into<String>) -> Finding {
-    Finding {
-        severity: kind.severity(),
-        path: path.to_owned(),
-        kind,
-        detail: detail.into(),
-    }
+    Finding { severity: kind.severity(), path: path.to_owned(), kind, detail: detail.into() }
 }
 
 impl Archive {
     /// Checks the series that are `wanted`; with `None` all of them, and also what lies beside them.
     /// While a writer is at work, files it has just renamed may look altered.
-    pub fn verify(
-        &self,
-        wanted: Option<&dyn Fn(&SeriesKey) -> bool>,
-    ) -> Result<Vec<Finding>, ArchiveError> {
+    pub fn verify(&self, wanted: Option<&dyn Fn(&SeriesKey) -> bool>) -> Result<Vec<Finding>, ArchiveError> {
         let mut found = Vec::new();
         let mut known = HashSet::new();
         for series in self.all_series()? {
@@ -171,11 +163,7 @@ impl Archive {
             return Ok(None);
         };
         if files::hash(&bytes) != record.csv_hash {
-            found.push(finding(
-                &path,
-                Kind::Altered,
-                "the file is not as Vortex wrote it",
-            ));
+            found.push(finding(&path, Kind::Altered, "the file is not as Vortex wrote it"));
         }
         let bars = match csv::decode(&bytes, key.columns()) {
             Ok(bars) => bars,
@@ -185,16 +173,9 @@ impl Archive {
             }
         };
         check_bars(&path, &bars, found);
-        if let Some(at) = bars
-            .times
-            .iter()
-            .position(|time| super::partition_name(key, *time) != record.name)
+        if let Some(at) = bars.times.iter().position(|time| super::partition_name(key, *time) != record.name)
         {
-            found.push(finding(
-                &path,
-                Kind::Misplaced,
-                format!("line {} belongs to another file", at + 2),
-            ));
+            found.push(finding(&path, Kind::Misplaced, format!("line {} belongs to another file", at + 2)));
         }
         if let Some(hash) = &record.parquet_hash {
             let twin = self.root().join(layout::parquet_path(key, &record.name)?);
@@ -208,11 +189,9 @@ impl Archive {
         let root = self.root();
         let mut found = Vec::new();
         for path in bar_files(root)? {
-            if path
-                .strip_prefix(root)
-                .is_ok_and(|relative| !known.contains(relative))
-            {
-                let said = "the catalogue does not know it; `vortex archive rebuild` takes it over where it can";
+            if path.strip_prefix(root).is_ok_and(|relative| !known.contains(relative)) {
+                let said =
+                    "the catalogue does not know it; `vortex archive rebuild` takes it over where it can";
                 found.push(finding(&path, Kind::Unknown, said));
             }
         }
@@ -236,9 +215,7 @@ pub(super) fn bar_files(root: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     providers.sort();
-    for folder in providers
-        .iter()
-        .flat_map(|provider| Class::ALL.map(|class| provider.join(class.folder())))
+    for folder in providers.iter().flat_map(|provider| Class::ALL.map(|class| provider.join(class.folder())))
     {
         found.extend(files::walk(&folder).map_err(files::io("list", &folder))?);
     }
@@ -283,8 +260,8 @@ fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveE
     }
     let twin = path.with_extension("parquet");
     let words: Vec<_> = path.iter().rev().take(5).collect();
-    let place = (4..=words.len())
-        .find_map(|n| layout::place_of(&words.iter().take(n).rev().collect::<PathBuf>()));
+    let place =
+        (4..=words.len()).find_map(|n| layout::place_of(&words.iter().take(n).rev().collect::<PathBuf>()));
     if let (Some((key, _)), Ok(bars), true) = (place, csv::decode(&bytes, columns), twin.exists()) {
         compare_twin(&twin, &key, &bars, found);
     }
@@ -302,11 +279,7 @@ fn check_twin(
         None => found.push(finding(path, Kind::Missing, "the file is not there")),
         Some(bytes) => {
             if files::hash(&bytes) != hash {
-                found.push(finding(
-                    path,
-                    Kind::Altered,
-                    "the file is not as Vortex wrote it",
-                ));
+                found.push(finding(path, Kind::Altered, "the file is not as Vortex wrote it"));
             }
             compare_twin(path, key, bars, found);
         }
@@ -318,11 +291,7 @@ fn compare_twin(path: &Path, key: &SeriesKey, bars: &Bars, found: &mut Vec<Findi
     match parquet::read(path, key) {
         Err(said) => found.push(finding(path, Kind::Unreadable, said)),
         Ok((twin, _)) if !twin.same(bars) => {
-            found.push(finding(
-                path,
-                Kind::Different,
-                "the values are not those of the CSV",
-            ));
+            found.push(finding(path, Kind::Different, "the values are not those of the CSV"));
         }
         Ok(_) => {}
     }
@@ -332,57 +301,27 @@ fn compare_twin(path: &Path, key: &SeriesKey, bars: &Bars, found: &mut Vec<Findi
 fn check_bars(path: &Path, bars: &Bars, found: &mut Vec<Finding>) {
     let pairs = || bars.times.iter().zip(bars.times.iter().skip(1));
     let after = |bad: fn((&i64, &i64)) -> bool| {
-        pairs()
-            .enumerate()
-            .filter(move |(_, pair)| bad(*pair))
-            .map(|(at, _)| at + 1)
+        pairs().enumerate().filter(move |(_, pair)| bad(*pair)).map(|(at, _)| at + 1)
     };
-    report(
-        path,
-        Kind::Order,
-        "is earlier than the one before",
-        after(|(a, b)| b < a),
-        found,
-    );
-    report(
-        path,
-        Kind::Duplicate,
-        "has the stamp of the one before",
-        after(|(a, b)| b == a),
-        found,
-    );
+    report(path, Kind::Order, "is earlier than the one before", after(|(a, b)| b < a), found);
+    report(path, Kind::Duplicate, "has the stamp of the one before", after(|(a, b)| b == a), found);
     let value = |column, at: usize| {
         let values: Option<&[f64]> = bars.column(column);
-        values
-            .and_then(|values| values.get(at))
-            .copied()
-            .unwrap_or(f64::NAN)
+        values.and_then(|values| values.get(at)).copied().unwrap_or(f64::NAN)
     };
     // Comparisons with a missing value are false, so what is missing contradicts nothing.
     let inconsistent = (0..bars.len()).filter(|at| {
-        let [open, high, low, close] = [Column::Open, Column::High, Column::Low, Column::Close]
-            .map(|column| value(column, *at));
+        let [open, high, low, close] =
+            [Column::Open, Column::High, Column::Low, Column::Close].map(|column| value(column, *at));
         high < low || high < open || high < close || low > open || low > close
     });
-    report(
-        path,
-        Kind::Inconsistent,
-        "has a price outside of its high and low",
-        inconsistent,
-        found,
-    );
+    report(path, Kind::Inconsistent, "has a price outside of its high and low", inconsistent, found);
     let not_positive = (0..bars.len()).filter(|at| {
         [Column::Open, Column::High, Column::Low, Column::Close]
             .iter()
             .any(|column| value(*column, *at) <= 0.0)
     });
-    report(
-        path,
-        Kind::NotPositive,
-        "has a price that is zero or negative",
-        not_positive,
-        found,
-    );
+    report(path, Kind::NotPositive, "has a price that is zero or negative", not_positive, found);
 }
 
 fn report(
@@ -397,11 +336,7 @@ fn report(
             0 => String::new(),
             more => format!(", and {more} more"),
         };
-        found.push(finding(
-            path,
-            kind,
-            format!("line {} {said}{more}", first + 2),
-        ));
+        found.push(finding(path, kind, format!("line {} {said}{more}", first + 2)));
     }
 }
 
@@ -414,20 +349,15 @@ fn check_coverage(path: &Path, series: &SeriesRecord, bars: &Bars, found: &mut V
     let Some(days) = trading_days(series, bars) else {
         return;
     };
-    for gap in coverage.runs(known, |day, mark| {
-        mark == Mark::Present && !days.contains(&key.period.bar_day(day))
-    }) {
-        found.push(finding(
-            path,
-            Kind::Gap,
-            format!("{gap} is recorded as present and has no bar"),
-        ));
+    for gap in
+        coverage.runs(known, |day, mark| mark == Mark::Present && !days.contains(&key.period.bar_day(day)))
+    {
+        found.push(finding(path, Kind::Gap, format!("{gap} is recorded as present and has no bar")));
     }
     // A session that is still running has intraday bars and no mark yet.
     if key.period == Period::D1 {
-        let unmarked = |day: Day, _| {
-            days.contains(&day) && !matches!(coverage.get(day), Mark::Present | Mark::Suspect)
-        };
+        let unmarked =
+            |day: Day, _| days.contains(&day) && !matches!(coverage.get(day), Mark::Present | Mark::Suspect);
         for run in coverage.runs(known, unmarked) {
             found.push(finding(
                 path,
@@ -446,10 +376,6 @@ fn trading_days(series: &SeriesRecord, bars: &Bars) -> Option<HashSet<Day>> {
     }
     let zone = series.state.meta.zone.as_deref()?;
     let zone = jiff::tz::TimeZone::get(zone).ok()?;
-    (series.key.class == Class::Stock).then(|| {
-        bars.times
-            .iter()
-            .map(|time| Day::of_local(*time, &zone))
-            .collect()
-    })
+    (series.key.class == Class::Stock)
+        .then(|| bars.times.iter().map(|time| Day::of_local(*time, &zone)).collect())
 }

@@ -31,7 +31,10 @@ pub(super) fn run(context: &Context, args: &ArchiveArgs) -> Outcome {
 pub(super) fn open(context: &Context) -> Result<Archive, Error> {
     let config = context.config();
     if !Archive::exists(&config.archive) {
-        let said = format!("{} is no archive; `vortex download` makes one, -o names another", config.archive.display());
+        let said = format!(
+            "{} is no archive; `vortex download` makes one, -o names another",
+            config.archive.display()
+        );
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
     Archive::open(&config.archive, &config.state_directory).map_err(archive_error)
@@ -50,8 +53,12 @@ fn chosen(archive: &Archive, filter: &SeriesFilter) -> Result<Vec<SeriesRecord>,
     let chosen: Vec<SeriesRecord> = all.into_iter().filter(wanted).collect();
     match &filter.symbol {
         Some(symbol) if chosen.is_empty() => {
-            let near = symbols.iter().map(|name| (strsim::jaro_winkler(name, symbol), name)).filter(|(s, _)| *s > 0.7);
-            let near = near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| format!("; did you mean {name}?"));
+            let near = symbols
+                .iter()
+                .map(|name| (strsim::jaro_winkler(name, symbol), name))
+                .filter(|(s, _)| *s > 0.7);
+            let near =
+                near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| format!("; did you mean {name}?"));
             let said = format!("the archive has no series {symbol} like that{}", near.unwrap_or_default());
             Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)))
         }
@@ -91,8 +98,10 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
         output::json(&values)?;
         return Ok(Exit::Done);
     }
-    let header =
-        ["Provider", "Series", "Period", "Bars", "First", "Last", "Expected", "Present", "Pending", "Suspect", "State"];
+    let header = [
+        "Provider", "Series", "Period", "Bars", "First", "Last", "Expected", "Present", "Pending", "Suspect",
+        "State",
+    ];
     output::table(&header, &rows)?;
     Ok(Exit::Done)
 }
@@ -117,7 +126,8 @@ fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<Stri
 
 fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value {
     let (key, known) = (&record.key, &record.state);
-    let stamp = |time: Option<i64>| time.map(|time| jiff::Timestamp::from_second(time).map(|t| t.to_string()).ok());
+    let stamp =
+        |time: Option<i64>| time.map(|time| jiff::Timestamp::from_second(time).map(|t| t.to_string()).ok());
     let absent: serde_json::Map<String, Value> =
         told.absent.iter().map(|(why, days)| (why.words().to_owned(), json!(days))).collect();
     json!({
@@ -151,7 +161,9 @@ fn standing(standing: Standing) -> String {
 
 fn show(context: &Context, filter: &SeriesFilter) -> Outcome {
     let Some(symbol) = &filter.symbol else {
-        return Err(Error::usage("name a symbol: `vortex archive show SYMBOL`; `vortex archive list` has them all"));
+        return Err(Error::usage(
+            "name a symbol: `vortex archive show SYMBOL`; `vortex archive list` has them all",
+        ));
     };
     let archive = open(context)?;
     let now = (source::clock())();
@@ -178,13 +190,22 @@ fn show(context: &Context, filter: &SeriesFilter) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn show_text(archive: &Archive, record: &SeriesRecord, told: &Completeness, state: &str) -> Result<(), Error> {
+fn show_text(
+    archive: &Archive,
+    record: &SeriesRecord,
+    told: &Completeness,
+    state: &str,
+) -> Result<(), Error> {
     let (key, known) = (&record.key, &record.state);
     let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     output::line(format!("{} {} from {} ({})", key.name(), key.period, key.provider, known.code))?;
     let meta = &known.meta;
-    let (currency, exchange, zone) = (or_unknown(&meta.currency), or_unknown(&meta.exchange), or_unknown(&meta.zone));
-    output::line(format!("     State  {state}; asked {}", if known.asked_at == 0 { "never".to_owned() } else { instant(known.asked_at) }))?;
+    let (currency, exchange, zone) =
+        (or_unknown(&meta.currency), or_unknown(&meta.exchange), or_unknown(&meta.zone));
+    output::line(format!(
+        "     State  {state}; asked {}",
+        if known.asked_at == 0 { "never".to_owned() } else { instant(known.asked_at) }
+    ))?;
     for why in [&known.held, &known.suspect].into_iter().flatten() {
         output::line(format!("            {why}"))?;
     }
@@ -203,7 +224,12 @@ fn show_text(archive: &Archive, record: &SeriesRecord, told: &Completeness, stat
     }
     let revisions = archive.revisions(Some(key)).map_err(archive_error)?;
     for revision in revisions.iter().rev().take(5) {
-        output::line(format!("  Revision  {} of {}: {}", revision.id, instant(revision.at), revision.reason))?;
+        output::line(format!(
+            "  Revision  {} of {}: {}",
+            revision.id,
+            instant(revision.at),
+            revision.reason
+        ))?;
     }
     let bars = latest_bars(archive, record)?;
     for line in chart::closes(&bars) {
@@ -220,7 +246,9 @@ fn bars_text(record: &SeriesRecord) -> String {
         (Some(first), Some(last)) if record.key.period.is_intraday() => {
             format!("{}, {} to {}", record.bars, instant(first), instant(last))
         }
-        (Some(first), Some(last)) => format!("{}, {} to {}", record.bars, Day::of_utc(first), Day::of_utc(last)),
+        (Some(first), Some(last)) => {
+            format!("{}, {} to {}", record.bars, Day::of_utc(first), Day::of_utc(last))
+        }
         _ => "none".to_owned(),
     }
 }
@@ -284,7 +312,9 @@ fn revert(context: &Context, args: &RevertArgs) -> Outcome {
     let wanted = match args.revision {
         Some(id) => revisions.iter().find(|revision| revision.id == id),
         None if args.series.symbol.is_none() => {
-            return Err(Error::usage("name a symbol or a --revision; `vortex archive revert --list` has them all"));
+            return Err(Error::usage(
+                "name a symbol or a --revision; `vortex archive revert --list` has them all",
+            ));
         }
         None => revisions.last(),
     };

@@ -9,7 +9,9 @@ const HEIGHT: usize = 8;
 /// The closes of a run of bars as lines of text; nothing where there are fewer than two.
 pub(super) fn closes(bars: &Bars) -> Vec<String> {
     let points: Vec<(i64, f64)> = match bars.column(Column::Close) {
-        Some(closes) => bars.times.iter().copied().zip(closes.iter().copied()).filter(|(_, c)| c.is_finite()).collect(),
+        Some(closes) => {
+            bars.times.iter().copied().zip(closes.iter().copied()).filter(|(_, c)| c.is_finite()).collect()
+        }
         None => return Vec::new(),
     };
     let (Some((first, _)), Some((last, _))) = (points.first(), points.last()) else { return Vec::new() };
@@ -19,7 +21,8 @@ pub(super) fn closes(bars: &Bars) -> Vec<String> {
     let low = points.iter().map(|(_, close)| *close).fold(f64::INFINITY, f64::min);
     let high = points.iter().map(|(_, close)| *close).fold(f64::NEG_INFINITY, f64::max);
     let dots = dots(&points, low, high);
-    let mut lines: Vec<String> = dots.iter().enumerate().map(|(row, cells)| line(row, cells, low, high)).collect();
+    let mut lines: Vec<String> =
+        dots.iter().enumerate().map(|(row, cells)| line(row, cells, low, high)).collect();
     let (from, to) = (Day::of_utc(*first).to_string(), Day::of_utc(*last).to_string());
     lines.push(format!("{:>10} {from}{to:>width$}", "", width = WIDTH - from.len()));
     lines

@@ -56,23 +56,15 @@ fn export(global: &Global, file: &Path) -> Outcome {
 }
 
 fn import(sources: &Sources, file: &Path, dry_run: bool) -> Outcome {
-    let text = fs::read_to_string(file).map_err(|error| {
-        ConfigError::one(
-            file.display().to_string(),
-            format!("cannot be read: {error}"),
-        )
-    })?;
+    let text = fs::read_to_string(file)
+        .map_err(|error| ConfigError::one(file.display().to_string(), format!("cannot be read: {error}")))?;
     Config::check_text(&file.display().to_string(), &text, sources)?;
     let target = sources.user_file();
     if !dry_run {
         tell_kept(&target)?;
         store::replace(&target, &text)?;
     }
-    output::line(format_args!(
-        "{} is now {}",
-        file.display(),
-        target.display()
-    ))?;
+    output::line(format_args!("{} is now {}", file.display(), target.display()))?;
     Ok(Exit::Done)
 }
 
@@ -82,10 +74,7 @@ fn reset(sources: &Sources, dry_run: bool) -> Outcome {
         tell_kept(&target)?;
         store::replace(&target, &render::example())?;
     }
-    output::line(format_args!(
-        "{} holds the built-in values",
-        target.display()
-    ))?;
+    output::line(format_args!("{} holds the built-in values", target.display()))?;
     Ok(Exit::Done)
 }
 
@@ -103,9 +92,7 @@ fn set_credentials(sources: &Sources, provider: &str, dry_run: bool) -> Outcome 
         return Err(Error::usage(said));
     }
     if provider != "barchart" {
-        return Err(Error::usage(format!(
-            "--provider {provider} needs no credentials; barchart does"
-        )));
+        return Err(Error::usage(format!("--provider {provider} needs no credentials; barchart does")));
     }
     let (username, password) = ask_credentials()?;
     let file = sources.user_file();
@@ -123,12 +110,8 @@ fn set_credentials(sources: &Sources, provider: &str, dry_run: bool) -> Outcome 
 /// Asks on a terminal, the password hidden; else reads a line for each from standard input.
 fn ask_credentials() -> Result<(String, String), Error> {
     if io::stdin().is_terminal() {
-        let username = Input::new()
-            .with_prompt("Barchart username")
-            .interact_text()?;
-        let password = Password::new()
-            .with_prompt("Barchart password")
-            .interact()?;
+        let username = Input::new().with_prompt("Barchart username").interact_text()?;
+        let password = Password::new().with_prompt("Barchart password").interact()?;
         return Ok((username, password));
     }
     let mut lines = io::stdin().lock().lines();

@@ -92,7 +92,10 @@ fn symbols_of(file: &Path) -> Result<Vec<String>, Error> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let symbols: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if symbols.is_empty() {
-        return Err(Error::usage(format!("--symbols-file {} names no symbol; write one a line", file.display())));
+        return Err(Error::usage(format!(
+            "--symbols-file {} names no symbol; write one a line",
+            file.display()
+        )));
     }
     Ok(symbols)
 }
@@ -223,7 +226,11 @@ fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Ou
         .collect();
     output::table(&["Series", "Period", "Missing", "Plan"], &cells)?;
     let requests: usize = rows.iter().map(|(_, _, windows)| windows.len()).sum();
-    output::line(format!("{} series, {requests} requests to {}; nothing was asked or written", rows.len(), provider.name()))?;
+    output::line(format!(
+        "{} series, {requests} requests to {}; nothing was asked or written",
+        rows.len(),
+        provider.name()
+    ))?;
     Ok(Exit::Done)
 }
 
@@ -276,8 +283,12 @@ fn told_rows(summary: &Summary) -> Vec<&SeriesResult> {
 fn closing_line(context: &Context, summary: &Summary) -> String {
     let count = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
     let words = ["updated", "current", "suspect", "held", "failed", "later", "interrupted"];
-    let counts: Vec<String> =
-        words.iter().map(|word| (count(word), word)).filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    let counts: Vec<String> = words
+        .iter()
+        .map(|word| (count(word), word))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
     let added: u64 = summary.results.iter().map(|r| r.added).sum();
     format!(
         "{}: {} series ({}), {added} bars added, {} requests, {} fetched, in {}",

@@ -57,11 +57,7 @@ impl Context {
         for notice in &loaded.notices {
             tracing::debug!("{notice}");
         }
-        Ok(Context {
-            global,
-            sources,
-            loaded,
-        })
+        Ok(Context { global, sources, loaded })
     }
 
     /// The settings.
@@ -99,10 +95,7 @@ fn dispatch(cli: Cli) -> Outcome {
 
 /// What clap says: help and version are no errors.
 fn refuse(error: &clap::Error, json: bool) -> Outcome {
-    let no_error = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    );
+    let no_error = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if json && !no_error {
         let text = error.render().to_string();
         let plain = text.trim_start_matches("error: ").trim_end();
@@ -122,16 +115,8 @@ mod overrides {
 
     pub(super) fn download(args: &DownloadArgs) -> Overrides {
         let mut set = Overrides::default();
-        set.set(
-            "general.default_provider",
-            args.provider.clone(),
-            "--provider",
-        );
-        set.set(
-            "general.output_directory",
-            text(&args.output_dir),
-            "--output-dir",
-        );
+        set.set("general.default_provider", args.provider.clone(), "--provider");
+        set.set("general.output_directory", text(&args.output_dir), "--output-dir");
         set.set("general.raw_directory", text(&args.raw_dir), "--raw-dir");
         set.set("general.assets_file", text(&args.assets), "--assets");
         let backup = args.backup.then(|| "true".to_owned());
@@ -144,16 +129,11 @@ mod overrides {
 
     pub(super) fn archive(args: &ArchiveArgs) -> Overrides {
         let mut set = Overrides::default();
-        set.set(
-            "general.output_directory",
-            text(&args.output_dir),
-            "--output-dir",
-        );
+        set.set("general.output_directory", text(&args.output_dir), "--output-dir");
         set
     }
 
     fn text(path: &Option<impl AsRef<Path>>) -> Option<String> {
-        path.as_ref()
-            .map(|path| path.as_ref().to_string_lossy().into_owned())
+        path.as_ref().map(|path| path.as_ref().to_string_lossy().into_owned())
     }
 }

@@ -64,11 +64,7 @@ mod tests {
         let rows = vec![vec!["AAPL".to_owned(), "x".repeat(300)]];
         let text = render(&["Symbol", "Note"], &rows, false);
         assert_eq!(text.lines().count(), 2, "{text}");
-        assert!(
-            text.lines()
-                .next()
-                .is_some_and(|line| line.contains("Symbol"))
-        );
+        assert!(text.lines().next().is_some_and(|line| line.contains("Symbol")));
         assert!(!text.contains('│') && !text.contains('\u{1b}'), "{text}");
     }
 }

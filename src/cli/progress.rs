@@ -68,7 +68,8 @@ impl Observer for Bar {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::Planned { to_fetch, .. } => {
-                let style = ProgressStyle::with_template("{bar:24} {pos}/{len} series  {eta} left  {wide_msg}");
+                let style =
+                    ProgressStyle::with_template("{bar:24} {pos}/{len} series  {eta} left  {wide_msg}");
                 if let Ok(style) = style {
                     self.bar.set_style(style.progress_chars("━╸─"));
                 }

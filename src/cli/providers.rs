@@ -22,9 +22,7 @@ struct Description {
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
-    let described = PROVIDERS
-        .iter()
-        .map(|name| describe(name, context.config()));
+    let described = PROVIDERS.iter().map(|name| describe(name, context.config()));
     if let Some(name) = &args.test {
         return test(context, &known(name, true)?);
     }
@@ -45,7 +43,9 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
     for name in names {
         let began = std::time::Instant::now();
         let said = match *name {
-            "yahoo" => runtime.block_on(source::yahoo(context.config())?.test()).map_err(|refusal| refusal.to_string()),
+            "yahoo" => runtime
+                .block_on(source::yahoo(context.config())?.test())
+                .map_err(|refusal| refusal.to_string()),
             "sample" => Ok("a generated market, always there".to_owned()),
             _ if names.len() > 1 => continue,
             other => Err(format!("{other} cannot be asked by this version")),
@@ -75,11 +75,8 @@ fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -
 /// The providers of a name, `all` being every one where that is allowed.
 fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
     let name = if name == "mock" { "sample" } else { name };
-    let found: Vec<_> = PROVIDERS
-        .iter()
-        .copied()
-        .filter(|provider| *provider == name || (all && name == "all"))
-        .collect();
+    let found: Vec<_> =
+        PROVIDERS.iter().copied().filter(|provider| *provider == name || (all && name == "all")).collect();
     if found.is_empty() {
         let near = PROVIDERS
             .iter()
@@ -99,14 +96,7 @@ fn list(context: &Context, described: &[Description]) -> Outcome {
     }
     let rows: Vec<_> = described
         .iter()
-        .map(|provider| {
-            [
-                provider.name,
-                provider.state,
-                provider.account,
-                provider.title,
-            ]
-        })
+        .map(|provider| [provider.name, provider.state, provider.account, provider.title])
         .map(|row| row.map(str::to_owned).to_vec())
         .collect();
     output::table(&["Provider", "State", "Account", "What it is"], &rows)?;

@@ -12,7 +12,9 @@ use crate::archive::rebuild::{Outcome as Rebuilt, Rebuilt as Row};
 /// Runs the command.
 pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
     if filter.provider.is_some() || filter.period.is_some() {
-        return Err(Error::usage("a rebuild takes a SYMBOL, or nothing for all; leave out --provider and --period"));
+        return Err(Error::usage(
+            "a rebuild takes a SYMBOL, or nothing for all; leave out --provider and --period",
+        ));
     }
     let config = context.config();
     if !config.archive.is_dir() {
@@ -20,8 +22,8 @@ pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
     let holder = format!("vortex archive rebuild (process {})", std::process::id());
-    let (archive, aside) =
-        Archive::open_for_rebuild(&config.archive, &config.state_directory, &holder).map_err(archive_error)?;
+    let (archive, aside) = Archive::open_for_rebuild(&config.archive, &config.state_directory, &holder)
+        .map_err(archive_error)?;
     if let Some(aside) = &aside {
         tracing::warn!("the damaged catalogue was put aside as {}", aside.display());
     }
@@ -39,17 +41,24 @@ fn report(context: &Context, done: &[Row]) -> Outcome {
     let left = done.iter().any(|row| matches!(row.outcome, Rebuilt::LeftAlone(_)));
     let exit = if left { Exit::Partly } else { Exit::Done };
     if context.global.json {
-        let rows: Vec<_> =
-            done.iter().map(|row| json!({ "path": row.path.display().to_string(), "outcome": words(&row.outcome) })).collect();
+        let rows: Vec<_> = done
+            .iter()
+            .map(|row| json!({ "path": row.path.display().to_string(), "outcome": words(&row.outcome) }))
+            .collect();
         output::json(&rows)?;
         return Ok(exit);
     }
     let told = done.iter().filter(|row| row.outcome != Rebuilt::AsItIs);
-    let rows: Vec<Vec<String>> = told.map(|row| vec![row.path.display().to_string(), words(&row.outcome)]).collect();
+    let rows: Vec<Vec<String>> =
+        told.map(|row| vec![row.path.display().to_string(), words(&row.outcome)]).collect();
     if !rows.is_empty() {
         output::table(&["File", "What was done"], &rows)?;
     }
-    output::line(format!("{} file pairs are in the catalogue again, {} needed a hand", done.len(), rows.len()))?;
+    output::line(format!(
+        "{} file pairs are in the catalogue again, {} needed a hand",
+        done.len(),
+        rows.len()
+    ))?;
     Ok(exit)
 }
 

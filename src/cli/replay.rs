@@ -15,7 +15,9 @@ use crate::model::Day;
 pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     let config = context.config();
     let Some(from) = &args.from else {
-        return Err(Error::usage("--provider replay needs --from: the folder of a raw trail, such as DIR/raw"));
+        return Err(Error::usage(
+            "--provider replay needs --from: the folder of a raw trail, such as DIR/raw",
+        ));
     };
     let answers = by_provider(from, args)?;
     if answers.is_empty() {
@@ -71,6 +73,8 @@ fn by_provider(from: &Path, args: &DownloadArgs) -> Result<BTreeMap<String, Vec<
 }
 
 fn span(entries: &[RawEntry]) -> String {
-    let day = |entry: Option<&RawEntry>| entry.map_or_else(String::new, |e| Day::of_utc(e.about.received).to_string());
+    let day = |entry: Option<&RawEntry>| {
+        entry.map_or_else(String::new, |e| Day::of_utc(e.about.received).to_string())
+    };
     format!("received from {} to {}", day(entries.first()), day(entries.last()))
 }

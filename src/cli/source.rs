@@ -39,5 +39,5 @@ pub(super) fn yahoo(config: &Config) -> Result<Yahoo, Error> {
         return Err(Error::usage("provider yahoo is switched off: providers.yahoo.enabled is false"));
     }
     let throttle = Throttle::open(&config.state_directory).map_err(anyhow::Error::from)?;
-    Yahoo::new(&config.yahoo, Arc::new(throttle)).map_err(Error::usage)
+    Yahoo::new(&config.yahoo, Arc::new(throttle), clock()).map_err(Error::usage)
 }

@@ -51,7 +51,8 @@ fn place(context: &Context, args: &ValidateArgs) -> Result<Place, Error> {
         let said = format!("--path {}: there is no such file or folder", path.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
-    let inside = path.canonicalize().is_ok_and(|path| own.canonicalize().is_ok_and(|own| path.starts_with(own)));
+    let inside =
+        path.canonicalize().is_ok_and(|path| own.canonicalize().is_ok_and(|own| path.starts_with(own)));
     Ok(match (Archive::exists(path), inside && Archive::exists(own)) {
         (true, _) => Place::Archive(Some(path.clone())),
         (false, true) => Place::Archive(None),
@@ -71,7 +72,9 @@ fn wanted(args: &ValidateArgs) -> impl Fn(&SeriesKey) -> bool + '_ {
 /// The findings below a path of the archive; all where it is none.
 fn within(found: Vec<Finding>, path: Option<&Path>) -> Vec<Finding> {
     let Some(path) = path.and_then(|path| path.canonicalize().ok()) else { return found };
-    let below = |finding: &Finding| finding.path.canonicalize().unwrap_or_else(|_| finding.path.clone()).starts_with(&path);
+    let below = |finding: &Finding| {
+        finding.path.canonicalize().unwrap_or_else(|_| finding.path.clone()).starts_with(&path)
+    };
     found.into_iter().filter(below).collect()
 }
 
@@ -122,7 +125,8 @@ fn report(context: &Context, args: &ValidateArgs, findings: &[Finding]) -> Outco
         }))?,
         Format::Csv => output::csv(&header, &findings.iter().map(row).collect::<Vec<_>>())?,
         Format::Table => {
-            let told = |finding: &&Finding| args.detailed || (!args.summary && finding.severity == Severity::Error);
+            let told =
+                |finding: &&Finding| args.detailed || (!args.summary && finding.severity == Severity::Error);
             let rows: Vec<_> = findings.iter().filter(told).map(row).collect();
             if !rows.is_empty() {
                 output::table(&header, &rows)?;

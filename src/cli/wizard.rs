@@ -39,20 +39,10 @@ fn ask(sources: &Sources) -> dialoguer::Result<Option<Answers>> {
         .default(sources.default_archive().display().to_string())
         .interact_text()?;
     let providers = ["yahoo", "barchart", "ibkr", "sample"];
-    let at = Select::new()
-        .with_prompt("Provider")
-        .items(providers)
-        .default(0)
-        .interact()?;
+    let at = Select::new().with_prompt("Provider").items(providers).default(0).interact()?;
     let provider = providers.get(at).copied().unwrap_or("yahoo");
-    let parquet = Confirm::new()
-        .with_prompt("Write Parquet beside CSV")
-        .default(true)
-        .interact()?;
-    let start: i64 = Input::new()
-        .with_prompt("First year of history")
-        .default(2000)
-        .interact_text()?;
+    let parquet = Confirm::new().with_prompt("Write Parquet beside CSV").default(true).interact()?;
+    let start: i64 = Input::new().with_prompt("First year of history").default(2000).interact_text()?;
     let mut values: Answers = vec![
         ("general.output_directory", archive.into()),
         ("general.default_provider", provider.into()),
@@ -61,12 +51,8 @@ fn ask(sources: &Sources) -> dialoguer::Result<Option<Answers>> {
     ];
     match provider {
         "barchart" => {
-            let username: String = Input::new()
-                .with_prompt("Barchart username")
-                .interact_text()?;
-            let password = Password::new()
-                .with_prompt("Barchart password")
-                .interact()?;
+            let username: String = Input::new().with_prompt("Barchart username").interact_text()?;
+            let password = Password::new().with_prompt("Barchart password").interact()?;
             values.push(("providers.barchart.username", username.into()));
             values.push(("providers.barchart.password", password.into()));
         }
@@ -75,29 +61,17 @@ fn ask(sources: &Sources) -> dialoguer::Result<Option<Answers>> {
                 .with_prompt("Host of TWS or the gateway")
                 .default("localhost".to_owned())
                 .interact_text()?;
-            let port: i64 = Input::new()
-                .with_prompt("Its port")
-                .default(7497)
-                .interact_text()?;
+            let port: i64 = Input::new().with_prompt("Its port").default(7497).interact_text()?;
             values.push(("providers.ibkr.host", host.into()));
             values.push(("providers.ibkr.port", port.into()));
         }
         _ => {}
     }
-    let write = Confirm::new()
-        .with_prompt("Write it")
-        .default(true)
-        .interact()?;
+    let write = Confirm::new().with_prompt("Write it").default(true).interact()?;
     Ok(write.then_some(values))
 }
 
 fn next_step(values: &Answers) -> &'static str {
-    let is_sample = values
-        .iter()
-        .any(|(_, value)| value.as_str() == Some("sample"));
-    if is_sample {
-        "vortex download"
-    } else {
-        "vortex download -s AAPL"
-    }
+    let is_sample = values.iter().any(|(_, value)| value.as_str() == Some("sample"));
+    if is_sample { "vortex download" } else { "vortex download -s AAPL" }
 }

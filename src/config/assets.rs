@@ -17,10 +17,7 @@ const CONTAINER_FOLDERS: [&str; 2] = ["/config", "/app/config"];
 const SHIPPED: [(&str, &str); 5] = [
     ("default", include_str!("../../config/assets/default.json")),
     ("yahoo", include_str!("../../config/assets/yahoo.json")),
-    (
-        "barchart",
-        include_str!("../../config/assets/barchart.json"),
-    ),
+    ("barchart", include_str!("../../config/assets/barchart.json")),
     ("ibkr", include_str!("../../config/assets/ibkr.json")),
     ("sample", include_str!("../../config/assets/sample.json")),
 ];
@@ -53,7 +50,8 @@ pub fn find(
         return match read(file, provider)? {
             Some(list) => Ok((file.display().to_string(), list)),
             None => {
-                let said = "there is no such instruments file; --assets and VORTEX_ASSETS_FILE name an existing one";
+                let said =
+                    "there is no such instruments file; --assets and VORTEX_ASSETS_FILE name an existing one";
                 Err(ConfigError::one(file.display().to_string(), said))
             }
         };
@@ -70,17 +68,11 @@ pub fn find(
 }
 
 fn candidates(provider: &str, folder: &Path) -> Vec<PathBuf> {
-    let names = [
-        "assets".to_owned(),
-        format!("assets/{provider}"),
-        "assets/default".to_owned(),
-    ];
+    let names = ["assets".to_owned(), format!("assets/{provider}"), "assets/default".to_owned()];
     let folders = std::iter::once(folder).chain(CONTAINER_FOLDERS.map(Path::new));
     folders
         .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
-        .flat_map(|stem| {
-            ["json", "toml"].map(|end| PathBuf::from(format!("{}.{end}", stem.display())))
-        })
+        .flat_map(|stem| ["json", "toml"].map(|end| PathBuf::from(format!("{}.{end}", stem.display()))))
         .collect()
 }
 
@@ -90,10 +82,7 @@ fn read(file: &Path, provider: &str) -> Result<Option<Vec<Instrument>>, ConfigEr
     match fs::read(file) {
         Ok(bytes) => match String::from_utf8(bytes) {
             Ok(text) => parse(&name, &text, provider).map(Some),
-            Err(_) => Err(ConfigError::one(
-                name,
-                "is not UTF-8; save the file as UTF-8",
-            )),
+            Err(_) => Err(ConfigError::one(name, "is not UTF-8; save the file as UTF-8")),
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(ConfigError::one(name, format!("cannot be read: {error}"))),
@@ -103,23 +92,11 @@ fn read(file: &Path, provider: &str) -> Result<Option<Vec<Instrument>>, ConfigEr
 /// Reads the text of an instruments file, TOML where its name ends so, else JSON. The instruments
 /// are in the order of a JSON file. The error names everything that is wrong.
 pub fn parse(name: &str, text: &str, provider: &str) -> Result<Vec<Instrument>, ConfigError> {
-    let root = if name.ends_with(".toml") {
-        of_toml(name, text)
-    } else {
-        of_json(name, text)
-    };
+    let root = if name.ends_with(".toml") { of_toml(name, text) } else { of_json(name, text) };
     let root = root.map_err(|problem| ConfigError::new(vec![problem]))?;
-    let mut reader = Reader {
-        file: name,
-        provider,
-        problems: Vec::new(),
-    };
+    let mut reader = Reader { file: name, provider, problems: Vec::new() };
     let list = reader.read_root(&root);
-    if reader.problems.is_empty() {
-        Ok(list)
-    } else {
-        Err(ConfigError::new(reader.problems))
-    }
+    if reader.problems.is_empty() { Ok(list) } else { Err(ConfigError::new(reader.problems)) }
 }
 
 struct Reader<'a> {
@@ -151,10 +128,8 @@ impl Reader<'_> {
                     self.problem(member.line, said);
                 }
                 (Some(_), _) if !seen.insert(class) => {
-                    let said = format!(
-                        "class {} is there twice; put all its instruments in one",
-                        member.name
-                    );
+                    let said =
+                        format!("class {} is there twice; put all its instruments in one", member.name);
                     self.problem(member.line, said);
                 }
                 (Some(class), Node::Table(members)) => self.read_class(class, members, &mut list),
@@ -219,9 +194,8 @@ impl Reader<'_> {
         let dated = class == Class::Future && matches!(self.provider, "barchart" | "ibkr");
         if dated && !seen.iter().any(|name| *name == "cycle") {
             let provider = self.provider;
-            let said = format!(
-                "{path} has no cycle, which {provider} needs; allowed: month codes such as \"HMUZ\""
-            );
+            let said =
+                format!("{path} has no cycle, which {provider} needs; allowed: month codes such as \"HMUZ\"");
             self.problem(member.line, said);
         }
         instrument
@@ -258,9 +232,7 @@ fn set_field(instrument: &mut Instrument, name: &str, value: &Node) -> Result<()
 fn text(value: &Node) -> Result<String, String> {
     match value {
         Node::Text(text)
-            if !text.trim().is_empty()
-                && text.len() <= 100
-                && !text.chars().any(char::is_control) =>
+            if !text.trim().is_empty() && text.len() <= 100 && !text.chars().any(char::is_control) =>
         {
             Ok(text.trim().to_owned())
         }
@@ -299,18 +271,13 @@ fn cycle(class: Class, value: &Node) -> Result<String, String> {
     }
     let good = |text: &str| {
         let mut seen = HashSet::new();
-        !text.is_empty()
-            && text
-                .chars()
-                .all(|c| MONTH_CODES.contains(&c) && seen.insert(c))
+        !text.is_empty() && text.chars().all(|c| MONTH_CODES.contains(&c) && seen.insert(c))
     };
     match value {
         Node::Text(text) if good(text) => Ok(text.clone()),
         _ => {
             let codes: String = MONTH_CODES.iter().collect();
-            Err(format!(
-                "month codes out of {codes}, each once, such as \"HMUZ\""
-            ))
+            Err(format!("month codes out of {codes}, each once, such as \"HMUZ\""))
         }
     }
 }
@@ -331,10 +298,7 @@ fn unknown(what: &str, name: &str, allowed: &[&str]) -> String {
         .min_by_key(|known| strsim::damerau_levenshtein(known, name))
         .filter(|known| strsim::damerau_levenshtein(known, name) <= 3)
         .map_or(String::new(), |known| format!("; did you mean {known}?"));
-    format!(
-        "unknown {what} {name:?}; allowed: {}{near}",
-        allowed.join(", ")
-    )
+    format!("unknown {what} {name:?}; allowed: {}{near}", allowed.join(", "))
 }
 
 #[cfg(test)]

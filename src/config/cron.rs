@@ -1,25 +1,16 @@
 //! Whether a schedule is one that cron understands.
 
-const MONTHS: &[&str] = &[
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 /// Whether a text is five cron fields.
 pub(super) fn is_cron(text: &str) -> bool {
-    let bounds: [(u32, u32, &[&str]); 5] = [
-        (0, 59, &[]),
-        (0, 23, &[]),
-        (1, 31, &[]),
-        (1, 12, MONTHS),
-        (0, 7, WEEKDAYS),
-    ];
+    let bounds: [(u32, u32, &[&str]); 5] =
+        [(0, 59, &[]), (0, 23, &[]), (1, 31, &[]), (1, 12, MONTHS), (0, 7, WEEKDAYS)];
     let fields: Vec<_> = text.split_whitespace().collect();
     fields.len() == bounds.len()
         && fields.iter().zip(bounds).all(|(field, (min, max, names))| {
-            field
-                .split(',')
-                .all(|item| is_cron_item(item, min, max, names))
+            field.split(',').all(|item| is_cron_item(item, min, max, names))
         })
 }
 
@@ -57,14 +48,7 @@ mod tests {
         for good in ["0 8 * * *", "*/15 9-17 1,15 jan-mar mon-fri", "0 0 * * 7"] {
             assert!(is_cron(good), "{good}");
         }
-        for bad in [
-            "0 8 * *",
-            "60 8 * * *",
-            "0 8 0 * *",
-            "0 8 * * mon-foo",
-            "*/0 * * * *",
-            "@daily",
-        ] {
+        for bad in ["0 8 * *", "60 8 * * *", "0 8 0 * *", "0 8 * * mon-foo", "*/0 * * * *", "@daily"] {
             assert!(!is_cron(bad), "{bad}");
         }
     }

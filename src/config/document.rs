@@ -56,12 +56,7 @@ pub(super) fn of_json(name: &str, text: &str) -> Result<Node, Problem> {
             format!("is not JSON: {said} (column {})", error.column()),
         )
     })?;
-    Lines {
-        text,
-        at: 0,
-        line: 1,
-    }
-    .number(&mut node);
+    Lines { text, at: 0, line: 1 }.number(&mut node);
     Ok(node)
 }
 
@@ -95,12 +90,9 @@ fn toml_value(text: &str, value: &DeValue<'_>) -> Node {
         DeValue::Float(number) => Node::Number(number.to_string()),
         // A date without quotes means the same as one with.
         DeValue::Datetime(when) => Node::Text(when.to_string()),
-        DeValue::Array(items) => Node::List(
-            items
-                .iter()
-                .map(|item| toml_value(text, item.get_ref()))
-                .collect(),
-        ),
+        DeValue::Array(items) => {
+            Node::List(items.iter().map(|item| toml_value(text, item.get_ref())).collect())
+        }
         DeValue::Table(table) => toml_table(text, table),
     }
 }
@@ -198,11 +190,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Node, A::Error> {
         let mut members = Vec::new();
         while let Some((name, value)) = from.next_entry()? {
-            members.push(Member {
-                name,
-                line: 0,
-                value,
-            });
+            members.push(Member { name, line: 0, value });
         }
         Ok(Node::Table(members))
     }

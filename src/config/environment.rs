@@ -68,16 +68,12 @@ fn read_dotenv(path: &Path, fragment: &mut Fragment, into: &mut BTreeMap<String,
         Ok(Ok(text)) => text,
         Ok(Err(_)) => {
             let said = "is not UTF-8; save the file as UTF-8";
-            fragment
-                .problems
-                .push(Problem::new(path.display().to_string(), said));
+            fragment.problems.push(Problem::new(path.display().to_string(), said));
             return;
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         Err(error) => {
-            fragment
-                .notices
-                .push(format!("{}: skipped: {error}", path.display()));
+            fragment.notices.push(format!("{}: skipped: {error}", path.display()));
             return;
         }
     };
@@ -87,10 +83,8 @@ fn read_dotenv(path: &Path, fragment: &mut Fragment, into: &mut BTreeMap<String,
         if let Some((name, value)) = line.split_once('=')
             && name.starts_with("VORTEX_")
         {
-            let variable = Variable {
-                value: unquoted(value),
-                origin: format!("{}:{}", path.display(), at + 1),
-            };
+            let variable =
+                Variable { value: unquoted(value), origin: format!("{}:{}", path.display(), at + 1) };
             into.insert(name.trim_end().to_owned(), variable);
         }
     }
@@ -113,9 +107,7 @@ impl Fragment {
         self.note_old_provider(key.kind, &origin, path, Some(text.trim()));
         match key.kind.read_text(text) {
             Ok(value) => self.insert(path, value, origin),
-            Err(said) => self
-                .problems
-                .push(Problem::new(origin, format!("{path} {said}"))),
+            Err(said) => self.problems.push(Problem::new(origin, format!("{path} {said}"))),
         }
     }
 
@@ -156,8 +148,7 @@ impl Fragment {
             self.take_file(sources, key, plain, variable);
         } else {
             let said = unknown("key", &path);
-            self.problems
-                .push(Problem::new(variable.origin.clone(), said));
+            self.problems.push(Problem::new(variable.origin.clone(), said));
         }
     }
 
@@ -176,10 +167,9 @@ impl Fragment {
                     self.insert(&path, value, format!("credential {}", file.display()));
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => self.problems.push(Problem::new(
-                    file.display().to_string(),
-                    format!("cannot be read: {error}"),
-                )),
+                Err(error) => self
+                    .problems
+                    .push(Problem::new(file.display().to_string(), format!("cannot be read: {error}"))),
             }
         }
     }

@@ -14,10 +14,7 @@ pub struct Problem {
 impl Problem {
     /// A problem at a place.
     pub fn new(place: impl Into<String>, said: impl Into<String>) -> Problem {
-        Problem {
-            place: place.into(),
-            said: said.into(),
-        }
+        Problem { place: place.into(), said: said.into() }
     }
 }
 
@@ -51,14 +48,8 @@ impl fmt::Display for ConfigError {
         match self.problems.as_slice() {
             [only] => write!(f, "{only}"),
             several => {
-                write!(
-                    f,
-                    "{} things are wrong with the configuration",
-                    several.len()
-                )?;
-                several
-                    .iter()
-                    .try_for_each(|problem| write!(f, "\n  {problem}"))
+                write!(f, "{} things are wrong with the configuration", several.len())?;
+                several.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
             }
         }
     }

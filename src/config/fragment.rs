@@ -110,8 +110,7 @@ impl Fragment {
         let current = OLD_NAMES.iter().find(|(old, _)| *old == path);
         let path = match current {
             Some((old, new)) => {
-                self.warnings
-                    .push(format!("{place}: {old} is an old name of {new}"));
+                self.warnings.push(format!("{place}: {old} is an old name of {new}"));
                 if self.values.contains_key(*new) {
                     return;
                 }
@@ -124,9 +123,7 @@ impl Fragment {
                 self.note_old_provider(key.kind, &place, path, value.as_str());
                 match key.kind.read_toml(value) {
                     Ok(value) => self.insert(path, value, place),
-                    Err(said) => self
-                        .problems
-                        .push(Problem::new(place, format!("{path} {said}"))),
+                    Err(said) => self.problems.push(Problem::new(place, format!("{path} {said}"))),
                 }
             }
             (None, DeValue::Table(table)) if is_watchlist(path) && !is_good_name(path) => {
@@ -142,23 +139,14 @@ impl Fragment {
                 let said = format!("{path} is a section: write [{path}] and its keys below");
                 self.problems.push(Problem::new(place, said));
             }
-            (None, _) => self
-                .problems
-                .push(Problem::new(place, unknown("key", path))),
+            (None, _) => self.problems.push(Problem::new(place, unknown("key", path))),
         }
     }
 
     /// Tells that `mock` is an old name, where it is used.
-    pub(super) fn note_old_provider(
-        &mut self,
-        kind: Kind,
-        place: &str,
-        path: &str,
-        text: Option<&str>,
-    ) {
+    pub(super) fn note_old_provider(&mut self, kind: Kind, place: &str, path: &str, text: Option<&str>) {
         if kind == Kind::Provider && text == Some("mock") {
-            self.warnings
-                .push(format!("{place}: {path}: mock is an old name of sample"));
+            self.warnings.push(format!("{place}: {path}: mock is an old name of sample"));
         }
     }
 
@@ -179,8 +167,7 @@ impl Fragment {
     }
 
     fn problem(&mut self, path: &Path, said: String) {
-        self.problems
-            .push(Problem::new(path.display().to_string(), said));
+        self.problems.push(Problem::new(path.display().to_string(), said));
     }
 
     /// A file with a password must not be readable by others. Where that is not in the user's hands
@@ -238,8 +225,7 @@ pub(super) fn unknown(what: &str, path: &str) -> String {
 }
 
 fn is_watchlist(path: &str) -> bool {
-    path.strip_prefix("watchlists.")
-        .is_some_and(|name| !name.contains('.') || name.contains('"'))
+    path.strip_prefix("watchlists.").is_some_and(|name| !name.contains('.') || name.contains('"'))
 }
 
 /// Watchlist names become names of units.

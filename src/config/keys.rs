@@ -38,19 +38,10 @@ const BROWSER: Fallback = Is(
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
 );
 const TIMEOUT: Kind = Kind::Integer { min: 1, max: 300 };
-const RATE: Kind = Kind::Integer {
-    min: 1,
-    max: 1_000_000,
-};
+const RATE: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 32 };
-const PORT: Kind = Kind::Integer {
-    min: 1,
-    max: 65_535,
-};
-const YEAR: Kind = Kind::Integer {
-    min: 1980,
-    max: 9999,
-};
+const PORT: Kind = Kind::Integer { min: 1, max: 65_535 };
+const YEAR: Kind = Kind::Integer { min: 1980, max: 9999 };
 
 const fn key(
     path: &'static str,
@@ -59,13 +50,7 @@ const fn key(
     env: &'static [&'static str],
     help: &'static str,
 ) -> Key {
-    Key {
-        path,
-        kind,
-        default,
-        env,
-        help,
-    }
+    Key { path, kind, default, env, help }
 }
 
 /// The table, in the order of the reference.
@@ -155,10 +140,7 @@ pub fn is_section(path: &str) -> bool {
 /// The known key that looks most like an unknown one.
 pub fn nearest(path: &str) -> Option<String> {
     let (section, last) = path.rsplit_once('.').unwrap_or(("", path));
-    let names = KEYS
-        .iter()
-        .map(|key| fill_in(key.path, path))
-        .chain(sections());
+    let names = KEYS.iter().map(|key| fill_in(key.path, path)).chain(sections());
     // A key written in the wrong section is as near as a misspelt one.
     let distance = |name: &str| {
         let (other, end) = name.rsplit_once('.').unwrap_or(("", name));
@@ -194,9 +176,7 @@ fn fill_in(pattern: &str, path: &str) -> String {
 
 fn matches(pattern: &str, path: &str) -> bool {
     let mut parts = path.split('.');
-    let same = pattern
-        .split('.')
-        .all(|part| parts.next().is_some_and(|p| part == "*" || part == p));
+    let same = pattern.split('.').all(|part| parts.next().is_some_and(|p| part == "*" || part == p));
     same && parts.next().is_none()
 }
 

@@ -105,12 +105,10 @@ impl Kind {
             Kind::Texts => "a list of texts".to_owned(),
             Kind::Periods => format!("a list of {}", Period::ALL.map(Period::name).join(", ")),
             Kind::BaseUrl => {
-                "https://host[:port], or http:// where the host is a loopback address; no path"
-                    .to_owned()
+                "https://host[:port], or http:// where the host is a loopback address; no path".to_owned()
             }
             Kind::Url => {
-                "https://host[:port]/path, or http:// where the host is a loopback address"
-                    .to_owned()
+                "https://host[:port]/path, or http:// where the host is a loopback address".to_owned()
             }
             Kind::Listen => "an address such as 127.0.0.1 or [::1]:9100".to_owned(),
             Kind::Host => "a host name or an address, without a port".to_owned(),
@@ -172,16 +170,11 @@ impl Kind {
             Kind::Secret => Some(self.text(text)),
             _ => Some(self.text(trimmed)),
         };
-        read.and_then(|value| self.check(value))
-            .ok_or_else(|| self.refusal(&format!("{text:?}")))
+        read.and_then(|value| self.check(value)).ok_or_else(|| self.refusal(&format!("{text:?}")))
     }
 
     fn text(self, text: &str) -> Value {
-        if self.is_secret() {
-            Value::Secret(SecretString::from(text))
-        } else {
-            Value::Text(text.to_owned())
-        }
+        if self.is_secret() { Value::Secret(SecretString::from(text)) } else { Value::Text(text.to_owned()) }
     }
 
     /// Checks a value of the right type, and puts it in the one form the program knows.
@@ -201,9 +194,7 @@ impl Kind {
                 !items.is_empty() && items.iter().all(|item| words.contains(&item.as_str()))
             }
             (Kind::Texts, Value::List(items)) => items.iter().all(|item| !item.trim().is_empty()),
-            (Kind::Periods, Value::List(items)) => {
-                items.iter().all(|item| item.parse::<Period>().is_ok())
-            }
+            (Kind::Periods, Value::List(items)) => items.iter().all(|item| item.parse::<Period>().is_ok()),
             (Kind::Secret, Value::Secret(text)) => !text.expose_secret().trim().is_empty(),
             (_, Value::Text(text)) => self.accepts(text),
             (_, Value::Bool(_)) => true,
@@ -214,12 +205,8 @@ impl Kind {
 
     fn accepts(self, text: &str) -> bool {
         match self {
-            Kind::Cron => {
-                text.trim().is_empty() || text.trim_start().starts_with('#') || is_cron(text)
-            }
-            Kind::BaseUrl => {
-                parse_url(text).is_some_and(|url| url.path() == "/" && url.query().is_none())
-            }
+            Kind::Cron => text.trim().is_empty() || text.trim_start().starts_with('#') || is_cron(text),
+            Kind::BaseUrl => parse_url(text).is_some_and(|url| url.path() == "/" && url.query().is_none()),
             Kind::Url => parse_url(text).is_some(),
             Kind::Listen => parse_listen(text).is_some(),
             Kind::Host => Host::parse(text).is_ok() || text.parse::<IpAddr>().is_ok(),
@@ -244,9 +231,7 @@ impl Kind {
             _ => &[],
         };
         let plain = value.trim_matches('"');
-        let near = words
-            .iter()
-            .find(|word| strsim::damerau_levenshtein(word, plain) <= 2);
+        let near = words.iter().find(|word| strsim::damerau_levenshtein(word, plain) <= 2);
         match near {
             Some(word) => format!("is {value}; allowed: {allowed}; did you mean {word:?}?"),
             None => format!("is {value}; allowed: {allowed}"),
@@ -298,10 +283,7 @@ pub(super) fn parse_listen(text: &str) -> Option<(IpAddr, Option<u16>)> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Some((address.ip(), Some(address.port())));
     }
-    text.trim_matches(['[', ']'])
-        .parse()
-        .ok()
-        .map(|ip| (ip, None))
+    text.trim_matches(['[', ']']).parse().ok().map(|ip| (ip, None))
 }
 
 #[cfg(test)]
@@ -312,20 +294,10 @@ mod tests {
     fn plain_http_is_for_loopback_alone() {
         assert!(Kind::Url.read_text("https://example.com/hook?x=1").is_ok());
         assert!(Kind::BaseUrl.read_text("https://example.com/v8").is_err());
-        for good in [
-            "https://example.com",
-            "http://127.0.0.1:8080",
-            "http://[::1]:1",
-            "http://localhost:9",
-        ] {
+        for good in ["https://example.com", "http://127.0.0.1:8080", "http://[::1]:1", "http://localhost:9"] {
             assert!(Kind::Url.read_text(good).is_ok(), "{good}");
         }
-        for bad in [
-            "http://example.com",
-            "ftp://127.0.0.1",
-            "example.com",
-            "https://a:b@example.com",
-        ] {
+        for bad in ["http://example.com", "ftp://127.0.0.1", "example.com", "https://a:b@example.com"] {
             assert!(Kind::Url.read_text(bad).is_err(), "{bad}");
         }
     }

@@ -55,11 +55,7 @@ impl Config {
 pub(super) fn check_syntax(name: &str, text: &str) -> Result<(), ConfigError> {
     let mut fragment = Fragment::default();
     fragment.read_toml(name, text);
-    if fragment.problems.is_empty() {
-        Ok(())
-    } else {
-        Err(ConfigError::new(fragment.problems))
-    }
+    if fragment.problems.is_empty() { Ok(()) } else { Err(ConfigError::new(fragment.problems)) }
 }
 
 #[derive(Default)]
@@ -81,11 +77,7 @@ impl Layers {
         let Some(fragment) = Fragment::of_file(path, owner) else {
             return false;
         };
-        let how = if fragment.skipped {
-            " (skipped: it may not be read)"
-        } else {
-            ""
-        };
+        let how = if fragment.skipped { " (skipped: it may not be read)" } else { "" };
         self.files.push(format!("{}{how}", path.display()));
         self.add(fragment);
         true
@@ -121,13 +113,7 @@ impl Layers {
     }
 
     fn finish(self, sources: &Sources) -> Result<Loaded, ConfigError> {
-        let Fragment {
-            mut values,
-            mut problems,
-            mut warnings,
-            notices,
-            ..
-        } = self.merged;
+        let Fragment { mut values, mut problems, mut warnings, notices, .. } = self.merged;
         make_paths_absolute(&mut values, sources);
         fill_folders(&mut values, sources);
         check_together(&values, sources, &mut problems);
@@ -136,13 +122,7 @@ impl Layers {
         }
         warnings.extend(resolve::warnings(&values));
         let config = resolve::resolve(&values, sources);
-        Ok(Loaded {
-            config,
-            values,
-            files: self.files,
-            warnings,
-            notices,
-        })
+        Ok(Loaded { config, values, files: self.files, warnings, notices })
     }
 }
 
@@ -170,9 +150,7 @@ fn command_line(overrides: &Overrides) -> Fragment {
         };
         match key.kind.read_text(text) {
             Ok(value) => fragment.insert(path, value, format!("option {option}")),
-            Err(said) => fragment
-                .problems
-                .push(Problem::new(format!("option {option}"), said)),
+            Err(said) => fragment.problems.push(Problem::new(format!("option {option}"), said)),
         }
     }
     fragment
@@ -192,10 +170,9 @@ fn make_paths_absolute(values: &mut BTreeMap<String, Entry>, sources: &Sources) 
 fn fill_folders(values: &mut BTreeMap<String, Entry>, sources: &Sources) {
     let mut fill = |path: &str, folder: &Path| -> String {
         let text = folder.to_string_lossy().into_owned();
-        let entry = values.entry(path.to_owned()).or_insert_with(|| Entry {
-            value: Value::Text(text.clone()),
-            origin: "default".to_owned(),
-        });
+        let entry = values
+            .entry(path.to_owned())
+            .or_insert_with(|| Entry { value: Value::Text(text.clone()), origin: "default".to_owned() });
         match &entry.value {
             Value::Text(set) => set.clone(),
             _ => text,
@@ -208,16 +185,9 @@ fn fill_folders(values: &mut BTreeMap<String, Entry>, sources: &Sources) {
 }
 
 /// What no key can be checked for alone.
-fn check_together(
-    values: &BTreeMap<String, Entry>,
-    sources: &Sources,
-    problems: &mut Vec<Problem>,
-) {
+fn check_together(values: &BTreeMap<String, Entry>, sources: &Sources, problems: &mut Vec<Problem>) {
     let year = |path: &str| match values.get(path) {
-        Some(Entry {
-            value: Value::Integer(year),
-            origin,
-        }) => Some((*year, origin.clone())),
+        Some(Entry { value: Value::Integer(year), origin }) => Some((*year, origin.clone())),
         _ => None,
     };
     let this_year = (i64::from(sources.this_year), "default".to_owned());

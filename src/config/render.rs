@@ -49,16 +49,17 @@ impl Loaded {
     /// The same for programs: `{"values": {path: {"value", "origin"}}, …}`. Keys that are not set
     /// are null.
     pub fn to_json(&self) -> serde_json::Value {
-        let values: BTreeMap<_, _> =
-            self.paths()
-                .into_iter()
-                .map(|(path, _)| {
-                    let entry = self.values.get(&path).map(
-                        |entry| json!({ "value": entry.value.to_json(), "origin": entry.origin }),
-                    );
-                    (path, entry)
-                })
-                .collect();
+        let values: BTreeMap<_, _> = self
+            .paths()
+            .into_iter()
+            .map(|(path, _)| {
+                let entry = self
+                    .values
+                    .get(&path)
+                    .map(|entry| json!({ "value": entry.value.to_json(), "origin": entry.origin }));
+                (path, entry)
+            })
+            .collect();
         json!({
             "values": values,
             "config_directory": self.config.config_directory,
@@ -98,10 +99,7 @@ impl Loaded {
             .keys()
             .filter_map(|path| path.strip_prefix("watchlists.")?.split('.').next())
             .collect();
-        let plain = KEYS
-            .iter()
-            .filter(|key| !key.path.contains('*'))
-            .map(|key| (key.path.to_owned(), key));
+        let plain = KEYS.iter().filter(|key| !key.path.contains('*')).map(|key| (key.path.to_owned(), key));
         let named = lists.iter().flat_map(|list| {
             let of_lists = KEYS.iter().filter(|key| key.path.contains('*'));
             of_lists.map(move |key| (key.path.replace('*', list), key))

@@ -51,9 +51,7 @@ pub(super) fn resolve(values: &BTreeMap<String, Entry>, sources: &Sources) -> Co
             timeout: values.count("providers.ibkr.timeout"),
         },
         start_day: Day::of_date(date(values.count("date_range.start_year"), 1, 1)),
-        end_day: values
-            .number("date_range.end_year")
-            .map(|year| Day::of_date(date(year, 12, 31))),
+        end_day: values.number("date_range.end_year").map(|year| Day::of_date(date(year, 12, 31))),
         backfill: values.yes("date_range.backfill_enabled"),
         schedule: schedule(&values, "schedule"),
         download_args: values.text("schedule.download_args").map(str::to_owned),
@@ -92,14 +90,11 @@ fn logging(values: &Values<'_>) -> LoggingSettings {
         "rich" => LogFormat::Rich,
         _ => LogFormat::Console,
     };
-    let output = values
-        .list("general.logging.output")
-        .into_iter()
-        .map(|word| match word.as_str() {
-            "file" => LogOutput::File,
-            "journald" => LogOutput::Journald,
-            _ => LogOutput::Console,
-        });
+    let output = values.list("general.logging.output").into_iter().map(|word| match word.as_str() {
+        "file" => LogOutput::File,
+        "journald" => LogOutput::Journald,
+        _ => LogOutput::Console,
+    });
     LoggingSettings {
         level,
         format,
@@ -146,20 +141,15 @@ fn schedule(values: &Values<'_>, section: &str) -> ScheduleSettings {
     let key = |name: &str| format!("{section}.{name}");
     let cron = values.text(&key("schedule")).map(str::trim);
     ScheduleSettings {
-        cron: cron
-            .filter(|c| !c.is_empty() && !c.starts_with('#'))
-            .map(str::to_owned),
+        cron: cron.filter(|c| !c.is_empty() && !c.starts_with('#')).map(str::to_owned),
         on_calendar: values.text(&key("on_calendar")).map(str::to_owned),
         run_on_startup: values.truth(&key("run_on_startup")).unwrap_or(false),
     }
 }
 
 fn watchlists(values: &Values<'_>) -> BTreeMap<String, Watchlist> {
-    let names: BTreeSet<&str> = values
-        .0
-        .keys()
-        .filter_map(|path| path.strip_prefix("watchlists.")?.split('.').next())
-        .collect();
+    let names: BTreeSet<&str> =
+        values.0.keys().filter_map(|path| path.strip_prefix("watchlists.")?.split('.').next()).collect();
     let list = |name: &str| {
         let key = |end: &str| format!("watchlists.{name}.{end}");
         let periods = values.list(&key("periods"));
@@ -167,17 +157,11 @@ fn watchlists(values: &Values<'_>) -> BTreeMap<String, Watchlist> {
             provider: values.text(&key("provider")).map(str::to_owned),
             assets: values.path(&key("assets")),
             symbols: values.list(&key("symbols")),
-            periods: periods
-                .iter()
-                .filter_map(|period| period.parse().ok())
-                .collect(),
+            periods: periods.iter().filter_map(|period| period.parse().ok()).collect(),
             schedule: schedule(values, &format!("watchlists.{name}")),
         }
     };
-    names
-        .into_iter()
-        .map(|name| (name.to_owned(), list(name)))
-        .collect()
+    names.into_iter().map(|name| (name.to_owned(), list(name))).collect()
 }
 
 /// Typed reading of checked values.

@@ -62,9 +62,7 @@ impl Sources {
                 working,
                 dotenv: true,
                 config_file,
-                this_year: jiff::Timestamp::now()
-                    .to_zoned_datetime(jiff::tz::TimeZone::UTC)
-                    .year(),
+                this_year: jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).year(),
             }),
             (home, working) => {
                 if home.is_none() {
@@ -98,9 +96,7 @@ impl Sources {
     /// The archive where none is configured: `$XDG_DATA_HOME/vortex`, else `~/.local/share/vortex`,
     /// and `/var/lib/vortex/data` for the user of the system service.
     pub fn default_archive(&self) -> PathBuf {
-        if self.home == Path::new("/var/lib/vortex")
-            && self.absolute_variable("XDG_DATA_HOME").is_none()
-        {
+        if self.home == Path::new("/var/lib/vortex") && self.absolute_variable("XDG_DATA_HOME").is_none() {
             return self.home.join("data");
         }
         self.xdg("XDG_DATA_HOME", ".local/share")
@@ -128,10 +124,7 @@ impl Sources {
 
     /// A variable that is set and not empty.
     pub fn variable(&self, name: &str) -> Option<&str> {
-        self.env
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     fn xdg(&self, variable: &str, below_home: &str) -> PathBuf {
@@ -143,8 +136,7 @@ impl Sources {
 
     /// The XDG rule: a relative folder counts as not set.
     fn absolute_variable(&self, name: &str) -> Option<&str> {
-        self.variable(name)
-            .filter(|folder| Path::new(folder).is_absolute())
+        self.variable(name).filter(|folder| Path::new(folder).is_absolute())
     }
 }
 

@@ -14,11 +14,7 @@ use super::sources::Sources;
 
 /// Sets keys, given as (dotted path, value), in the file, which may be missing; comments and other
 /// keys stay. Nothing is written where the result would not be valid.
-pub fn set(
-    sources: &Sources,
-    file: &Path,
-    values: &[(&str, toml_edit::Value)],
-) -> Result<(), ConfigError> {
+pub fn set(sources: &Sources, file: &Path, values: &[(&str, toml_edit::Value)]) -> Result<(), ConfigError> {
     let name = file.display().to_string();
     let old = match fs::read_to_string(file) {
         Ok(text) => text,
@@ -27,9 +23,8 @@ pub fn set(
     };
     // The reader's message may quote a line that holds a secret: ours does not.
     check_syntax(&name, &old)?;
-    let mut document: DocumentMut = old
-        .parse()
-        .map_err(|_| ConfigError::one(&name, "is not TOML; correct it first"))?;
+    let mut document: DocumentMut =
+        old.parse().map_err(|_| ConfigError::one(&name, "is not TOML; correct it first"))?;
     for (path, value) in values {
         let (sections, key) = path.rsplit_once('.').unwrap_or(("", path));
         let Some(table) = section(document.as_table_mut(), sections) else {
@@ -49,10 +44,7 @@ fn section<'a>(root: &'a mut dyn TableLike, path: &str) -> Option<&'a mut dyn Ta
     for part in path.split('.') {
         let mut new = Table::new();
         new.set_implicit(true);
-        table = table
-            .entry(part)
-            .or_insert(Item::Table(new))
-            .as_table_like_mut()?;
+        table = table.entry(part).or_insert(Item::Table(new)).as_table_like_mut()?;
     }
     Some(table)
 }
@@ -96,11 +88,7 @@ fn write_whole(file: &Path, text: &str) -> io::Result<()> {
 
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -108,10 +108,7 @@ fn built_in_values_are_those_of_the_manual() {
     let world = World::new();
     let config = world.good();
     assert_eq!(config.archive, world.path("home/.local/share/vortex"));
-    assert_eq!(
-        config.state_directory,
-        world.path("home/.local/state/vortex")
-    );
+    assert_eq!(config.state_directory, world.path("home/.local/state/vortex"));
     assert_eq!(config.config_directory, world.path("home/.config/vortex"));
     assert_eq!(config.default_provider, "yahoo");
     assert!(config.parquet && config.backfill && !config.dry_run && !config.force_parquet);
@@ -149,10 +146,7 @@ fn a_later_layer_wins_and_its_origin_is_told() {
     }
     let variable = "VORTEX__GENERAL__RANDOM_SLEEP_MAX";
     for (n, name) in (11..).zip(["work/.env", "work/.env.local"]) {
-        world = world.file(
-            name,
-            &format!("# c\nOTHER=1\nexport {variable}=\"{n}\" # c\n"),
-        );
+        world = world.file(name, &format!("# c\nOTHER=1\nexport {variable}=\"{n}\" # c\n"));
         assert_eq!(world.good().random_sleep_max, n);
     }
     world = world.env(variable, "13");
@@ -160,10 +154,7 @@ fn a_later_layer_wins_and_its_origin_is_told() {
     let set = Overrides(vec![("general.random_sleep_max", "14".to_owned(), "--x")]);
     let loaded = Config::load(&world.sources, &set).unwrap();
     assert_eq!(loaded.config.random_sleep_max, 14);
-    assert_eq!(
-        loaded.values["general.random_sleep_max"].origin,
-        "option --x"
-    );
+    assert_eq!(loaded.values["general.random_sleep_max"].origin, "option --x");
     world.sources.dotenv = false;
     world.sources.env.clear();
     assert_eq!(world.good().random_sleep_max, 5);
@@ -183,8 +174,7 @@ fn unknown_plain_variables_are_only_noticed_and_empty_ones_not_set() {
 
 #[test]
 fn old_names_are_taken_with_a_warning() {
-    let world =
-        World::new().user("general.log_level = 'DEBUG'\ngeneral.default_provider = 'mock'\n");
+    let world = World::new().user("general.log_level = 'DEBUG'\ngeneral.default_provider = 'mock'\n");
     let loaded = world.load().unwrap();
     assert_eq!(loaded.config.logging.level, LogLevel::Debug);
     assert_eq!(loaded.config.default_provider, "sample");
@@ -217,10 +207,7 @@ fn a_password_is_for_its_owner_alone() {
     let file = world.path("home/.config/vortex/config.toml");
     fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
     let wrong = world.wrong();
-    assert!(
-        wrong.contains("chmod 0600") && wrong.contains("0640"),
-        "{wrong}"
-    );
+    assert!(wrong.contains("chmod 0600") && wrong.contains("0640"), "{wrong}");
     assert!(!wrong.contains("secure_production_password"));
     fs::write(&file, "").unwrap();
     world.good();
@@ -236,12 +223,7 @@ fn a_password_is_for_its_owner_alone() {
 fn secrets_are_shown_nowhere() {
     let world = World::new().user(PRODUCTION);
     let loaded = world.load().unwrap();
-    let everything = format!(
-        "{}{}{}{loaded:?}",
-        loaded.to_toml(true),
-        loaded.to_json(),
-        loaded.to_export()
-    );
+    let everything = format!("{}{}{}{loaded:?}", loaded.to_toml(true), loaded.to_json(), loaded.to_export());
     assert!(!everything.contains("secure_production_password"));
     assert!(!everything.contains("production_user"));
     let broken = World::new().user("[providers.barchart]\npassword = \"hunter2 \nx");
@@ -250,9 +232,7 @@ fn secrets_are_shown_nowhere() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let world = World::new()
-        .user("general.dry_run = 1\nnonsense = 2\n")
-        .env("VORTEX_IBKR_PORT", "x");
+    let world = World::new().user("general.dry_run = 1\nnonsense = 2\n").env("VORTEX_IBKR_PORT", "x");
     assert_eq!(world.load().map(|_| ()).unwrap_err().problems.len(), 3);
 }
 
@@ -271,28 +251,19 @@ fn folders_follow_one_rule() {
         .env("XDG_DATA_HOME", "relative")
         .env("XDG_CONFIG_HOME", "/c");
     assert_eq!(world.sources.state_directory(), PathBuf::from("/s/vortex"));
-    assert_eq!(
-        world.sources.default_archive(),
-        world.path("home/.local/share/vortex")
-    );
+    assert_eq!(world.sources.default_archive(), world.path("home/.local/share/vortex"));
     assert_eq!(world.sources.config_directory(), PathBuf::from("/c/vortex"));
     let mut world = world.env("VORTEX_CONFIG_DIR", "here");
     assert_eq!(world.sources.config_directory(), world.path("work/here"));
     world.sources.home = PathBuf::from("/var/lib/vortex");
-    assert_eq!(
-        world.sources.default_archive(),
-        PathBuf::from("/var/lib/vortex/data")
-    );
+    assert_eq!(world.sources.default_archive(), PathBuf::from("/var/lib/vortex/data"));
 }
 
 #[test]
 fn an_export_can_be_imported() {
     let world = World::new()
         .user(&PRODUCTION.replace("daily_limit = 200", "timeout = 12"))
-        .file(
-            "home/.config/vortex/conf.d/a.toml",
-            "watchlists.tech.symbols = ['A\"B']\n",
-        );
+        .file("home/.config/vortex/conf.d/a.toml", "watchlists.tech.symbols = ['A\"B']\n");
     let exported = world.load().unwrap().to_export();
     let exported = exported.as_str();
     Config::check_text("exported", exported, &world.sources).unwrap();
@@ -306,16 +277,11 @@ fn an_export_can_be_imported() {
 fn what_is_stored_keeps_the_rest_of_the_file() {
     let world = World::new().user("# mine\n[general] # here\ndry_run = true\n");
     let file = world.sources.user_file();
-    let values = [
-        ("providers.barchart.username", "u".into()),
-        ("providers.barchart.password", "p\"#".into()),
-    ];
+    let values =
+        [("providers.barchart.username", "u".into()), ("providers.barchart.password", "p\"#".into())];
     store::set(&world.sources, &file, &values).unwrap();
     let text = fs::read_to_string(&file).unwrap();
-    assert!(
-        text.starts_with("# mine\n[general] # here\ndry_run = true\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("# mine\n[general] # here\ndry_run = true\n"), "{text}");
     let mode = fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let config = world.good();
@@ -329,10 +295,7 @@ fn what_is_stored_keeps_the_rest_of_the_file() {
 fn the_reference_and_the_example_are_those_of_the_program() {
     let again = "is not up to date: `cargo run -- config --reference > docs/configuration.md`, `cargo run -- config --example > config/config.toml`";
     let reference = include_str!("../../docs/configuration.md");
-    assert!(
-        reference == render::reference(),
-        "docs/configuration.md {again}"
-    );
+    assert!(reference == render::reference(), "docs/configuration.md {again}");
     let example = include_str!("../../config/config.toml");
     assert!(example == render::example(), "config/config.toml {again}");
 }
@@ -355,13 +318,7 @@ fn the_example_loads_as_it_is_and_with_every_key_set() {
         })
         .collect();
     let world = World::new().user(&all);
-    let loaded = world
-        .load()
-        .unwrap_or_else(|error| panic!("{error}\n{all}"));
-    let set = loaded
-        .values
-        .values()
-        .filter(|e| e.origin != "default")
-        .count();
+    let loaded = world.load().unwrap_or_else(|error| panic!("{error}\n{all}"));
+    let set = loaded.values.values().filter(|e| e.origin != "default").count();
     assert_eq!(set, keys::KEYS.len());
 }

@@ -21,10 +21,7 @@ pub(super) enum Verdict {
 /// Judges the overlap of an answer with what is stored.
 pub(super) fn judge(stored: &Bars, last_stored: Option<i64>, answer: &Answer) -> Verdict {
     let newer_split = last_stored.is_some_and(|last| {
-        answer
-            .splits
-            .iter()
-            .any(|split| split.ratio != 1.0 && split.day.midnight() > last)
+        answer.splits.iter().any(|split| split.ratio != 1.0 && split.day.midnight() > last)
     });
     match compare(stored, &answer.bars) {
         Difference::Scale { .. } => Verdict::Refetch(Cause::Scale),
@@ -42,10 +39,7 @@ pub(super) fn judge(stored: &Bars, last_stored: Option<i64>, answer: &Answer) ->
 /// How many stored bars the fetched ones change.
 pub(super) fn changed(stored: &Bars, fetched: &Bars) -> u64 {
     let news = news(stored, fetched);
-    news.times
-        .iter()
-        .filter(|time| stored.times.binary_search(time).is_ok())
-        .count() as u64
+    news.times.iter().filter(|time| stored.times.binary_search(time).is_ok()).count() as u64
 }
 
 /// The fetched bars that add to what is stored or differ from it, with the stored value where a
@@ -55,11 +49,10 @@ pub(super) fn news(stored: &Bars, fetched: &Bars) -> Bars {
     keep_stored_values(stored, &mut full);
     let mut news = Bars::new(fetched.columns());
     for at in 0..full.len() {
-        let same = stored.times.binary_search(&full.times[at]).is_ok_and(|s| {
-            full.row(at)
-                .zip(stored.row(s))
-                .all(|(new, old)| is_same(old, new))
-        });
+        let same = stored
+            .times
+            .binary_search(&full.times[at])
+            .is_ok_and(|s| full.row(at).zip(stored.row(s)).all(|(new, old)| is_same(old, new)));
         if !same {
             news.push_from(&full, at);
         }
@@ -72,10 +65,7 @@ pub(super) fn by_partition(key: &SeriesKey, bars: &Bars) -> BTreeMap<String, Bar
     let mut parts: BTreeMap<String, Bars> = BTreeMap::new();
     for at in 0..bars.len() {
         let name = partition_name(key, bars.times[at]);
-        parts
-            .entry(name)
-            .or_insert_with(|| Bars::new(bars.columns()))
-            .push_from(bars, at);
+        parts.entry(name).or_insert_with(|| Bars::new(bars.columns())).push_from(bars, at);
     }
     parts
 }
@@ -100,34 +90,15 @@ pub(super) fn learn(
     let finished = if key.period > Period::D1 {
         yesterday
     } else {
-        answer
-            .finished
-            .map_or(yesterday, |day| day.max(yesterday))
-            .min(today)
+        answer.finished.map_or(yesterday, |day| day.max(yesterday)).min(today)
     };
-    mark(
-        &mut next.coverage,
-        key,
-        asked,
-        finished,
-        answer,
-        &bar_days(key, &next.meta, &answer.bars),
-    );
-    if let Some(before) = answer
-        .first_day
-        .and_then(|day| Days::new(from, day.plus(-1)))
-    {
-        for run in next.coverage.runs(before, |_, mark| {
-            matches!(mark, Mark::Unknown | Mark::Empty)
-        }) {
+    mark(&mut next.coverage, key, asked, finished, answer, &bar_days(key, &next.meta, &answer.bars));
+    if let Some(before) = answer.first_day.and_then(|day| Days::new(from, day.plus(-1))) {
+        for run in next.coverage.runs(before, |_, mark| matches!(mark, Mark::Unknown | Mark::Empty)) {
             next.coverage.set(run, Mark::BeforeListing);
         }
     }
-    if let Some(last) = key
-        .contract
-        .map(|contract| contract.last_day())
-        .filter(|last| *last <= finished)
-    {
+    if let Some(last) = key.contract.map(|contract| contract.last_day()).filter(|last| *last <= finished) {
         mark_expiry(&mut next.coverage, last);
     }
     if asked.last >= today {
@@ -136,11 +107,7 @@ pub(super) fn learn(
     if asked.last >= today.plus(-super::sessions::PENDING_DAYS) {
         next.pending_asked_at = answer.clock;
     }
-    if next
-        .coverage
-        .first_where(|mark| mark == Mark::Suspect)
-        .is_none()
-    {
+    if next.coverage.first_where(|mark| mark == Mark::Suspect).is_none() {
         next.suspect = None;
     }
     next
@@ -153,10 +120,7 @@ pub(super) fn bar_days(key: &SeriesKey, meta: &SeriesMeta, bars: &Bars) -> HashS
         return bars.times.iter().map(|time| Day::of_utc(*time)).collect();
     }
     let zone = zone_of(meta);
-    bars.times
-        .iter()
-        .map(|time| Day::of_local(*time, &zone))
-        .collect()
+    bars.times.iter().map(|time| Day::of_local(*time, &zone)).collect()
 }
 
 /// Marks every day that was asked for and is over.
@@ -170,10 +134,7 @@ fn mark(
 ) {
     let sessions: HashSet<Day> = answer.sessions.iter().copied().collect();
     let expired = key.contract.map(|contract| contract.last_day());
-    for day in asked
-        .iter()
-        .take_while(|day| key.period.last_day(*day) <= finished)
-    {
+    for day in asked.iter().take_while(|day| key.period.last_day(*day) <= finished) {
         let old = coverage.get(day);
         let mark = if with_bar.contains(&key.period.bar_day(day)) {
             Mark::Present

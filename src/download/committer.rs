@@ -27,14 +27,9 @@ impl Committer {
     pub(super) fn start(writer: Arc<Writer>) -> std::io::Result<Committer> {
         let (queue, ready) = sync_channel(GROUP);
         let commits = Arc::clone(&writer);
-        let thread = std::thread::Builder::new()
-            .name("committer".to_owned())
-            .spawn(move || work(&commits, &ready))?;
-        Ok(Committer {
-            writer,
-            queue,
-            thread,
-        })
+        let thread =
+            std::thread::Builder::new().name("committer".to_owned()).spawn(move || work(&commits, &ready))?;
+        Ok(Committer { writer, queue, thread })
     }
 
     /// Writes a change's files, blocking, and hands it over; the receiver learns when it is on disk.
@@ -44,11 +39,9 @@ impl Committer {
     ) -> Result<oneshot::Receiver<Result<Committed, Arc<ArchiveError>>>, Arc<ArchiveError>> {
         let prepared = self.writer.prepare(change).map_err(Arc::new)?;
         let (reply, done) = oneshot::channel();
-        self.queue.send((prepared, reply)).map_err(|_| {
-            Arc::new(ArchiveError::Refused(
-                "the committing thread has ended".to_owned(),
-            ))
-        })?;
+        self.queue
+            .send((prepared, reply))
+            .map_err(|_| Arc::new(ArchiveError::Refused("the committing thread has ended".to_owned())))?;
         Ok(done)
     }
 
@@ -74,9 +67,7 @@ fn work(writer: &Writer, ready: &Receiver<(Prepared, Reply)>) {
         let result = writer.commit(group).map_err(Arc::new);
         for (at, reply) in replies.into_iter().enumerate() {
             // Files are counted once a group. A receiver that is gone was interrupted.
-            let mine = result
-                .clone()
-                .map(|all| if at == 0 { all } else { Committed::default() });
+            let mine = result.clone().map(|all| if at == 0 { all } else { Committed::default() });
             let _ = reply.send(mine);
         }
         tracing::trace!(series = shared, "committed");

@@ -64,8 +64,7 @@ fn judge(bars: &[(i64, BarDifference)]) -> Difference {
     if let Some(scale) = scale(bars) {
         return scale;
     }
-    let count =
-        |wanted: fn(&BarDifference) -> bool| bars.iter().filter(|(_, bar)| wanted(bar)).count();
+    let count = |wanted: fn(&BarDifference) -> bool| bars.iter().filter(|(_, bar)| wanted(bar)).count();
     let changed = count(|bar| matches!(bar, BarDifference::Moved(_) | BarDifference::Other));
     if changed * 2 > bars.len() {
         Difference::Rewritten
@@ -89,13 +88,9 @@ fn scale(bars: &[(i64, BarDifference)]) -> Option<Difference> {
     let alike = |bar: &BarDifference| matches!(bar, BarDifference::Moved(r) if is_ratio(*r, ratio));
     let moved = bars.iter().take_while(|(_, bar)| alike(bar)).count();
     let rest = bars.get(moved..)?;
-    let still = rest
-        .iter()
-        .all(|(_, bar)| !matches!(bar, BarDifference::Moved(_) | BarDifference::Other));
-    (still && (moved > 1 || rest.is_empty())).then(|| Difference::Scale {
-        ratio,
-        until: rest.first().map(|(time, _)| *time),
-    })
+    let still = rest.iter().all(|(_, bar)| !matches!(bar, BarDifference::Moved(_) | BarDifference::Other));
+    (still && (moved > 1 || rest.is_empty()))
+        .then(|| Difference::Scale { ratio, until: rest.first().map(|(time, _)| *time) })
 }
 
 /// Whether two ratios are one factor.
@@ -116,9 +111,7 @@ fn bar_difference(stored: &Bars, s: usize, fetched: &Bars, f: usize) -> BarDiffe
         let (old, new) = (stored.values[at][s], fetched.values[at][f]);
         let same = is_same(old, new);
         match column {
-            Column::Open | Column::High | Column::Low | Column::Close
-                if !old.is_nan() && !new.is_nan() =>
-            {
+            Column::Open | Column::High | Column::Low | Column::Close if !old.is_nan() && !new.is_nan() => {
                 ratios.push(old / new);
                 moved |= !same;
             }
@@ -197,125 +190,58 @@ mod tests {
 
     #[test]
     fn noise_of_single_precision_is_no_difference() {
-        let noisy = ten(|_, column, value| {
-            if column.is_price() {
-                f64::from(value as f32 * 1.000_000_1)
-            } else {
-                value
-            }
-        });
-        assert_eq!(compare(&plain(), &noisy), Difference::None);
-        assert_eq!(
-            compare(&plain(), &Bars::new(plain().columns())),
-            Difference::NoOverlap
+        let noisy = ten(
+            |_, column, value| {
+                if column.is_price() { f64::from(value as f32 * 1.000_000_1) } else { value }
+            },
         );
+        assert_eq!(compare(&plain(), &noisy), Difference::None);
+        assert_eq!(compare(&plain(), &Bars::new(plain().columns())), Difference::NoOverlap);
     }
 
     #[test]
     fn a_split_moves_all_or_the_first_bars_by_one_factor() {
-        let all = ten(|_, column, value| {
-            if column.is_price() {
-                value / 4.0
-            } else {
-                value * 4.0
-            }
-        });
-        assert_eq!(
-            compare(&plain(), &all),
-            Difference::Scale {
-                ratio: 4.0,
-                until: None
-            }
-        );
-        let some = ten(|at, column, value| {
-            if column.is_price() && at < 7 {
-                value / 4.0
-            } else {
-                value
-            }
-        });
-        assert_eq!(
-            compare(&plain(), &some),
-            Difference::Scale {
-                ratio: 4.0,
-                until: Some(7 * 86_400)
-            }
-        );
+        let all = ten(|_, column, value| if column.is_price() { value / 4.0 } else { value * 4.0 });
+        assert_eq!(compare(&plain(), &all), Difference::Scale { ratio: 4.0, until: None });
+        let some = ten(|at, column, value| if column.is_price() && at < 7 { value / 4.0 } else { value });
+        assert_eq!(compare(&plain(), &some), Difference::Scale { ratio: 4.0, until: Some(7 * 86_400) });
     }
 
     #[test]
     fn single_bars_are_a_correction_and_many_a_rewrite() {
-        let one = ten(|at, column, value| {
-            if column.is_price() && at == 0 {
-                value * 2.0
-            } else {
-                value
-            }
-        });
+        let one = ten(|at, column, value| if column.is_price() && at == 0 { value * 2.0 } else { value });
         assert_eq!(compare(&plain(), &one), Difference::Correction);
-        let close = ten(|at, column, value| {
-            if column == Column::Close && at == 5 {
-                value + 0.5
-            } else {
-                value
-            }
-        });
+        let close =
+            ten(|at, column, value| if column == Column::Close && at == 5 { value + 0.5 } else { value });
         assert_eq!(compare(&plain(), &close), Difference::Correction);
-        let most = ten(|at, column, value| {
-            if column == Column::Close && at > 3 {
-                value + at as f64 / 10.0
-            } else {
-                value
-            }
-        });
+        let most = ten(
+            |at, column, value| {
+                if column == Column::Close && at > 3 { value + at as f64 / 10.0 } else { value }
+            },
+        );
         assert_eq!(compare(&plain(), &most), Difference::Rewritten);
     }
 
     #[test]
     fn adjusted_closes_and_volumes_are_told_apart() {
-        let adjusted = ten(|_, column, value| {
-            if column == Column::AdjClose {
-                value * 0.99
-            } else {
-                value
-            }
-        });
+        let adjusted = ten(|_, column, value| if column == Column::AdjClose { value * 0.99 } else { value });
         assert_eq!(compare(&plain(), &adjusted), Difference::Adjustment);
-        let volume = ten(|at, column, value| {
-            if column == Column::Volume && at == 9 {
-                value + 1.0
-            } else {
-                value
-            }
-        });
+        let volume =
+            ten(|at, column, value| if column == Column::Volume && at == 9 { value + 1.0 } else { value });
         assert_eq!(compare(&plain(), &volume), Difference::Volume);
-        let dividend = ten(|at, column, value| {
-            if column == Column::Dividends && at == 9 {
-                0.2
-            } else {
-                value
-            }
-        });
+        let dividend =
+            ten(|at, column, value| if column == Column::Dividends && at == 9 { 0.2 } else { value });
         assert_eq!(compare(&plain(), &dividend), Difference::Correction);
     }
 
     #[test]
     fn a_missing_value_never_erases_a_stored_one() {
-        let mut gone = ten(|_, column, value| {
-            if column == Column::Open {
-                f64::NAN
-            } else {
-                value
-            }
-        });
+        let mut gone = ten(|_, column, value| if column == Column::Open { f64::NAN } else { value });
         assert_eq!(compare(&plain(), &gone), Difference::None);
         keep_stored_values(&plain(), &mut gone);
         assert!(gone.same(&plain()));
         assert_eq!(
-            compare(
-                &ten(|_, c, v| if c == Column::Open { f64::NAN } else { v }),
-                &plain()
-            ),
+            compare(&ten(|_, c, v| if c == Column::Open { f64::NAN } else { v }), &plain()),
             Difference::Volume
         );
     }

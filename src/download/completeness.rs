@@ -94,11 +94,7 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
     told.expected = told.present
         + told.suspect
         + told.pending.len() as u32
-        + told
-            .absent
-            .get(&Absence::ProviderHasNone)
-            .copied()
-            .unwrap_or(0);
+        + told.absent.get(&Absence::ProviderHasNone).copied().unwrap_or(0);
     told
 }
 
@@ -116,19 +112,10 @@ impl Completeness {
     fn extend_spans(&mut self, day: Day, standing: Standing) {
         let no_session = standing == Standing::Absent(Absence::NoSession);
         match self.spans.last_mut() {
-            Some(span)
-                if span.standing == standing
-                    || (no_session && span.standing != Standing::Unknown) =>
-            {
+            Some(span) if span.standing == standing || (no_session && span.standing != Standing::Unknown) => {
                 span.days.last = day;
             }
-            _ => self.spans.push(Span {
-                days: Days {
-                    first: day,
-                    last: day,
-                },
-                standing,
-            }),
+            _ => self.spans.push(Span { days: Days { first: day, last: day }, standing }),
         }
     }
 }
@@ -139,12 +126,7 @@ pub fn status(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> Series
     if state.held.is_some() {
         return SeriesStatus::Held;
     }
-    if state.suspect.is_some()
-        || state
-            .coverage
-            .first_where(|mark| mark == Mark::Suspect)
-            .is_some()
-    {
+    if state.suspect.is_some() || state.coverage.first_where(|mark| mark == Mark::Suspect).is_some() {
         return SeriesStatus::Suspect;
     }
     if state.failure.is_some() {
@@ -154,17 +136,11 @@ pub fn status(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> Series
     let today = today_of(&state.meta, now);
     let judge = Judge::new(counts, &state.meta, record.key.period, today);
     let close = state.meta.session_close.unwrap_or(86_400);
-    let late = (0..=super::sessions::PENDING_DAYS)
-        .map(|back| today.plus(-back))
-        .any(|day| {
-            judge.standing(day, state.coverage.get(day)) == Standing::Pending
-                && day.instant(close, &zone) + LATE < now
-        });
-    if late {
-        SeriesStatus::Late
-    } else {
-        SeriesStatus::Current
-    }
+    let late = (0..=super::sessions::PENDING_DAYS).map(|back| today.plus(-back)).any(|day| {
+        judge.standing(day, state.coverage.get(day)) == Standing::Pending
+            && day.instant(close, &zone) + LATE < now
+    });
+    if late { SeriesStatus::Late } else { SeriesStatus::Current }
 }
 
 #[cfg(test)]
@@ -181,18 +157,8 @@ mod tests {
             contract: None,
             period: Period::D1,
         };
-        let state = SeriesState {
-            coverage,
-            ..SeriesState::default()
-        };
-        SeriesRecord {
-            id: 1,
-            key,
-            state,
-            bars: 0,
-            first: None,
-            last: None,
-        }
+        let state = SeriesState { coverage, ..SeriesState::default() };
+        SeriesRecord { id: 1, key, state, bars: 0, first: None, last: None }
     }
 
     #[test]
@@ -200,40 +166,19 @@ mod tests {
         let mut coverage = Coverage::default();
         // 1970-01-05 was a Monday: two weeks, the second Wednesday a hole the provider admits.
         for day in 4..18 {
-            let mark = if day % 7 == 2 || day % 7 == 3 {
-                Mark::Empty
-            } else {
-                Mark::Present
-            };
+            let mark = if day % 7 == 2 || day % 7 == 3 { Mark::Empty } else { Mark::Present };
             coverage.set_day(Day::new(day), mark);
         }
         coverage.set_day(Day::new(13), Mark::EmptySession);
         coverage.set_day(Day::new(3), Mark::BeforeListing);
         let record = record(coverage);
         let told = completeness(&record, &SessionCounts::default(), 20 * 86_400);
-        assert_eq!(
-            (told.expected, told.present, told.pending.len()),
-            (10, 9, 1)
-        );
+        assert_eq!((told.expected, told.present, told.pending.len()), (10, 9, 1));
         assert_eq!(told.absent[&Absence::NoSession], 4);
         let standings: Vec<_> = told.spans.iter().map(|span| span.standing).collect();
         let before = Standing::Absent(Absence::BeforeListing);
-        assert_eq!(
-            standings,
-            [
-                before,
-                Standing::Present,
-                Standing::Pending,
-                Standing::Present
-            ]
-        );
-        assert_eq!(
-            status(&record, &SessionCounts::default(), 20 * 86_400),
-            SeriesStatus::Late
-        );
-        assert_eq!(
-            status(&record, &SessionCounts::default(), 14 * 86_400),
-            SeriesStatus::Current
-        );
+        assert_eq!(standings, [before, Standing::Present, Standing::Pending, Standing::Present]);
+        assert_eq!(status(&record, &SessionCounts::default(), 20 * 86_400), SeriesStatus::Late);
+        assert_eq!(status(&record, &SessionCounts::default(), 14 * 86_400), SeriesStatus::Current);
     }
 }

@@ -81,10 +81,9 @@ impl Outcome {
     /// The reason, where there is one.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Outcome::Suspect(why)
-            | Outcome::Held(why)
-            | Outcome::Failed(why)
-            | Outcome::Later(why) => Some(why),
+            Outcome::Suspect(why) | Outcome::Held(why) | Outcome::Failed(why) | Outcome::Later(why) => {
+                Some(why)
+            }
             _ => None,
         }
     }
@@ -168,15 +167,9 @@ impl Summary {
     /// Nothing but failures is `Failed`; any failed, suspect or held series `Partial`; else anything
     /// left for later `Limited`.
     pub fn result(&self) -> JobResult {
-        let bad = |o: &Outcome| {
-            matches!(
-                o,
-                Outcome::Suspect(_) | Outcome::Held(_) | Outcome::Failed(_)
-            )
-        };
-        let count = |wanted: &dyn Fn(&Outcome) -> bool| {
-            self.results.iter().filter(|r| wanted(&r.outcome)).count()
-        };
+        let bad = |o: &Outcome| matches!(o, Outcome::Suspect(_) | Outcome::Held(_) | Outcome::Failed(_));
+        let count =
+            |wanted: &dyn Fn(&Outcome) -> bool| self.results.iter().filter(|r| wanted(&r.outcome)).count();
         let failed = count(&|o| matches!(o, Outcome::Failed(_)));
         if self.interrupted {
             JobResult::Cancelled
@@ -214,10 +207,7 @@ mod tests {
             requests: 0,
             notes: Vec::new(),
         };
-        Summary {
-            results: outcomes.iter().map(result).collect(),
-            ..Summary::default()
-        }
+        Summary { results: outcomes.iter().map(result).collect(), ..Summary::default() }
     }
 
     #[rstest]

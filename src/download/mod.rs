@@ -3,8 +3,9 @@
 //!
 //! In reading order: [`selection`] turns what a person asks for into series; [`plan`] works out what is
 //! missing of each, with [`sessions`] judging empty days; [`run`] works many series at once, each by
-//! `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored,
-//! [`restate`]s history where it moved, and commits through `committer`; [`events`] tell it all.
+//! `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored, and commits
+//! through `committer`; where history moved, `refetch` fetches it again and [`restate`] puts it on its
+//! scale. [`replay`] stores the raw trail again; [`events`] tell it all.
 
 mod absorb;
 mod committer;
@@ -12,14 +13,13 @@ pub mod compare;
 pub mod completeness;
 pub mod events;
 pub mod plan;
+mod refetch;
 mod replay;
 pub mod restate;
 mod run;
 pub mod selection;
 mod series;
 pub mod sessions;
-
-use std::sync::Arc;
 
 pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
 pub use plan::Wanted;
@@ -28,5 +28,4 @@ pub use run::{Job, Survey, run, survey};
 pub use selection::{Selection, targets};
 pub use series::Target;
 
-/// A clock: seconds since the epoch.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+pub use crate::provider::Clock;

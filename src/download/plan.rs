@@ -69,10 +69,7 @@ pub struct Standpoint<'a> {
 
 /// The time zone of an exchange; UTC where it is unknown.
 pub fn zone_of(meta: &SeriesMeta) -> TimeZone {
-    meta.zone
-        .as_deref()
-        .and_then(|name| TimeZone::get(name).ok())
-        .unwrap_or(TimeZone::UTC)
+    meta.zone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// The exchange's date at an instant. Where its zone is unknown, the latest date anywhere on Earth.
@@ -105,25 +102,18 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
         return plan;
     };
     let missing = match wanted.force {
-        true => Days::new(lower.max(listed.unwrap_or(lower)), to)
-            .into_iter()
-            .collect(),
+        true => Days::new(lower.max(listed.unwrap_or(lower)), to).into_iter().collect(),
         false => missing(at, range),
     };
     let span = request_span(at.limits, wanted.chunk);
     for run in join(missing, span).into_iter().rev() {
         let neighbour = last_stored_before(coverage, run.first);
         let forwards = neighbour.is_some_and(|day| day >= lower);
-        plan.windows.extend(chunks(
-            run,
-            span.map(|span| core_span(at.period, span)),
-            forwards,
-        ));
+        plan.windows.extend(chunks(run, span.map(|span| core_span(at.period, span)), forwards));
     }
-    if !plan.windows.is_empty() {
-        plan.unbridged = coverage
-            .last_where(|mark| mark == Mark::Present)
-            .filter(|day| *day < lower);
+    // Without a request limit the overlap reaches as far as it has to.
+    if !plan.windows.is_empty() && span.is_some() {
+        plan.unbridged = coverage.last_where(|mark| mark == Mark::Present).filter(|day| *day < lower);
     }
     plan
 }
@@ -131,9 +121,7 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
 /// The last day before `day` that has a bar.
 fn last_stored_before(coverage: &Coverage, day: Day) -> Option<Day> {
     let before = Days::new(coverage.known()?.first, day.plus(-1))?;
-    before
-        .iter()
-        .rfind(|day| coverage.get(*day) == Mark::Present)
+    before.iter().rfind(|day| coverage.get(*day) == Mark::Present)
 }
 
 /// The widest request in days: the provider's limit, the person's, or no limit.
@@ -146,16 +134,8 @@ pub fn request_span(limits: Limits, chunk: Option<i32>) -> Option<i32> {
 
 /// How much of a request's span is for new days.
 fn core_span(period: Period, span: i32) -> i32 {
-    let reserve = if period.is_intraday() {
-        OVERLAP_RESERVE
-    } else {
-        OVERLAP_BARS as i32 * 3 / 2
-    };
-    if span > 2 * reserve {
-        span - reserve
-    } else {
-        span
-    }
+    let reserve = if period.is_intraday() { OVERLAP_RESERVE } else { OVERLAP_BARS as i32 * 3 / 2 };
+    if span > 2 * reserve { span - reserve } else { span }
 }
 
 /// The days to ask for, as ascending runs.
@@ -175,32 +155,17 @@ fn missing(at: &Standpoint<'_>, range: Days) -> Vec<Days> {
 /// Pending days that this run asks for: with a due day always, alone once a day, and once an hour
 /// while the newest session is among them.
 fn pending_to_ask(at: &Standpoint<'_>, range: Days, due: bool) -> Vec<Day> {
-    let recent = Days {
-        first: at.today.plus(-super::sessions::PENDING_DAYS),
-        last: at.today,
-    };
+    let recent = Days { first: at.today.plus(-super::sessions::PENDING_DAYS), last: at.today };
     let Some(recent) = recent.intersection(range) else {
         return Vec::new();
     };
     let coverage = &at.state.coverage;
     let standing = |day: &Day| at.judge.standing(*day, coverage.get(*day));
-    let pending: Vec<Day> = recent
-        .iter()
-        .filter(|day| standing(day) == Standing::Pending)
-        .collect();
-    let newest_session = recent
-        .iter()
-        .rfind(|day| matches!(standing(day), Standing::Present | Standing::Pending));
-    let every = if pending.last() == newest_session.as_ref() {
-        NEWEST_PENDING_EVERY
-    } else {
-        PENDING_EVERY
-    };
-    if due || at.now - at.state.pending_asked_at >= every {
-        pending
-    } else {
-        Vec::new()
-    }
+    let pending: Vec<Day> = recent.iter().filter(|day| standing(day) == Standing::Pending).collect();
+    let newest_session =
+        recent.iter().rfind(|day| matches!(standing(day), Standing::Present | Standing::Pending));
+    let every = if pending.last() == newest_session.as_ref() { NEWEST_PENDING_EVERY } else { PENDING_EVERY };
+    if due || at.now - at.state.pending_asked_at >= every { pending } else { Vec::new() }
 }
 
 /// Whether a bar of a day in `tail..=last` can exist that could not when the provider was last asked.
@@ -215,27 +180,20 @@ fn is_due(at: &Standpoint<'_>, tail: Day, last: Day) -> bool {
     let zone = zone_of(meta);
     if at.period > Period::D1 {
         let over = |day: Day| at.period.last_day(day).plus(1).instant(0, &zone);
-        return Days { first: tail, last }
-            .iter()
-            .any(|day| asked < over(day) && over(day) <= at.now);
+        return Days { first: tail, last }.iter().any(|day| asked < over(day) && over(day) <= at.now);
     }
-    let (open, close) = (
-        meta.session_open.unwrap_or(0),
-        meta.session_close.unwrap_or(86_400),
-    );
+    let (open, close) = (meta.session_open.unwrap_or(0), meta.session_close.unwrap_or(86_400));
     let weekdays = at.judge.weekdays(&at.state.coverage);
-    Days { first: tail, last }
-        .iter()
-        .filter(|day| weekdays[usize::from(day.weekday())])
-        .any(|day| {
-            let closes = day.instant(close, &zone);
-            let closed = asked < closes && closes <= at.now;
-            let opens = day.instant(open, &zone);
-            let ticking = at.period.seconds().is_some_and(|bar| {
-                opens + bar <= at.now && at.now < closes && asked + bar <= at.now
-            });
-            closed || ticking
-        })
+    Days { first: tail, last }.iter().filter(|day| weekdays[usize::from(day.weekday())]).any(|day| {
+        let closes = day.instant(close, &zone);
+        let closed = asked < closes && closes <= at.now;
+        let opens = day.instant(open, &zone);
+        let ticking = at
+            .period
+            .seconds()
+            .is_some_and(|bar| opens + bar <= at.now && at.now < closes && asked + bar <= at.now);
+        closed || ticking
+    })
 }
 
 /// Joins runs that one request may as well bring together.
@@ -264,15 +222,9 @@ fn chunks(run: Days, span: Option<i32>, forwards: bool) -> Vec<Days> {
         let window = if (run.len() as i64) <= i64::from(span) {
             run
         } else if forwards {
-            Days {
-                first: run.first,
-                last: run.first.plus(span - 1),
-            }
+            Days { first: run.first, last: run.first.plus(span - 1) }
         } else {
-            Days {
-                first: run.last.plus(1 - span),
-                last: run.last,
-            }
+            Days { first: run.last.plus(1 - span), last: run.last }
         };
         windows.push(window);
         rest = if forwards {
@@ -289,36 +241,25 @@ fn chunks(run: Days, span: Option<i32>, forwards: bool) -> Vec<Days> {
 pub fn with_overlap(at: &Standpoint<'_>, window: Days, span: Option<i32>) -> Days {
     let coverage = &at.state.coverage;
     let reach = at.limits.reach_days.map(|days| at.today.plus(-days));
-    let bars = if at.period.is_intraday() {
-        1
-    } else {
-        OVERLAP_BARS
-    };
+    let bars = if at.period.is_intraday() { 1 } else { OVERLAP_BARS };
+    let spare = span.map_or(i32::MAX / 2, |span| (span - window.len() as i32).max(0));
+    let nth = |edge, step, count| nth_stored(coverage, at.period, edge, step, count);
     let mut wide = window;
-    if let Some(day) = nth_stored(coverage, at.period, window.first, -1, bars) {
-        wide.first = reach.map_or(day, |reach| day.max(reach)).min(window.first);
+    let oldest = window.first.plus(-spare).max(reach.unwrap_or(Day::new(i32::MIN / 2)));
+    // Widening that meets no stored bar would only ask for more.
+    if nth(window.first, -1, 1).is_some_and(|nearest| nearest >= oldest) {
+        wide.first = nth(window.first, -1, bars).unwrap_or(window.first).max(oldest);
     }
-    if let Some(day) = nth_stored(coverage, at.period, window.last, 1, bars) {
-        wide.last = day;
-    }
-    if let Some(span) = span {
-        let spare = (span - window.len() as i32).max(0);
-        wide.first = wide.first.max(window.first.plus(-spare));
-        let left = window.first.number() - wide.first.number();
-        wide.last = wide.last.min(window.last.plus(spare - left));
+    let newest = window.last.plus(spare - (window.first.number() - wide.first.number()));
+    if nth(window.last, 1, 1).is_some_and(|nearest| nearest <= newest) {
+        wide.last = nth(window.last, 1, bars).unwrap_or(window.last).min(newest);
     }
     wide
 }
 
 /// The day of the `count`-th stored bar beside `edge`, going by `step`; the outermost there is where
 /// there are fewer.
-fn nth_stored(
-    coverage: &Coverage,
-    period: Period,
-    edge: Day,
-    step: i32,
-    count: usize,
-) -> Option<Day> {
+fn nth_stored(coverage: &Coverage, period: Period, edge: Day, step: i32, count: usize) -> Option<Day> {
     let known = coverage.known()?;
     let (mut day, mut seen, mut last_bar) = (edge.plus(step), None, None);
     let mut bars = 0;
@@ -343,306 +284,4 @@ fn nth_stored(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::archive::SessionCounts;
-
-    fn day(text: &str) -> Day {
-        text.parse().unwrap()
-    }
-
-    fn days(first: &str, last: &str) -> Days {
-        Days::new(day(first), day(last)).unwrap()
-    }
-
-    /// New York at 2024-03-15 (a Friday) 12:00, before the close.
-    const NOON: i64 = 1_710_518_400;
-
-    struct Scene {
-        state: SeriesState,
-        period: Period,
-        limits: Limits,
-        now: i64,
-        counts: SessionCounts,
-    }
-
-    impl Scene {
-        fn new(period: Period, limits: Limits) -> Scene {
-            let meta = SeriesMeta {
-                exchange: Some("NMS".to_owned()),
-                zone: Some("America/New_York".to_owned()),
-                session_open: Some(34_200),
-                session_close: Some(57_600),
-                ..SeriesMeta::default()
-            };
-            let state = SeriesState {
-                meta,
-                ..SeriesState::default()
-            };
-            Scene {
-                state,
-                period,
-                limits,
-                now: NOON,
-                counts: SessionCounts::default(),
-            }
-        }
-
-        /// Every weekday of the range has a bar, weekends none.
-        fn stored(mut self, first: &str, last: &str) -> Scene {
-            for day in days(first, last).iter() {
-                self.state.coverage.set_day(
-                    day,
-                    if day.is_weekend() {
-                        Mark::Empty
-                    } else {
-                        Mark::Present
-                    },
-                );
-            }
-            self
-        }
-
-        fn asked(mut self, at: i64) -> Scene {
-            self.state.asked_at = at;
-            self.state.pending_asked_at = at;
-            self
-        }
-
-        fn at<T>(&self, use_it: impl FnOnce(&Standpoint<'_>) -> T) -> T {
-            let today = today_of(&self.state.meta, self.now);
-            let judge = Judge::new(&self.counts, &self.state.meta, self.period, today);
-            let (period, state, limits, now) = (self.period, &self.state, self.limits, self.now);
-            use_it(&Standpoint {
-                period,
-                state,
-                judge,
-                limits,
-                today,
-                now,
-            })
-        }
-
-        fn plan(&self, wanted: Wanted) -> Plan {
-            self.at(|at| plan(at, &wanted))
-        }
-    }
-
-    const FREE: Limits = Limits {
-        reach_days: None,
-        request_days: None,
-    };
-    const MINUTE: Limits = Limits {
-        reach_days: Some(28),
-        request_days: Some(7),
-    };
-
-    fn since(from: &str) -> Wanted {
-        Wanted {
-            from: day(from),
-            to: None,
-            force: false,
-            backfill: true,
-            chunk: None,
-        }
-    }
-
-    #[test]
-    fn a_new_series_is_one_window_where_the_provider_has_no_limits() {
-        let plan = Scene::new(Period::D1, FREE).plan(since("2000-01-01"));
-        assert_eq!(plan.windows, [days("2000-01-01", "2024-03-15")]);
-    }
-
-    #[test]
-    fn limited_windows_come_newest_first_and_the_rest_is_out_of_reach() {
-        let plan = Scene::new(Period::M1, MINUTE).plan(since("2024-01-01"));
-        assert_eq!(
-            plan.windows.first(),
-            Some(&days("2024-03-12", "2024-03-15"))
-        );
-        assert_eq!(plan.windows.last(), Some(&days("2024-02-16", "2024-02-16")));
-        assert_eq!(plan.out_of_reach, [days("2024-01-01", "2024-02-15")]);
-        assert_eq!(plan.unbridged, None);
-    }
-
-    #[test]
-    fn nothing_is_asked_while_the_next_bar_cannot_exist() {
-        let yesterday_evening = NOON - 16 * 3600;
-        let scene = Scene::new(Period::D1, FREE)
-            .stored("2024-01-02", "2024-03-14")
-            .asked(yesterday_evening);
-        assert_eq!(scene.plan(since("2024-01-02")), Plan::default());
-        let evening = Scene {
-            now: NOON + 5 * 3600,
-            ..scene
-        };
-        assert_eq!(
-            evening.plan(since("2024-01-02")).windows,
-            [days("2024-03-15", "2024-03-15")]
-        );
-        let asked = evening
-            .stored("2024-01-02", "2024-03-15")
-            .asked(NOON + 5 * 3600);
-        for hours in [6, 24, 48, 60] {
-            let weekend = Scene {
-                now: NOON + hours * 3600,
-                ..asked_again(&asked)
-            };
-            assert_eq!(
-                weekend.plan(since("2024-01-02")).windows,
-                [],
-                "{hours} hours later"
-            );
-        }
-    }
-
-    fn asked_again(scene: &Scene) -> Scene {
-        Scene {
-            state: scene.state.clone(),
-            counts: scene.counts.clone(),
-            ..*scene
-        }
-    }
-
-    #[test]
-    fn a_due_day_is_asked_for_once_even_where_it_stayed_empty() {
-        let mut scene = Scene::new(Period::D1, FREE)
-            .stored("2024-01-02", "2024-03-14")
-            .asked(NOON + 5 * 3600);
-        scene.now = NOON + 6 * 3600;
-        assert_eq!(scene.plan(since("2024-01-02")).windows, []);
-    }
-
-    #[test]
-    fn intraday_is_due_while_the_market_is_open() {
-        let scene = Scene::new(Period::M5, FREE)
-            .stored("2024-03-01", "2024-03-14")
-            .asked(NOON - 240);
-        assert_eq!(scene.plan(since("2024-03-01")).windows, []);
-        let later = scene.asked(NOON - 300);
-        assert_eq!(
-            later.plan(since("2024-03-01")).windows,
-            [days("2024-03-15", "2024-03-15")]
-        );
-    }
-
-    #[test]
-    fn gaps_inside_are_found_whatever_the_last_bar_is() {
-        let scene = Scene::new(Period::D1, FREE)
-            .stored("2005-01-03", "2010-12-31")
-            .stored("2024-01-02", "2024-03-14")
-            .asked(NOON - 3600);
-        assert_eq!(
-            scene.plan(since("2005-01-03")).windows,
-            [days("2011-01-01", "2024-01-01")]
-        );
-        let wide = scene.at(|at| with_overlap(at, days("2011-01-01", "2024-01-01"), None));
-        assert_eq!(wide, days("2010-12-20", "2024-01-15"));
-    }
-
-    #[test]
-    fn a_pending_session_widens_the_next_request_and_is_asked_alone_once_a_day() {
-        let mut scene = Scene::new(Period::D1, FREE)
-            .stored("2024-01-02", "2024-03-14")
-            .asked(NOON - 3600);
-        scene
-            .state
-            .coverage
-            .set_day(day("2024-03-07"), Mark::EmptySession);
-        assert_eq!(scene.plan(since("2024-01-02")).windows, []);
-        scene.state.pending_asked_at = NOON - 24 * 3600;
-        assert_eq!(
-            scene.plan(since("2024-01-02")).windows,
-            [days("2024-03-07", "2024-03-07")]
-        );
-        scene.state.pending_asked_at = NOON - 3600;
-        scene.now = NOON + 5 * 3600;
-        assert_eq!(
-            scene.plan(since("2024-01-02")).windows,
-            [days("2024-03-07", "2024-03-15")]
-        );
-    }
-
-    #[test]
-    fn the_newest_pending_session_is_asked_for_once_an_hour() {
-        let mut scene = Scene::new(Period::D1, FREE)
-            .stored("2024-01-02", "2024-03-13")
-            .asked(NOON - 3600);
-        scene
-            .state
-            .coverage
-            .set_day(day("2024-03-14"), Mark::EmptySession);
-        assert_eq!(
-            scene.plan(since("2024-01-02")).windows,
-            [days("2024-03-14", "2024-03-14")]
-        );
-        scene.state.pending_asked_at = NOON - 3599;
-        assert_eq!(scene.plan(since("2024-01-02")).windows, []);
-    }
-
-    #[test]
-    fn a_tail_wider_than_one_request_goes_forwards_from_what_is_stored() {
-        let scene = Scene::new(Period::M1, MINUTE)
-            .stored("2024-02-20", "2024-03-01")
-            .asked(NOON - 14 * 86_400);
-        let plan = scene.plan(since("2024-02-20"));
-        assert_eq!(
-            plan.windows.first(),
-            Some(&days("2024-03-02", "2024-03-05"))
-        );
-        let wide = scene.at(|at| with_overlap(at, plan.windows[0], Some(7)));
-        assert_eq!(wide, days("2024-03-01", "2024-03-05"));
-    }
-
-    #[test]
-    fn a_tail_whose_overlap_is_out_of_reach_has_to_be_bridged() {
-        let scene = Scene::new(Period::M1, MINUTE)
-            .stored("2024-01-02", "2024-01-31")
-            .asked(1);
-        assert_eq!(
-            scene.plan(since("2024-01-02")).unbridged,
-            Some(day("2024-01-31"))
-        );
-    }
-
-    #[test]
-    fn weeks_are_due_when_they_are_over() {
-        let mut scene = Scene::new(Period::W1, FREE).asked(NOON - 86_400);
-        scene
-            .state
-            .coverage
-            .set(days("2024-01-01", "2024-03-10"), Mark::Present);
-        assert_eq!(scene.plan(since("2024-01-01")).windows, []);
-        scene.now = NOON + 3 * 86_400;
-        assert_eq!(
-            scene.plan(since("2024-01-01")).windows,
-            [days("2024-03-11", "2024-03-18")]
-        );
-        let wide = scene.at(|at| with_overlap(at, days("2024-03-11", "2024-03-18"), None));
-        assert_eq!(wide.first, day("2024-01-01"));
-    }
-
-    #[test]
-    fn no_backfill_asks_for_nothing_older_than_the_first_bar() {
-        let scene = Scene::new(Period::D1, FREE)
-            .stored("2024-01-02", "2024-03-14")
-            .asked(NOON - 3600);
-        assert_eq!(
-            scene.plan(since("2000-01-01")).windows,
-            [days("2000-01-01", "2024-01-01")]
-        );
-        let wanted = Wanted {
-            backfill: false,
-            ..since("2000-01-01")
-        };
-        assert_eq!(scene.plan(wanted).windows, []);
-        let forced = Wanted {
-            force: true,
-            ..wanted
-        };
-        assert_eq!(
-            scene.plan(forced).windows,
-            [days("2024-01-02", "2024-03-15")]
-        );
-    }
-}
+mod tests;

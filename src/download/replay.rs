@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
+use super::absorb::{self, Verdict};
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
 use super::plan::Wanted;
+use super::restate::{Cause, restate};
 use super::series::{BESIDE, Course, Shared, Stop, Target};
 use crate::archive::raw::{RawEntry, RawTrail};
 use crate::archive::{ArchiveError, SessionCounts, Writer};
 use crate::model::SeriesKey;
-use crate::provider::{Limits, Provider, Request};
+use crate::provider::{Limits, Provider, Refusal, Request};
 
 /// A replay of one provider's answers.
 pub struct Replay {
@@ -40,8 +42,11 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
     let archive = writer.archive().clone();
     let writer = Arc::new(writer);
     let job = writer.start_job("replay", &format!("{} answers", replay.entries.len()))?;
-    let committer = Committer::start(Arc::clone(&writer))
-        .map_err(|source| ArchiveError::Io { what: "start a thread for", path: archive.root().to_owned(), source })?;
+    let committer = Committer::start(Arc::clone(&writer)).map_err(|source| ArchiveError::Io {
+        what: "start a thread for",
+        path: archive.root().to_owned(),
+        source,
+    })?;
     let shared = Shared {
         provider: Arc::clone(&replay.provider),
         archive,
@@ -126,4 +131,35 @@ async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Reco
         }
     }
     course.result(outcome)
+}
+
+impl Shared {
+    /// Stores an answer of the raw trail. History is put on a new scale as far as this answer confirms
+    /// it; what was fetched again at the time follows as an answer of its own.
+    async fn absorb_recorded(
+        &self,
+        course: &mut Course,
+        request: &Request,
+        entry: &RawEntry,
+    ) -> Result<(), Stop> {
+        let failed = |why: String| Stop::Outcome(Outcome::Failed(format!("{}: {why}", entry.about.body)));
+        let raw = entry.answer().map_err(|error| failed(error.to_string()))?;
+        self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
+        let answer = match self.provider.read(request, &raw) {
+            Ok(answer) => answer,
+            Err(Refusal::EmptyWindow { .. }) => return Ok(()),
+            Err(refusal) => return Err(failed(refusal.to_string())),
+        };
+        let stored = self.stored(course)?;
+        let key = course.target.key.clone();
+        let all = self.bars(&key, &stored.parts, None)?;
+        let state = self.learnt(course, &stored.state, request.days, &answer);
+        let cause = match absorb::judge(&all, stored.last, &answer) {
+            Verdict::Merge(_) => None,
+            Verdict::Refetch(cause) => Some(cause),
+        };
+        let restated = restate(&all, &answer.bars, &answer.splits, cause.unwrap_or(Cause::Rewritten));
+        let news = absorb::news(&all, &restated.map_err(failed)?);
+        self.store(course, &stored, state, &news, cause.map(|cause| cause.words().to_owned())).await
+    }
 }

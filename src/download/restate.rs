@@ -31,12 +31,7 @@ impl Cause {
 ///
 /// `fetched` is everything in the provider's reach, `splits` what the provider lists in it. The error
 /// says why the scale could not be confirmed; then nothing may change.
-pub fn restate(
-    stored: &Bars,
-    fetched: &Bars,
-    splits: &[Split],
-    cause: Cause,
-) -> Result<Bars, String> {
+pub fn restate(stored: &Bars, fetched: &Bars, splits: &[Split], cause: Cause) -> Result<Bars, String> {
     let mut fetched = fetched.clone();
     let mut stored = stored.clone();
     if cause == Cause::Scale {
@@ -48,10 +43,7 @@ pub fn restate(
 
 /// Brings the stored bars to the scale of the fetched ones.
 fn rescale(stored: &mut Bars, fetched: &Bars, splits: &[Split]) -> Result<(), String> {
-    let untouched = stored
-        .times
-        .iter()
-        .any(|time| fetched.times.binary_search(time).is_err());
+    let untouched = stored.times.iter().any(|time| fetched.times.binary_search(time).is_err());
     match compare(stored, fetched) {
         Difference::Scale { ratio, until } => match event(splits, ratio, until) {
             Some(split) => divide(stored, split.day.midnight(), split.ratio),
@@ -66,7 +58,10 @@ fn rescale(stored: &mut Bars, fetched: &Bars, splits: &[Split]) -> Result<(), St
             return Err("none of the stored bars could be fetched again".to_owned());
         }
         Difference::Rewritten if untouched => {
-            return Err("the compared bars moved by no one factor, and some stored bars cannot be fetched again".to_owned());
+            return Err(
+                "the compared bars moved by no one factor, and some stored bars cannot be fetched again"
+                    .to_owned(),
+            );
         }
         // The stored bars were on the new scale already: then the fetched ones must be, on both sides
         // of each split.
@@ -84,10 +79,7 @@ fn event(splits: &[Split], ratio: f64, until: Option<i64>) -> Option<Split> {
         product *= split.ratio;
         let fits = until.is_none_or(|until| split.day.midnight() <= until + 86_400);
         if fits && is_ratio(product, ratio) {
-            return Some(Split {
-                day: newest_day(splits, until),
-                ratio: product,
-            });
+            return Some(Split { day: newest_day(splits, until), ratio: product });
         }
     }
     None
@@ -96,10 +88,7 @@ fn event(splits: &[Split], ratio: f64, until: Option<i64>) -> Option<Split> {
 /// Bars before this day are on the old scale: the day of the first bar that did not move, else of the
 /// newest split.
 fn newest_day(splits: &[Split], until: Option<i64>) -> Day {
-    until
-        .map(Day::of_utc)
-        .or_else(|| splits.last().map(|split| split.day))
-        .unwrap_or(Day::new(0))
+    until.map(Day::of_utc).or_else(|| splits.last().map(|split| split.day)).unwrap_or(Day::new(0))
 }
 
 /// Divides prices and dividends of the bars before `until` by `ratio`, and multiplies their volumes.
@@ -121,13 +110,9 @@ pub fn divide(bars: &mut Bars, until: i64, ratio: f64) {
 pub fn confirm_continuous(fetched: &Bars, splits: &[Split]) -> Result<(), String> {
     let closes = fetched.column(Column::Close).unwrap_or_default();
     for split in splits.iter().filter(|split| !is_ratio(split.ratio, 1.0)) {
-        let at = fetched
-            .times
-            .partition_point(|time| *time < split.day.midnight());
-        let (Some(before), Some(after)) = (
-            at.checked_sub(1).and_then(|b| closes.get(b)),
-            closes.get(at),
-        ) else {
+        let at = fetched.times.partition_point(|time| *time < split.day.midnight());
+        let (Some(before), Some(after)) = (at.checked_sub(1).and_then(|b| closes.get(b)), closes.get(at))
+        else {
             continue;
         };
         let jump = (before / after).ln();
@@ -144,11 +129,7 @@ pub fn confirm_continuous(fetched: &Bars, splits: &[Split]) -> Result<(), String
 
 /// What the daily bars of the same sessions say about stored intraday bars that cannot be fetched
 /// again: the ratio by which they have to be divided (1 for none), or why it cannot be told.
-pub fn bridge_ratio(
-    last_close: f64,
-    daily_close: Option<f64>,
-    splits: &[Split],
-) -> Result<f64, String> {
+pub fn bridge_ratio(last_close: f64, daily_close: Option<f64>, splits: &[Split]) -> Result<f64, String> {
     // A closing auction may lie a little beside the last bar of the session.
     const NEAR: f64 = 0.05;
     let product: f64 = splits.iter().map(|split| split.ratio).product();
@@ -185,10 +166,7 @@ mod tests {
     }
 
     fn split(day: i32, ratio: f64) -> Split {
-        Split {
-            day: Day::new(day),
-            ratio,
-        }
+        Split { day: Day::new(day), ratio }
     }
 
     #[test]
@@ -204,11 +182,7 @@ mod tests {
     #[test]
     fn a_scale_that_nothing_explains_is_not_confirmed() {
         let (stored, fetched) = (bars(0..20, |_| 80.0), bars(10..25, |_| 0.8));
-        assert!(
-            restate(&stored, &fetched, &[], Cause::Scale)
-                .unwrap_err()
-                .contains("100 times")
-        );
+        assert!(restate(&stored, &fetched, &[], Cause::Scale).unwrap_err().contains("100 times"));
         let all = bars(0..25, |_| 0.8);
         assert_eq!(restate(&stored, &all, &[], Cause::Scale).unwrap().len(), 25);
     }
@@ -221,12 +195,7 @@ mod tests {
         assert!(error.contains("not on the new scale"), "{error}");
         let scaled = bars(0..20, |_| 20.0);
         let new = bars(10..25, |_| 20.0);
-        assert_eq!(
-            restate(&scaled, &new, &[split(20, 4.0)], Cause::Scale)
-                .unwrap()
-                .len(),
-            25
-        );
+        assert_eq!(restate(&scaled, &new, &[split(20, 4.0)], Cause::Scale).unwrap().len(), 25);
     }
 
     #[test]

@@ -78,41 +78,23 @@ pub fn survey(
     }
     let today = today_of(&state.meta, now);
     let judge = Judge::new(counts, &state.meta, target.key.period, today);
-    let at = Standpoint {
-        period: target.key.period,
-        state: &state,
-        judge,
-        limits,
-        today,
-        now,
-    };
+    let at = Standpoint { period: target.key.period, state: &state, judge, limits, today, now };
     let plan = plan(&at, &target.wanted);
-    Ok(if plan.windows.is_empty() {
-        Survey::Settled(Outcome::Current)
-    } else {
-        Survey::Missing(plan)
-    })
+    Ok(if plan.windows.is_empty() { Survey::Settled(Outcome::Current) } else { Survey::Missing(plan) })
 }
 
 /// A series that waits for a person, or that the provider said it does not know.
 fn refused_earlier(state: &SeriesState, same_code: bool, now: i64) -> Option<Outcome> {
     let marked = |mark| state.coverage.first_where(|m| m == mark).is_some();
     if let Some(held) = &state.held {
-        return Some(Outcome::Held(format!(
-            "{held}; `vortex download --force` lets it go on"
-        )));
+        return Some(Outcome::Held(format!("{held}; `vortex download --force` lets it go on")));
     }
     if let Some(why) = &state.suspect
         && !marked(crate::model::Mark::Suspect)
     {
-        return Some(Outcome::Suspect(format!(
-            "{why}; `vortex download --force` tries again"
-        )));
+        return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
     }
-    let failure = state
-        .failure
-        .as_ref()
-        .filter(|failure| failure.unknown && same_code)?;
+    let failure = state.failure.as_ref().filter(|failure| failure.unknown && same_code)?;
     let age = now - failure.at;
     (0..UNKNOWN_EVERY).contains(&age).then(|| {
         Outcome::Failed(format!(
@@ -203,23 +185,14 @@ impl Ord for Waiting {
 impl<'a> Board<'a> {
     fn new(shared: &'a Arc<Shared>, series: usize) -> Board<'a> {
         let results = std::iter::repeat_with(|| None).take(series).collect();
-        Board {
-            shared,
-            waiting: BinaryHeap::new(),
-            results,
-            closed: None,
-            fatal: None,
-        }
+        Board { shared, waiting: BinaryHeap::new(), results, closed: None, fatal: None }
     }
 
     /// Sorts out which series need a request.
     fn survey(&mut self, job: &Job) -> Result<(), ArchiveError> {
         let now = (job.now)();
         for (place, target) in job.targets.iter().enumerate() {
-            let limits = match job
-                .provider
-                .limits(target.instrument.class, target.key.period)
-            {
+            let limits = match job.provider.limits(target.instrument.class, target.key.period) {
                 Ok(limits) => limits,
                 Err(why) => {
                     self.settle(
@@ -229,44 +202,24 @@ impl<'a> Board<'a> {
                     continue;
                 }
             };
-            match survey(
-                Some(&self.shared.archive),
-                &self.shared.counts,
-                target,
-                limits,
-                now,
-            )? {
+            match survey(Some(&self.shared.archive), &self.shared.counts, target, limits, now)? {
                 Survey::Settled(Outcome::Current) if job.force_parquet => {
                     self.queue(Course::new(place, target.clone(), limits, Plan::default()));
                 }
                 Survey::Settled(outcome) => {
-                    self.settle(
-                        Course::new(place, target.clone(), limits, Plan::default()),
-                        outcome,
-                    );
+                    self.settle(Course::new(place, target.clone(), limits, Plan::default()), outcome);
                 }
-                Survey::Missing(plan) => {
-                    self.queue(Course::new(place, target.clone(), limits, plan))
-                }
+                Survey::Missing(plan) => self.queue(Course::new(place, target.clone(), limits, plan)),
             }
         }
         let (series, to_fetch) = (job.targets.len(), self.waiting.len());
-        self.shared
-            .observer
-            .event(&Event::Planned { series, to_fetch });
+        self.shared.observer.event(&Event::Planned { series, to_fetch });
         Ok(())
     }
 
     fn queue(&mut self, course: Course) {
-        let newest = course
-            .windows
-            .front()
-            .map_or(Day::new(i32::MIN), |window| window.last);
-        self.waiting.push((
-            newest,
-            std::cmp::Reverse(course.place),
-            Box::new(Waiting(course)),
-        ));
+        let newest = course.windows.front().map_or(Day::new(i32::MIN), |window| window.last);
+        self.waiting.push((newest, std::cmp::Reverse(course.place), Box::new(Waiting(course))));
     }
 
     /// Works the board off, several series in flight.
@@ -288,9 +241,7 @@ impl<'a> Board<'a> {
             match flying.join_next().await {
                 None => break,
                 Some(Ok((course, result))) => self.landed(job, course, result).await,
-                Some(Err(error)) => {
-                    self.fatal = Some(format!("a series ended abnormally: {error}"))
-                }
+                Some(Err(error)) => self.fatal = Some(format!("a series ended abnormally: {error}")),
             }
         }
         self.leave();
@@ -319,21 +270,16 @@ impl<'a> Board<'a> {
     }
 
     async fn complete(&mut self, job: &Job, course: Course) {
-        let twins = if job.force_parquet {
-            self.shared.rewrite(&course).await
-        } else {
-            Ok(())
-        };
+        let twins = if job.force_parquet { self.shared.rewrite(&course).await } else { Ok(()) };
         match twins {
             Ok(()) => self.settle(course, Outcome::Done),
             Err(Stop::Fatal(why)) => {
                 self.fatal = Some(why.clone());
                 self.settle(course, Outcome::Failed(why));
             }
-            Err(_) => self.settle(
-                course,
-                Outcome::Failed("its Parquet could not be written again".to_owned()),
-            ),
+            Err(_) => {
+                self.settle(course, Outcome::Failed("its Parquet could not be written again".to_owned()))
+            }
         }
     }
 
@@ -371,10 +317,7 @@ impl<'a> Board<'a> {
     }
 }
 
-const NO_LIMITS: Limits = Limits {
-    reach_days: None,
-    request_days: None,
-};
+const NO_LIMITS: Limits = Limits { reach_days: None, request_days: None };
 
 impl Course {
     /// A series with its plan.

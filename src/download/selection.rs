@@ -58,10 +58,7 @@ fn chosen(selection: &Selection) -> Result<Vec<Instrument>, String> {
     let mut chosen = Vec::new();
     for name in &selection.symbols {
         symbol::encode(name)?;
-        let known = selection
-            .instruments
-            .iter()
-            .find(|instrument| instrument.name == *name);
+        let known = selection.instruments.iter().find(|instrument| instrument.name == *name);
         chosen.push(known.cloned().unwrap_or_else(|| Instrument::of_code(name)));
     }
     Ok(chosen)
@@ -84,10 +81,7 @@ fn of_instrument(
     instrument: &Instrument,
     period: Period,
 ) -> Result<Vec<Target>, String> {
-    let start = selection
-        .start
-        .or(instrument.start_date)
-        .or(selection.default_start);
+    let start = selection.start.or(instrument.start_date).or(selection.default_start);
     let ticks = instrument.tick_date.filter(|_| period.is_intraday());
     let start = start.unwrap_or(Day::new(0));
     let from = ticks.map_or(start, |ticks| ticks.max(start));
@@ -110,11 +104,7 @@ fn of_instrument(
         },
         wanted,
     };
-    let Some(cycle) = instrument
-        .cycle
-        .as_deref()
-        .filter(|_| instrument.class == Class::Future)
-    else {
+    let Some(cycle) = instrument.cycle.as_deref().filter(|_| instrument.class == Class::Future) else {
         return Ok(vec![target(None, wanted)]);
     };
     if !provider.serves_contracts() {
@@ -124,32 +114,14 @@ fn of_instrument(
             provider.name()
         ));
     }
-    let last = selection
-        .end
-        .into_iter()
-        .chain(selection.today)
-        .min()
-        .unwrap_or(from);
+    let last = selection.end.into_iter().chain(selection.today).min().unwrap_or(from);
     let days = i32::try_from(instrument.days_count).unwrap_or(i32::MAX / 4);
     Ok(contracts(cycle, from, last.plus(days))
-        .map(|contract| {
-            (
-                contract,
-                contract.last_day().plus(-days),
-                contract.last_day(),
-            )
-        })
+        .map(|contract| (contract, contract.last_day().plus(-days), contract.last_day()))
         .filter(|(_, first, expiry)| *first <= last && *expiry >= from)
         .map(|(contract, first, expiry)| {
             let to = Some(selection.end.map_or(expiry, |end| end.min(expiry)));
-            target(
-                Some(contract),
-                Wanted {
-                    from: from.max(first),
-                    to,
-                    ..wanted
-                },
-            )
+            target(Some(contract), Wanted { from: from.max(first), to, ..wanted })
         })
         .collect())
 }
@@ -174,9 +146,8 @@ mod tests {
     #[test]
     fn contracts_follow_the_cycle() {
         let day = |text: &str| text.parse::<Day>().unwrap();
-        let names: Vec<_> = contracts("HMUZ", day("2023-07-01"), day("2024-06-30"))
-            .map(|c| c.code("ES"))
-            .collect();
+        let names: Vec<_> =
+            contracts("HMUZ", day("2023-07-01"), day("2024-06-30")).map(|c| c.code("ES")).collect();
         assert_eq!(names, ["ESU23", "ESZ23", "ESH24", "ESM24"]);
     }
 }

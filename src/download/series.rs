@@ -9,15 +9,12 @@ use tokio::task::block_in_place;
 use super::absorb::{self, Verdict};
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome};
-use super::plan::{Standpoint, Wanted, request_span, today_of, with_overlap, zone_of};
-use super::restate::{Cause, bridge_ratio, divide, restate};
+use super::plan::{Standpoint, Wanted, request_span, today_of, with_overlap};
 use super::sessions::Judge;
-use crate::archive::raw::{RawEntry, RawTrail};
-use crate::archive::{
-    Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts,
-};
-use crate::model::{Bars, Column, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
-use crate::provider::{Answer, Limits, Provider, Refusal, Request, Split};
+use crate::archive::raw::RawTrail;
+use crate::archive::{Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts};
+use crate::model::{Bars, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
+use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -89,16 +86,16 @@ impl From<ArchiveError> for Stop {
 impl From<Arc<ArchiveError>> for Stop {
     fn from(error: Arc<ArchiveError>) -> Stop {
         match *error {
-            ArchiveError::Edited { .. }
-            | ArchiveError::Damaged { .. }
-            | ArchiveError::Refused(_) => Stop::Outcome(Outcome::Failed(error.to_string())),
+            ArchiveError::Edited { .. } | ArchiveError::Damaged { .. } | ArchiveError::Refused(_) => {
+                Stop::Outcome(Outcome::Failed(error.to_string()))
+            }
             _ => Stop::Fatal(error.to_string()),
         }
     }
 }
 
 /// Why a request brought no answer.
-enum NoAnswer {
+pub(super) enum NoAnswer {
     Refused(Refusal),
     Interrupted,
 }
@@ -113,40 +110,26 @@ impl From<Refusal> for NoAnswer {
 pub(super) const BESIDE: &str = "-splits";
 
 /// The stored side of a series.
-struct Stored {
-    state: SeriesState,
-    parts: Vec<PartitionRecord>,
-    last: Option<i64>,
+pub(super) struct Stored {
+    pub(super) state: SeriesState,
+    pub(super) parts: Vec<PartitionRecord>,
+    pub(super) last: Option<i64>,
 }
 
 impl Shared {
-    fn stored(&self, course: &Course) -> Result<Stored, ArchiveError> {
+    pub(super) fn stored(&self, course: &Course) -> Result<Stored, ArchiveError> {
         let key = &course.target.key;
         let code = course.target.instrument.code.clone();
         let Some(record) = self.archive.series(key)? else {
-            let state = SeriesState {
-                code,
-                ..SeriesState::default()
-            };
-            return Ok(Stored {
-                state,
-                parts: Vec::new(),
-                last: None,
-            });
+            let state = SeriesState { code, ..SeriesState::default() };
+            return Ok(Stored { state, parts: Vec::new(), last: None });
         };
         let parts = self.archive.partitions(record.id)?;
-        Ok(Stored {
-            state: SeriesState {
-                code,
-                ..record.state
-            },
-            parts,
-            last: record.last,
-        })
+        Ok(Stored { state: SeriesState { code, ..record.state }, parts, last: record.last })
     }
 
     /// The stored bars of the partitions that may hold days of a range; all of them for `None`.
-    fn bars(
+    pub(super) fn bars(
         &self,
         key: &SeriesKey,
         parts: &[PartitionRecord],
@@ -165,8 +148,7 @@ impl Shared {
         for part in parts {
             // A trading date of any zone lies within a day of its UTC date.
             let apart = days.is_some_and(|days| {
-                part.last < days.first.plus(-1).midnight()
-                    || part.first > days.last.plus(2).midnight()
+                part.last < days.first.plus(-1).midnight() || part.first > days.last.plus(2).midnight()
             });
             if !apart {
                 bars.append(&self.read_partition(key, part)?);
@@ -188,7 +170,7 @@ impl Shared {
     }
 
     /// Makes one request and reads its answer; the raw trail keeps what came.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         course: &mut Course,
         period: Period,
@@ -213,22 +195,13 @@ impl Shared {
             raw = self.provider.fetch(&request) => raw?,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
-        self.bytes_fetched
-            .fetch_add(raw.body.len() as u64, Ordering::Relaxed);
-        self.observer.event(&Event::Fetched {
-            key,
-            bytes: raw.body.len(),
-        });
+        self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
+        self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
         let (kept, answer) = block_in_place(|| {
-            (
-                self.raw.keep(self.provider.archive_name(), &request, &raw),
-                self.provider.read(&request, &raw),
-            )
+            (self.raw.keep(self.provider.archive_name(), &request, &raw), self.provider.read(&request, &raw))
         });
         if let Err(error) = kept {
-            course
-                .notes
-                .push(format!("the raw answer could not be kept: {error}"));
+            course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
         let answer = answer?;
         for note in &answer.notes {
@@ -237,35 +210,6 @@ impl Shared {
             }
         }
         Ok(answer)
-    }
-
-    /// Stores an answer of the raw trail. History is put on a new scale as far as this answer confirms
-    /// it; what was fetched again at the time follows as an answer of its own.
-    pub(super) async fn absorb_recorded(
-        &self,
-        course: &mut Course,
-        request: &Request,
-        entry: &RawEntry,
-    ) -> Result<(), Stop> {
-        let failed = |why: String| Stop::Outcome(Outcome::Failed(format!("{}: {why}", entry.about.body)));
-        let raw = entry.answer().map_err(|error| failed(error.to_string()))?;
-        self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
-        let answer = match self.provider.read(request, &raw) {
-            Ok(answer) => answer,
-            Err(Refusal::EmptyWindow { .. }) => return Ok(()),
-            Err(refusal) => return Err(failed(refusal.to_string())),
-        };
-        let stored = self.stored(course)?;
-        let key = course.target.key.clone();
-        let all = self.bars(&key, &stored.parts, None)?;
-        let state = self.learnt(course, &stored.state, request.days, &answer);
-        let cause = match absorb::judge(&all, stored.last, &answer) {
-            Verdict::Merge(_) => None,
-            Verdict::Refetch(cause) => Some(cause),
-        };
-        let restated = restate(&all, &answer.bars, &answer.splits, cause.unwrap_or(Cause::Rewritten));
-        let news = absorb::news(&all, &restated.map_err(failed)?);
-        self.store(course, &stored, state, &news, cause.map(|cause| cause.words().to_owned())).await
     }
 
     /// Fetches the next window of a series and stores what it brings.
@@ -294,19 +238,8 @@ impl Shared {
         let (period, limits) = (course.target.key.period, course.limits);
         let today = today_of(&state.meta, now);
         let judge = Judge::new(&self.counts, &state.meta, period, today);
-        let at = Standpoint {
-            period,
-            state,
-            judge,
-            limits,
-            today,
-            now,
-        };
-        with_overlap(
-            &at,
-            window,
-            request_span(limits, course.target.wanted.chunk),
-        )
+        let at = Standpoint { period, state, judge, limits, today, now };
+        with_overlap(&at, window, request_span(limits, course.target.wanted.chunk))
     }
 
     /// Stores an answer, or fetches everything again where it shows that history was restated.
@@ -330,7 +263,7 @@ impl Shared {
         self.drop_unlisted(course)
     }
 
-    fn learnt(
+    pub(super) fn learnt(
         &self,
         course: &Course,
         state: &SeriesState,
@@ -340,10 +273,7 @@ impl Shared {
         let key = &course.target.key;
         let mut next = absorb::learn(state, key, asked, course.target.wanted.from, answer);
         for unreachable in &course.out_of_reach {
-            for run in next
-                .coverage
-                .runs(*unreachable, |_, mark| mark == Mark::Unknown)
-            {
+            for run in next.coverage.runs(*unreachable, |_, mark| mark == Mark::Unknown) {
                 next.coverage.set(run, Mark::OutOfReach);
             }
         }
@@ -353,10 +283,7 @@ impl Shared {
 
     /// Windows that lie before the provider's history need no request.
     fn drop_unlisted(&self, course: &mut Course) -> Result<(), Stop> {
-        let first = self
-            .archive
-            .series(&course.target.key)?
-            .and_then(|record| record.state.first_day);
+        let first = self.archive.series(&course.target.key)?.and_then(|record| record.state.first_day);
         if let Some(first) = first.map(Day::new) {
             course.windows.retain(|window| window.last >= first);
         }
@@ -369,19 +296,13 @@ impl Shared {
         let key = &course.target.key;
         for part in &stored.parts {
             let bars = block_in_place(|| self.archive.read_partition(key, part))?;
-            self.commit(
-                course,
-                stored.state.clone(),
-                vec![(part.name.clone(), bars)],
-                None,
-            )
-            .await?;
+            self.commit(course, stored.state.clone(), vec![(part.name.clone(), bars)], None).await?;
         }
         Ok(())
     }
 
     /// Merges news into the partitions they belong to, and commits.
-    async fn store(
+    pub(super) async fn store(
         &self,
         course: &mut Course,
         stored: &Stored,
@@ -408,14 +329,11 @@ impl Shared {
         self.commit(course, state, partitions, restated).await?;
         course.added += added;
         course.changed += changed;
-        self.observer.event(&Event::Stored {
-            key: &course.target.key,
-            added,
-        });
+        self.observer.event(&Event::Stored { key: &course.target.key, added });
         Ok(())
     }
 
-    async fn commit(
+    pub(super) async fn commit(
         &self,
         course: &Course,
         state: SeriesState,
@@ -431,208 +349,10 @@ impl Shared {
             parquet: self.parquet,
         };
         let done = block_in_place(|| self.committer.submit(change))?;
-        let committed = done
-            .await
-            .map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
+        let committed =
+            done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// Fetches everything in reach again and puts the whole series on its scale, in one commit.
-    async fn restate(
-        &self,
-        course: &mut Course,
-        stored: Stored,
-        asked: Days,
-        first_answer: Answer,
-        cause: Cause,
-    ) -> Result<(), Stop> {
-        let key = course.target.key.clone();
-        let all = self.bars(&key, &stored.parts, None)?;
-        let mut state = self.learnt(course, &stored.state, asked, &first_answer);
-        let (fetched, mut splits) = match self
-            .everything(course, &mut state, &all, asked, first_answer)
-            .await
-        {
-            Ok(fetched) => fetched,
-            Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
-            // Nothing has changed yet: the series stays as it is and is asked again.
-            Err(NoAnswer::Refused(refusal)) => return Err(stop_of(&refusal)),
-        };
-        if key.period.is_intraday() && cause == Cause::Scale {
-            splits = self.daily_splits(course, &all, splits).await?;
-        }
-        match restate(&all, &fetched, &splits, cause) {
-            Ok(restated) => {
-                state.suspect = None;
-                let news = absorb::news(&all, &restated);
-                let reason = format!(
-                    "{}: {} bars restated",
-                    cause.words(),
-                    absorb::changed(&all, &restated)
-                );
-                course.notes.push(reason.clone());
-                let whole = if cause == Cause::Scale {
-                    restated
-                } else {
-                    news
-                };
-                course.windows.clear();
-                self.store(course, &stored, state, &whole, Some(reason))
-                    .await
-            }
-            Err(why) => self.suspect(course, stored.state, why).await,
-        }
-    }
-
-    /// All bars and splits in the provider's reach, from the first stored bar to now.
-    async fn everything(
-        &self,
-        course: &mut Course,
-        state: &mut SeriesState,
-        stored: &Bars,
-        asked: Days,
-        first: Answer,
-    ) -> Result<(Bars, Vec<Split>), NoAnswer> {
-        let zone = zone_of(&state.meta);
-        let today = today_of(&state.meta, (self.now)());
-        let reach = course.limits.reach_days.map(|days| today.plus(-days));
-        let first_stored = stored
-            .times
-            .first()
-            .map_or(asked.first, |time| Day::of_local(*time, &zone).plus(-1));
-        let from = first_stored
-            .min(asked.first)
-            .max(reach.unwrap_or(first_stored.min(asked.first)));
-        let span = request_span(course.limits, course.target.wanted.chunk).unwrap_or(i32::MAX);
-        let to = asked.last.max(today);
-        let (mut bars, mut splits) = (first.bars.clone(), first.splits.clone());
-        let mut end = Some(to);
-        while let Some(last) = end.filter(|last| *last >= from) {
-            let start = if span == i32::MAX {
-                from
-            } else {
-                last.plus(1 - span).max(from)
-            };
-            let days = Days { first: start, last };
-            end = Some(start.plus(-1));
-            if asked.first <= days.first && days.last <= asked.last {
-                continue;
-            }
-            let answer = match self.ask(course, course.target.key.period, days).await {
-                Ok(answer) => answer,
-                Err(NoAnswer::Refused(Refusal::EmptyWindow { .. })) => continue,
-                Err(error) => return Err(error),
-            };
-            *state = self.learnt(course, state, days, &answer);
-            bars = Bars::merge(&bars, &answer.bars);
-            splits.extend(answer.splits);
-        }
-        splits.sort_by_key(|split| split.day);
-        splits.dedup_by_key(|split| split.day);
-        Ok((bars, splits))
-    }
-
-    /// The splits since the first of the bars, as the daily series lists them, beside those known.
-    async fn daily_splits(
-        &self,
-        course: &mut Course,
-        bars: &Bars,
-        known: Vec<Split>,
-    ) -> Result<Vec<Split>, Stop> {
-        let today = today_of(&Default::default(), (self.now)());
-        let Some(first) = bars.times.first().map(|time| Day::of_utc(*time).plus(-1)) else {
-            return Ok(known);
-        };
-        let answer = self
-            .daily(
-                course,
-                Days {
-                    first,
-                    last: today.max(first),
-                },
-            )
-            .await?;
-        let mut splits = known;
-        splits.extend(answer.map(|answer| answer.splits).unwrap_or_default());
-        splits.sort_by_key(|split| split.day);
-        splits.dedup_by_key(|split| split.day);
-        Ok(splits)
-    }
-
-    /// One daily request beside an intraday series.
-    async fn daily(&self, course: &mut Course, days: Days) -> Result<Option<Answer>, Stop> {
-        match self.ask(course, Period::D1, days).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(NoAnswer::Interrupted) => Err(Stop::Interrupted),
-            Err(NoAnswer::Refused(Refusal::EmptyWindow { .. })) => Ok(None),
-            Err(NoAnswer::Refused(refusal)) => Err(stop_of(&refusal)),
-        }
-    }
-
-    /// No overlap can be had: one daily request tells of splits since the last stored bar, and the
-    /// daily bar of that session whether stored bars are on the old scale.
-    async fn bridge(&self, course: &mut Course, last_day: Day) -> Result<(), Stop> {
-        let stored = self.stored(course)?;
-        let today = today_of(&stored.state.meta, (self.now)());
-        let Some(answer) = self
-            .daily(
-                course,
-                Days {
-                    first: last_day,
-                    last: today.max(last_day),
-                },
-            )
-            .await?
-        else {
-            return Ok(());
-        };
-        let splits: Vec<Split> = answer
-            .splits
-            .iter()
-            .copied()
-            .filter(|split| split.day > last_day)
-            .collect();
-        if splits.is_empty() {
-            return Ok(());
-        }
-        let key = course.target.key.clone();
-        let all = self.bars(&key, &stored.parts, None)?;
-        let close = |bars: &Bars, at: Option<usize>| Some(*bars.column(Column::Close)?.get(at?)?);
-        let last_close = close(&all, all.len().checked_sub(1)).unwrap_or(f64::NAN);
-        let daily_at = answer.bars.times.binary_search(&last_day.midnight()).ok();
-        match bridge_ratio(last_close, close(&answer.bars, daily_at), &splits) {
-            Ok(1.0) => Ok(()),
-            Ok(ratio) => {
-                let mut scaled = all.clone();
-                divide(&mut scaled, i64::MAX, ratio);
-                let reason = format!(
-                    "split of {ratio} applied to {} bars out of the provider's reach",
-                    all.len()
-                );
-                course.notes.push(reason.clone());
-                let state = stored.state.clone();
-                self.store(course, &stored, state, &scaled, Some(reason))
-                    .await
-            }
-            Err(why) => self.suspect(course, stored.state, why).await,
-        }
-    }
-
-    /// Nothing stored changes; the series waits for a person.
-    async fn suspect(
-        &self,
-        course: &mut Course,
-        mut state: SeriesState,
-        why: String,
-    ) -> Result<(), Stop> {
-        state.suspect = Some(why.clone());
-        self.commit(course, state, Vec::new(), None).await?;
-        let symbol = &course.target.key.symbol;
-        let how = format!(
-            "{why}; nothing was changed, `vortex download --force -s {symbol}` tries again"
-        );
-        Err(Stop::Outcome(Outcome::Suspect(how)))
     }
 
     /// What a refusal means for the series.
@@ -650,10 +370,7 @@ impl Shared {
                 let over = Day::of_utc(now).plus(-2);
                 let days = Days::new(window.first, window.last.min(over));
                 let unknown = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
-                for run in days
-                    .map(|days| state.coverage.runs(days, unknown))
-                    .unwrap_or_default()
-                {
+                for run in days.map(|days| state.coverage.runs(days, unknown)).unwrap_or_default() {
                     state.coverage.set(run, Mark::Empty);
                 }
                 if window.last >= Day::of_utc(now) {
@@ -662,33 +379,20 @@ impl Shared {
                 self.commit(course, state, Vec::new(), None).await
             }
             Refusal::TooOld { .. } if window.len() > 1 => {
-                let clamped = Days {
-                    first: window.first.plus(1),
-                    last: window.last,
-                };
+                let clamped = Days { first: window.first.plus(1), last: window.last };
                 course.windows.push_front(clamped);
                 Ok(())
             }
             Refusal::TooWide { .. } if window.len() > 1 => {
                 let middle = window.first.plus(window.len() as i32 / 2);
-                course.windows.push_front(Days {
-                    first: window.first,
-                    last: middle.plus(-1),
-                });
-                course.windows.push_front(Days {
-                    first: middle,
-                    last: window.last,
-                });
+                course.windows.push_front(Days { first: window.first, last: middle.plus(-1) });
+                course.windows.push_front(Days { first: middle, last: window.last });
                 Ok(())
             }
             Refusal::Limited { .. } | Refusal::Unavailable { .. } => Err(stop_of(&refusal)),
             _ => {
                 let unknown = matches!(refusal, Refusal::Unknown { .. });
-                state.failure = Some(Failure {
-                    at: now,
-                    text: refusal.to_string(),
-                    unknown,
-                });
+                state.failure = Some(Failure { at: now, text: refusal.to_string(), unknown });
                 self.commit(course, state, Vec::new(), None).await?;
                 Err(stop_of(&refusal))
             }
@@ -697,7 +401,7 @@ impl Shared {
 }
 
 /// How a series ends by a refusal that no other window helps against.
-fn stop_of(refusal: &Refusal) -> Stop {
+pub(super) fn stop_of(refusal: &Refusal) -> Stop {
     match refusal {
         Refusal::Limited { .. } => Stop::Limited(refusal.to_string()),
         Refusal::Unavailable { .. } => Stop::Outcome(Outcome::Later(refusal.to_string())),

@@ -36,25 +36,13 @@ pub struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     /// A judge for a series of this exchange and period; `today` is the exchange's date.
-    pub fn new(
-        counts: &'a SessionCounts,
-        meta: &'a SeriesMeta,
-        period: Period,
-        today: Day,
-    ) -> Judge<'a> {
-        Judge {
-            counts,
-            exchange: meta.exchange.as_deref(),
-            every_day: meta.every_day,
-            period,
-            today,
-        }
+    pub fn new(counts: &'a SessionCounts, meta: &'a SeriesMeta, period: Period, today: Day) -> Judge<'a> {
+        Judge { counts, exchange: meta.exchange.as_deref(), every_day: meta.every_day, period, today }
     }
 
     /// (series asked, series with a bar) of the exchange on a day: what a judgement rests on.
     pub fn votes(&self, day: Day) -> (u32, u32) {
-        self.exchange
-            .map_or((0, 0), |exchange| self.counts.get(exchange, day))
+        self.exchange.map_or((0, 0), |exchange| self.counts.get(exchange, day))
     }
 
     /// Whether at least 2, and at least half, of the exchange's series have a bar on the day.
@@ -91,16 +79,11 @@ impl<'a> Judge<'a> {
         let mut weekdays = [false; 7];
         for back in 0..WEEKDAY_WINDOW {
             let day = self.today.plus(-back);
-            if self.is_session(day) || (self.period <= Period::D1 && own.get(day) == Mark::Present)
-            {
+            if self.is_session(day) || (self.period <= Period::D1 && own.get(day) == Mark::Present) {
                 weekdays[usize::from(day.weekday())] = true;
             }
         }
-        if weekdays.contains(&true) {
-            weekdays
-        } else {
-            [true, true, true, true, true, false, false]
-        }
+        if weekdays.contains(&true) { weekdays } else { [true, true, true, true, true, false, false] }
     }
 }
 
@@ -110,20 +93,12 @@ mod tests {
     use std::collections::HashMap;
 
     fn counts(days: &[(i32, (u32, u32))]) -> SessionCounts {
-        let days = days
-            .iter()
-            .map(|(day, votes)| (Day::new(*day), *votes))
-            .collect();
-        SessionCounts {
-            by_exchange: HashMap::from([("NMS".to_owned(), days)]),
-        }
+        let days = days.iter().map(|(day, votes)| (Day::new(*day), *votes)).collect();
+        SessionCounts { by_exchange: HashMap::from([("NMS".to_owned(), days)]) }
     }
 
     fn meta() -> SeriesMeta {
-        SeriesMeta {
-            exchange: Some("NMS".to_owned()),
-            ..SeriesMeta::default()
-        }
+        SeriesMeta { exchange: Some("NMS".to_owned()), ..SeriesMeta::default() }
     }
 
     #[test]
@@ -134,24 +109,15 @@ mod tests {
         assert!(!judge.is_session(Day::new(100)));
         assert!(judge.is_session(Day::new(101)));
         assert!(!judge.is_session(Day::new(102)));
-        assert_eq!(
-            judge.standing(Day::new(101), Mark::Empty),
-            Standing::Pending
-        );
-        assert_eq!(
-            judge.standing(Day::new(102), Mark::Empty),
-            Standing::Absent(Absence::NoSession)
-        );
+        assert_eq!(judge.standing(Day::new(101), Mark::Empty), Standing::Pending);
+        assert_eq!(judge.standing(Day::new(102), Mark::Empty), Standing::Absent(Absence::NoSession));
     }
 
     #[test]
     fn a_hole_is_pending_for_thirty_days() {
         let (counts, meta) = (counts(&[]), meta());
         let judge = Judge::new(&counts, &meta, Period::D1, Day::new(130));
-        assert_eq!(
-            judge.standing(Day::new(101), Mark::EmptySession),
-            Standing::Pending
-        );
+        assert_eq!(judge.standing(Day::new(101), Mark::EmptySession), Standing::Pending);
         assert_eq!(
             judge.standing(Day::new(100), Mark::EmptySession),
             Standing::Absent(Absence::ProviderHasNone)
@@ -162,15 +128,9 @@ mod tests {
     fn weekdays_come_from_what_was_seen() {
         let meta = meta();
         // 1970-01-04 was a Sunday: an exchange that trades Sunday to Thursday.
-        let votes: Vec<_> = (0..56)
-            .filter(|d| ![1, 2].contains(&(d % 7)))
-            .map(|d| (d, (3, 3)))
-            .collect();
+        let votes: Vec<_> = (0..56).filter(|d| ![1, 2].contains(&(d % 7))).map(|d| (d, (3, 3))).collect();
         let counts = counts(&votes);
         let judge = Judge::new(&counts, &meta, Period::D1, Day::new(56));
-        assert_eq!(
-            judge.weekdays(&Coverage::default()),
-            [true, true, true, true, false, false, true]
-        );
+        assert_eq!(judge.weekdays(&Coverage::default()), [true, true, true, true, false, false, true]);
     }
 }

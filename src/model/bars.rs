@@ -18,11 +18,7 @@ pub struct Bars {
 impl Bars {
     /// No bars yet, of these columns.
     pub fn new(columns: &'static [Column]) -> Bars {
-        Bars {
-            columns,
-            times: Vec::new(),
-            values: vec![Vec::new(); columns.len()],
-        }
+        Bars { columns, times: Vec::new(), values: vec![Vec::new(); columns.len()] }
     }
 
     /// The value columns.
@@ -79,11 +75,7 @@ impl Bars {
         Bars {
             columns: self.columns,
             times: self.times[range.clone()].to_vec(),
-            values: self
-                .values
-                .iter()
-                .map(|column| column[range.clone()].to_vec())
-                .collect(),
+            values: self.values.iter().map(|column| column[range.clone()].to_vec()).collect(),
         }
     }
 
@@ -154,11 +146,7 @@ impl Bars {
         let equal = |a: &f64, b: &f64| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
         self.columns == other.columns
             && self.times == other.times
-            && self
-                .values
-                .iter()
-                .zip(&other.values)
-                .all(|(a, b)| a.iter().zip(b).all(|(a, b)| equal(a, b)))
+            && self.values.iter().zip(&other.values).all(|(a, b)| a.iter().zip(b).all(|(a, b)| equal(a, b)))
     }
 
     /// The UTC date of each bar, ascending and unique. For daily and longer bars it is their
@@ -185,10 +173,7 @@ mod tests {
 
     #[test]
     fn a_merge_takes_the_fetched_bar_and_keeps_the_rest() {
-        let merged = Bars::merge(
-            &bars(&[(1, 1.0), (3, 3.0), (9, 9.0)]),
-            &bars(&[(2, 2.0), (3, 33.0)]),
-        );
+        let merged = Bars::merge(&bars(&[(1, 1.0), (3, 3.0), (9, 9.0)]), &bars(&[(2, 2.0), (3, 33.0)]));
         assert!(merged.same(&bars(&[(1, 1.0), (2, 2.0), (3, 33.0), (9, 9.0)])));
         assert!(merged.column(Column::Volume).unwrap()[0].is_nan());
     }
@@ -202,10 +187,7 @@ mod tests {
 
     #[test]
     fn between_is_half_open() {
-        assert_eq!(
-            bars(&[(1, 1.0), (2, 2.0), (3, 3.0)]).between(2, 3).times,
-            [2]
-        );
+        assert_eq!(bars(&[(1, 1.0), (2, 2.0), (3, 3.0)]).between(2, 3).times, [2]);
         assert!(bars(&[(1, 1.0)]).between(5, 2).is_empty());
     }
 }

@@ -76,12 +76,7 @@ impl Column {
     pub const fn is_price(self) -> bool {
         matches!(
             self,
-            Column::Open
-                | Column::High
-                | Column::Low
-                | Column::Close
-                | Column::AdjClose
-                | Column::Wap
+            Column::Open | Column::High | Column::Low | Column::Close | Column::AdjClose | Column::Wap
         )
     }
 
@@ -89,24 +84,13 @@ impl Column {
     pub fn of(provider: &str, class: Class, dated: bool, period: Period) -> &'static [Column] {
         use Column::*;
         const BARE: &[Column] = &[Open, High, Low, Close, Volume];
-        const YAHOO: &[Column] = &[
-            Open,
-            High,
-            Low,
-            Close,
-            Volume,
-            AdjClose,
-            Dividends,
-            StockSplits,
-            CapitalGains,
-        ];
+        const YAHOO: &[Column] =
+            &[Open, High, Low, Close, Volume, AdjClose, Dividends, StockSplits, CapitalGains];
         const OPEN_INTEREST: &[Column] = &[Open, High, Low, Close, Volume, OpenInterest];
         const IBKR: &[Column] = &[Open, High, Low, Close, Volume, Wap, Count];
         match (provider, class) {
             ("ibkr", _) => IBKR,
-            (_, Class::Future) if period == Period::D1 && (provider == "barchart" || dated) => {
-                OPEN_INTEREST
-            }
+            (_, Class::Future) if period == Period::D1 && (provider == "barchart" || dated) => OPEN_INTEREST,
             ("barchart", _) => BARE,
             _ if dated || period.is_intraday() => BARE,
             _ => YAHOO,
@@ -120,26 +104,11 @@ mod tests {
 
     #[test]
     fn columns_follow_from_what_the_series_is() {
-        assert_eq!(
-            Column::of("yahoo", Class::Stock, false, Period::D1).len(),
-            9
-        );
-        assert_eq!(
-            Column::of("yahoo", Class::Forex, false, Period::Mo3).len(),
-            9
-        );
-        assert_eq!(
-            Column::of("yahoo", Class::Stock, false, Period::H1).len(),
-            5
-        );
-        assert_eq!(
-            Column::of("sample", Class::Future, true, Period::D1).last(),
-            Some(&Column::OpenInterest)
-        );
-        assert_eq!(
-            Column::of("sample", Class::Future, true, Period::M5).len(),
-            5
-        );
+        assert_eq!(Column::of("yahoo", Class::Stock, false, Period::D1).len(), 9);
+        assert_eq!(Column::of("yahoo", Class::Forex, false, Period::Mo3).len(), 9);
+        assert_eq!(Column::of("yahoo", Class::Stock, false, Period::H1).len(), 5);
+        assert_eq!(Column::of("sample", Class::Future, true, Period::D1).last(), Some(&Column::OpenInterest));
+        assert_eq!(Column::of("sample", Class::Future, true, Period::M5).len(), 5);
         for column in Column::ALL {
             assert_eq!(Column::named(column.name()), Some(column));
         }

@@ -80,10 +80,7 @@ pub struct Coverage {
 
 impl Default for Coverage {
     fn default() -> Coverage {
-        Coverage {
-            first: Day::new(0),
-            marks: Vec::new(),
-        }
+        Coverage { first: Day::new(0), marks: Vec::new() }
     }
 }
 
@@ -91,11 +88,7 @@ impl Coverage {
     /// The mark of a day.
     pub fn get(&self, day: Day) -> Mark {
         let at = i64::from(day.number()) - i64::from(self.first.number());
-        usize::try_from(at)
-            .ok()
-            .and_then(|at| self.marks.get(at))
-            .copied()
-            .unwrap_or(Mark::Unknown)
+        usize::try_from(at).ok().and_then(|at| self.marks.get(at)).copied().unwrap_or(Mark::Unknown)
     }
 
     /// Marks every day of a range.
@@ -105,8 +98,7 @@ impl Coverage {
         }
         if days.first < self.first {
             let missing = (self.first.number() - days.first.number()) as usize;
-            self.marks
-                .splice(0..0, std::iter::repeat_n(Mark::Unknown, missing));
+            self.marks.splice(0..0, std::iter::repeat_n(Mark::Unknown, missing));
             self.first = days.first;
         }
         let from = (days.first.number() - self.first.number()) as usize;
@@ -119,13 +111,7 @@ impl Coverage {
 
     /// Marks one day.
     pub fn set_day(&mut self, day: Day, mark: Mark) {
-        self.set(
-            Days {
-                first: day,
-                last: day,
-            },
-            mark,
-        );
+        self.set(Days { first: day, last: day }, mark);
     }
 
     /// From the first to the last day that is known.
@@ -153,10 +139,7 @@ impl Coverage {
         for day in range.iter().filter(|day| wanted(*day, self.get(*day))) {
             match runs.last_mut() {
                 Some(run) if run.last.plus(1) == day => run.last = day,
-                _ => runs.push(Days {
-                    first: day,
-                    last: day,
-                }),
+                _ => runs.push(Days { first: day, last: day }),
             }
         }
         runs
@@ -167,10 +150,7 @@ impl Coverage {
         let Some(days) = self.known().and_then(|known| known.intersection(range)) else {
             return Coverage::default();
         };
-        Coverage {
-            first: days.first,
-            marks: days.iter().map(|day| self.get(day)).collect(),
-        }
+        Coverage { first: days.first, marks: days.iter().map(|day| self.get(day)).collect() }
     }
 
     /// Takes over every known mark of `other`.
@@ -193,20 +173,15 @@ impl Coverage {
     /// Reads the stored form back; an error says what is wrong with it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Coverage, String> {
         // A day is a byte: a mebibyte holds more than two millennia.
-        let plain =
-            zstd::bulk::decompress(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
-        let (first, marks) = plain
-            .split_first_chunk::<4>()
-            .ok_or("stored coverage is shorter than four bytes")?;
+        let plain = zstd::bulk::decompress(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
+        let (first, marks) =
+            plain.split_first_chunk::<4>().ok_or("stored coverage is shorter than four bytes")?;
         let marks = marks
             .iter()
             .map(|byte| MARKS.get(usize::from(*byte)).copied())
             .collect::<Option<Vec<_>>>()
             .ok_or("stored coverage has a mark this version does not know")?;
-        Ok(Coverage {
-            first: Day::new(i32::from_le_bytes(*first)),
-            marks,
-        })
+        Ok(Coverage { first: Day::new(i32::from_le_bytes(*first)), marks })
     }
 
     /// The stored form as text, for Parquet metadata and intents.
@@ -216,9 +191,7 @@ impl Coverage {
 
     /// Reads [`Coverage::to_text`] back.
     pub fn from_text(text: &str) -> Result<Coverage, String> {
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|e| format!("stored coverage: {e}"))?;
+        let bytes = STANDARD.decode(text).map_err(|e| format!("stored coverage: {e}"))?;
         Coverage::from_bytes(&bytes)
     }
 }

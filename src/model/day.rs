@@ -32,8 +32,7 @@ impl Day {
 
     /// The date on the wall of `zone` at an instant given in seconds since the epoch.
     pub fn of_local(seconds: i64, zone: &TimeZone) -> Day {
-        let offset =
-            jiff::Timestamp::from_second(seconds).map_or(0, |at| zone.to_offset(at).seconds());
+        let offset = jiff::Timestamp::from_second(seconds).map_or(0, |at| zone.to_offset(at).seconds());
         Day::of_utc(seconds + i64::from(offset))
     }
 
@@ -47,9 +46,7 @@ impl Day {
     pub fn instant(self, second_of_day: i32, zone: &TimeZone) -> i64 {
         let wall = self.midnight() + i64::from(second_of_day);
         let civil = self.date().at(0, 0, 0, 0) + i64::from(second_of_day).seconds();
-        zone.to_ambiguous_timestamp(civil)
-            .compatible()
-            .map_or(wall, |at| at.as_second())
+        zone.to_ambiguous_timestamp(civil).compatible().map_or(wall, |at| at.as_second())
     }
 
     /// The calendar date.
@@ -115,9 +112,7 @@ impl FromStr for Day {
         let plain = text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit() || b == b'-');
         match text.parse::<Date>() {
             Ok(date) if plain => Ok(Day::of_date(date)),
-            _ => Err(format!(
-                "{text:?} is not a date; write YYYY-MM-DD, such as 2024-01-31"
-            )),
+            _ => Err(format!("{text:?} is not a date; write YYYY-MM-DD, such as 2024-01-31")),
         }
     }
 }
@@ -206,10 +201,7 @@ mod tests {
         let york = TimeZone::get("America/New_York").unwrap();
         assert_eq!(Day::of_local(-252_322_200, &york), day("1962-01-02"));
         for date in ["2020-10-31", "2020-11-01", "2020-11-02", "2021-03-14"] {
-            assert_eq!(
-                Day::of_local(day(date).instant(34_200, &york), &york),
-                day(date)
-            );
+            assert_eq!(Day::of_local(day(date).instant(34_200, &york), &york), day(date));
         }
     }
 }

@@ -81,13 +81,8 @@ impl Contract {
     /// Takes a stored name apart into instrument and contract.
     pub fn of_stored_name(name: &str) -> Option<(&str, Contract)> {
         let (instrument, digits) = name.rsplit_once('_')?;
-        let plain = digits.len() == 8
-            && digits.ends_with("00")
-            && digits.bytes().all(|b| b.is_ascii_digit());
-        let (year, month) = (
-            digits.get(..4)?.parse().ok()?,
-            digits.get(4..6)?.parse().ok()?,
-        );
+        let plain = digits.len() == 8 && digits.ends_with("00") && digits.bytes().all(|b| b.is_ascii_digit());
+        let (year, month) = (digits.get(..4)?.parse().ok()?, digits.get(4..6)?.parse().ok()?);
         (plain && !instrument.is_empty() && (1..=12).contains(&month))
             .then_some((instrument, Contract { year, month }))
     }
@@ -99,11 +94,7 @@ impl Contract {
 
     /// The provider's code with a two-digit year: `GCG24`.
     pub fn code(self, root: &str) -> String {
-        format!(
-            "{root}{}{:02}",
-            self.month_code(),
-            self.year.rem_euclid(100)
-        )
+        format!("{root}{}{:02}", self.month_code(), self.year.rem_euclid(100))
     }
 
     /// The last day of the contract's month: no later session is expected.
@@ -191,33 +182,15 @@ mod tests {
 
     #[test]
     fn contracts_have_stored_names_and_codes() {
-        let contract = Contract {
-            year: 2024,
-            month: 2,
-        };
+        let contract = Contract { year: 2024, month: 2 };
         assert_eq!(contract.stored_name("GOLD"), "GOLD_20240200");
         assert_eq!(contract.code("GC"), "GCG24");
-        assert_eq!(
-            Contract::of_stored_name("GOLD_20240200"),
-            Some(("GOLD", contract))
-        );
+        assert_eq!(Contract::of_stored_name("GOLD_20240200"), Some(("GOLD", contract)));
         assert_eq!(
             Contract::of_stored_name("A_B_20241200"),
-            Some((
-                "A_B",
-                Contract {
-                    year: 2024,
-                    month: 12
-                }
-            ))
+            Some(("A_B", Contract { year: 2024, month: 12 }))
         );
-        for name in [
-            "GOLD",
-            "GOLD_20241300",
-            "GOLD_20240201",
-            "_20240200",
-            "GOLD_2024020é",
-        ] {
+        for name in ["GOLD", "GOLD_20241300", "GOLD_20240201", "_20240200", "GOLD_2024020é"] {
             assert_eq!(Contract::of_stored_name(name), None, "{name}");
         }
         assert_eq!(contract.last_day().to_string(), "2024-02-29");

@@ -145,13 +145,10 @@ impl FromStr for Period {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Period, String> {
-        Period::ALL
-            .into_iter()
-            .find(|period| period.name() == text)
-            .ok_or_else(|| {
-                let names: Vec<_> = Period::ALL.iter().map(|period| period.name()).collect();
-                format!("{text:?} is not a period; allowed are {}", names.join(", "))
-            })
+        Period::ALL.into_iter().find(|period| period.name() == text).ok_or_else(|| {
+            let names: Vec<_> = Period::ALL.iter().map(|period| period.name()).collect();
+            format!("{text:?} is not a period; allowed are {}", names.join(", "))
+        })
     }
 }
 

@@ -26,20 +26,12 @@ pub struct SeriesKey {
 impl SeriesKey {
     /// The value columns of this series.
     pub fn columns(&self) -> &'static [Column] {
-        Column::of(
-            &self.provider,
-            self.class,
-            self.contract.is_some(),
-            self.period,
-        )
+        Column::of(&self.provider, self.class, self.contract.is_some(), self.period)
     }
 
     /// The contract's stored name, else the symbol.
     pub fn name(&self) -> String {
-        self.contract.map_or_else(
-            || self.symbol.clone(),
-            |contract| contract.stored_name(&self.symbol),
-        )
+        self.contract.map_or_else(|| self.symbol.clone(), |contract| contract.stored_name(&self.symbol))
     }
 }
 

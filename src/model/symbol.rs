@@ -4,11 +4,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 /// Everything but letters, digits, `.`, `-`, `_` and `^` is percent-encoded. `=` is among what is
 /// encoded, because readers take a folder `x=y` for a hive partition.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'^');
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'^');
 
 /// The longest encoded name, in bytes.
 pub const LONGEST: usize = 200;
@@ -32,10 +28,7 @@ pub fn encode(name: &str) -> Result<String, String> {
 
 /// The symbol of a file name made by [`encode`]; `None` where no symbol encodes to that name.
 pub fn decode(file_name: &str) -> Option<String> {
-    let name = percent_decode_str(file_name)
-        .decode_utf8()
-        .ok()?
-        .into_owned();
+    let name = percent_decode_str(file_name).decode_utf8().ok()?.into_owned();
     (encode(&name).ok()? == file_name).then_some(name)
 }
 
@@ -45,15 +38,8 @@ fn check(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err(format!("a symbol is empty: {allowed}"));
     }
-    let bad = name.starts_with('.')
-        || name
-            .chars()
-            .any(|c| matches!(c, '/' | '\\') || c.is_control());
-    if bad {
-        Err(format!("symbol {name:?} cannot be archived: {allowed}"))
-    } else {
-        Ok(())
-    }
+    let bad = name.starts_with('.') || name.chars().any(|c| matches!(c, '/' | '\\') || c.is_control());
+    if bad { Err(format!("symbol {name:?} cannot be archived: {allowed}")) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -79,16 +65,7 @@ mod tests {
 
     #[test]
     fn names_that_could_escape_are_refused() {
-        for name in [
-            "",
-            ".hidden",
-            "../../etc/passwd",
-            "a/b",
-            "a\\b",
-            "a\nb",
-            "a\0",
-            &"x".repeat(300),
-        ] {
+        for name in ["", ".hidden", "../../etc/passwd", "a/b", "a\\b", "a\nb", "a\0", &"x".repeat(300)] {
             assert!(encode(name).is_err(), "{name:?}");
         }
         assert!(encode(&"🚀".repeat(17)).unwrap_err().contains("204 bytes"));

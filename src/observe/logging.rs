@@ -44,9 +44,7 @@ fn filter(level: LogLevel, verbosity: u8) -> Targets {
         1 => configured.max(LevelFilter::DEBUG),
         _ => LevelFilter::TRACE,
     };
-    Targets::new()
-        .with_default(asked.min(LevelFilter::WARN))
-        .with_target("vortex", asked)
+    Targets::new().with_default(asked.min(LevelFilter::WARN)).with_target("vortex", asked)
 }
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
@@ -61,17 +59,13 @@ where
     let mut journal_said = None;
     if by_systemd || wants(LogOutput::Journald) {
         match tracing_journald::layer() {
-            Ok(journal) => {
-                layers.push(journal.with_field_prefix(Some("VORTEX".to_owned())).boxed())
-            }
+            Ok(journal) => layers.push(journal.with_field_prefix(Some("VORTEX".to_owned())).boxed()),
             Err(error) => journal_said = Some(format!("the journal cannot be reached: {error}")),
         }
     }
     let journal_fails = journal_said.is_some();
     if let Some(said) = journal_said.filter(|_| wants(LogOutput::Journald)) {
-        return Err(format!(
-            "{said}; take journald out of general.logging.output"
-        ));
+        return Err(format!("{said}; take journald out of general.logging.output"));
     }
     if wants(LogOutput::Console) && (!by_systemd || journal_fails) {
         let colour = colour && settings.format == LogFormat::Rich;
@@ -79,13 +73,10 @@ where
     }
     if wants(LogOutput::File) {
         let path = &settings.file_path;
-        let file = RotatingFile::open(path, settings.max_file_size, settings.backup_count)
-            .map_err(|error| {
+        let file =
+            RotatingFile::open(path, settings.max_file_size, settings.backup_count).map_err(|error| {
                 let key = "set general.logging.file_path to a file that can be written";
-                format!(
-                    "the log file {} cannot be opened: {error}; {key}",
-                    path.display()
-                )
+                format!("the log file {} cannot be opened: {error}; {key}", path.display())
             })?;
         layers.push(lines(settings.format, Mutex::new(file), false));
     }
@@ -98,9 +89,7 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(writer)
-        .with_ansi(colour);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(colour);
     match format {
         LogFormat::Json => lines.json().with_current_span(false).boxed(),
         LogFormat::Console | LogFormat::Rich => lines.with_target(false).boxed(),
@@ -165,10 +154,7 @@ mod tests {
         assert_eq!(line["fields"]["rows"], 3);
         assert_eq!(line["spans"][0]["provider"], "sample");
         let text = logged(LogFormat::Rich, LogLevel::Info, 0);
-        assert!(
-            text.contains("provider=\"sample\"") && text.contains("rows=3"),
-            "{text}"
-        );
+        assert!(text.contains("provider=\"sample\"") && text.contains("rows=3"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
     }
 

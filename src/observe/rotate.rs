@@ -26,13 +26,7 @@ impl RotatingFile {
         }
         let file = append_to(path)?;
         let size = file.metadata()?.len();
-        Ok(RotatingFile {
-            path: path.to_owned(),
-            file,
-            size,
-            max_size,
-            keep,
-        })
+        Ok(RotatingFile { path: path.to_owned(), file, size, max_size, keep })
     }
 
     /// Moves every old file one number up, and the last one away.
@@ -75,11 +69,7 @@ impl Write for RotatingFile {
 }
 
 fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 #[cfg(test)]

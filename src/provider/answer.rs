@@ -113,8 +113,6 @@ pub enum Refusal {
 
 /// An instant for a message: `2026-11-23 15:04 UTC`.
 pub fn instant(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map_or_else(
-        |_| seconds.to_string(),
-        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-    )
+    jiff::Timestamp::from_second(seconds)
+        .map_or_else(|_| seconds.to_string(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }

@@ -116,10 +116,9 @@ impl Throttle {
     /// after the wait where it was opened meanwhile. Dropped while waiting, it costs one slot.
     pub async fn admit(&self, provider: &'static str, per_minute: u32) -> Result<(), Refusal> {
         let throttle = self.clone();
-        let slot =
-            tokio::task::spawn_blocking(move || throttle.slot(provider, per_minute, micros()))
-                .await
-                .map_err(|error| unavailable(provider, &error))??;
+        let slot = tokio::task::spawn_blocking(move || throttle.slot(provider, per_minute, micros()))
+            .await
+            .map_err(|error| unavailable(provider, &error))??;
         let wait = slot.saturating_sub(micros());
         if let Some(wait) = u64::try_from(wait).ok().filter(|wait| *wait > 0) {
             tokio::time::sleep(Duration::from_micros(wait)).await;
@@ -136,14 +135,11 @@ impl Throttle {
             return Ok(slot);
         }
         let mut ledger = self.ledger();
-        let state = ledger
-            .state(provider, now / MICROS)
-            .map_err(|error| unavailable(provider, &error))?;
+        let state = ledger.state(provider, now / MICROS).map_err(|error| unavailable(provider, &error))?;
         known.state = Some(state);
         refusal(provider, state, now / MICROS)?;
-        known.slots = ledger
-            .reserve(provider, per_minute, now)
-            .map_err(|error| unavailable(provider, &error))?;
+        known.slots =
+            ledger.reserve(provider, per_minute, now).map_err(|error| unavailable(provider, &error))?;
         Ok(known.slots.take(now).unwrap_or(now))
     }
 
@@ -233,9 +229,7 @@ const MICROS: i64 = 1_000_000;
 
 /// This machine's clock, in µs since the epoch.
 fn micros() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
 /// A random number from 0 up to `below`, for spreading retries.
@@ -262,8 +256,5 @@ fn refusal(provider: &'static str, state: State, now: i64) -> Result<(), Refusal
 }
 
 fn unavailable(provider: &'static str, error: &dyn std::error::Error) -> Refusal {
-    Refusal::Unavailable {
-        provider,
-        said: format!("its limits cannot be kept: {error}"),
-    }
+    Refusal::Unavailable { provider, said: format!("its limits cannot be kept: {error}") }
 }

@@ -4,15 +4,19 @@
 pub mod answer;
 pub mod http;
 pub mod limits;
-pub mod yahoo;
 pub mod sample;
+pub mod yahoo;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 pub use answer::{Answer, Refusal, Split};
 
 use crate::model::{Class, Contract, Days, Instrument, Period};
+
+/// A clock: seconds since the epoch.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// One request to a provider: the bars of a series over a range of trading dates.
 #[derive(Clone, Debug)]
@@ -56,10 +60,7 @@ pub struct RawAnswer {
 impl RawAnswer {
     /// A header's value by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }
 

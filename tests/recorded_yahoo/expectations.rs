@@ -103,13 +103,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
             Bars(
                 "AAPL",
                 "1d",
-                Shown {
-                    bars: 1,
-                    first: "2022-02-22",
-                    last: "2022-02-22",
-                    finished: "2025-03-23",
-                    ..NOTHING
-                },
+                Shown { bars: 1, first: "2022-02-22", last: "2022-02-22", finished: "2025-03-23", ..NOTHING },
             ),
         ),
         (
@@ -131,15 +125,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
         ),
         (
             "AAPL_1m_weekend_empty.http.json",
-            Bars(
-                "AAPL",
-                "1m",
-                Shown {
-                    finished: "2025-02-19",
-                    sessions: &["2025-02-19"],
-                    ..NOTHING
-                },
-            ),
+            Bars("AAPL", "1m", Shown { finished: "2025-02-19", sessions: &["2025-02-19"], ..NOTHING }),
         ),
         (
             "ALL.AX_1d_3mo_live_row.body.json",
@@ -163,13 +149,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
             Bars(
                 "BTC-USD",
                 "1d",
-                Shown {
-                    bars: 3,
-                    first: "2020-01-01",
-                    last: "2020-01-03",
-                    finished: "2025-02-19",
-                    ..NOTHING
-                },
+                Shown { bars: 3, first: "2020-01-01", last: "2020-01-03", finished: "2025-02-19", ..NOTHING },
             ),
         ),
         (
@@ -177,13 +157,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
             Bars(
                 "EURUSD=X",
                 "1d",
-                Shown {
-                    bars: 3,
-                    first: "2020-01-01",
-                    last: "2020-01-03",
-                    finished: "2025-02-19",
-                    ..NOTHING
-                },
+                Shown { bars: 3, first: "2020-01-01", last: "2020-01-03", finished: "2025-02-19", ..NOTHING },
             ),
         ),
         (
@@ -191,11 +165,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
             Bars(
                 "EURUSD=X",
                 "1d",
-                Shown {
-                    finished: "2024-11-13",
-                    notes: &["1 row of a period that is not over"],
-                    ..NOTHING
-                },
+                Shown { finished: "2024-11-13", notes: &["1 row of a period that is not over"], ..NOTHING },
             ),
         ),
         (
@@ -203,13 +173,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
             Bars(
                 "GC=F",
                 "1d",
-                Shown {
-                    bars: 1,
-                    first: "2020-01-02",
-                    last: "2020-01-02",
-                    finished: "2025-02-19",
-                    ..NOTHING
-                },
+                Shown { bars: 1, first: "2020-01-02", last: "2020-01-02", finished: "2025-02-19", ..NOTHING },
             ),
         ),
         (
@@ -335,10 +299,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
                 },
             ),
         ),
-        (
-            "VFINX_max_silently_3mo.body.json",
-            Refused(200, "1d", "Unusable", "dataGranularity is 3mo"),
-        ),
+        ("VFINX_max_silently_3mo.body.json", Refused(200, "1d", "Unusable", "dataGranularity is 3mo")),
         (
             "WSKT.JK_1d_suspended.http.json",
             Bars(
@@ -376,80 +337,30 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
         ),
         (
             "aapl_chart_no_results_2021.body.json",
-            Bars(
-                "AAPL",
-                "1h",
-                Shown {
-                    finished: "2021-05-03",
-                    sessions: &["2021-05-03"],
-                    ..NOTHING
-                },
-            ),
+            Bars("AAPL", "1h", Shown { finished: "2021-05-03", sessions: &["2021-05-03"], ..NOTHING }),
         ),
-        (
-            "errors/400_bad_interval_2021.json",
-            Refused(400, "1d", "Invalid", "interval=5h"),
-        ),
-        (
-            "errors/400_no_data_in_range.json",
-            Refused(400, "1d", "EmptyWindow", "startDate = 1565740800"),
-        ),
-        (
-            "errors/401_invalid_crumb.json",
-            Refused(401, "1d", "Denied", "Invalid Crumb"),
-        ),
-        (
-            "errors/401_v7_download_dead.json",
-            Refused(401, "1d", "Denied", "not logged in"),
-        ),
-        (
-            "errors/404_not_found.json",
-            Refused(404, "1d", "Unknown", "may be delisted"),
-        ),
-        (
-            "errors/422_5m_older_than_60_days.json",
-            Refused(422, "5m", "TooOld", "last 60 days"),
-        ),
-        (
-            "errors/429_edge_too_many_requests.txt",
-            Refused(429, "1d", "Limited", "Edge"),
-        ),
-        (
-            "consent_flow/getCrumb-quote-AAPL.json",
-            Step(307, Some("guce.yahoo.com")),
-        ),
-        (
-            "consent_flow/getCrumb-quote-AAPL-consent.html.json",
-            Step(302, Some("consent.yahoo.com")),
-        ),
-        (
-            "consent_flow/getCrumb-quote-AAPL-collectConsent.html.json",
-            Step(200, None),
-        ),
-        (
-            "consent_flow/getCrumb-quote-AAPL-collectConsentSubmit.json",
-            Step(302, Some("guce.yahoo.com")),
-        ),
-        (
-            "consent_flow/getCrumb-quote-AAPL-copyConsent.json",
-            Step(302, Some("finance.yahoo.com")),
-        ),
+        ("errors/400_bad_interval_2021.json", Refused(400, "1d", "Invalid", "interval=5h")),
+        ("errors/400_no_data_in_range.json", Refused(400, "1d", "EmptyWindow", "startDate = 1565740800")),
+        ("errors/401_invalid_crumb.json", Refused(401, "1d", "Denied", "Invalid Crumb")),
+        ("errors/401_v7_download_dead.json", Refused(401, "1d", "Denied", "not logged in")),
+        ("errors/404_not_found.json", Refused(404, "1d", "Unknown", "may be delisted")),
+        ("errors/422_5m_older_than_60_days.json", Refused(422, "5m", "TooOld", "last 60 days")),
+        ("errors/429_edge_too_many_requests.txt", Refused(429, "1d", "Limited", "Edge")),
+        ("consent_flow/getCrumb-quote-AAPL.json", Step(307, Some("guce.yahoo.com"))),
+        ("consent_flow/getCrumb-quote-AAPL-consent.html.json", Step(302, Some("consent.yahoo.com"))),
+        ("consent_flow/getCrumb-quote-AAPL-collectConsent.html.json", Step(200, None)),
+        ("consent_flow/getCrumb-quote-AAPL-collectConsentSubmit.json", Step(302, Some("guce.yahoo.com"))),
+        ("consent_flow/getCrumb-quote-AAPL-copyConsent.json", Step(302, Some("finance.yahoo.com"))),
         (
             "consent_flow/getCrumb-quote-AAPL-consent-final-redirect.html.json",
             Step(301, Some("finance.yahoo.com")),
         ),
         ("consent_flow/getCrumb-getcrumb.json", Step(200, None)),
-        (
-            "yfinance_repair/8TRA-DE-1d-missing-div-adjust-fixed.csv",
-            TABLE,
-        ),
+        ("yfinance_repair/8TRA-DE-1d-missing-div-adjust-fixed.csv", TABLE),
         ("yfinance_repair/8TRA-DE-1d-missing-div-adjust.csv", TABLE),
         ("yfinance_repair/AET-L-1d-100x-error-fixed.csv", TABLE),
         ("yfinance_repair/AET-L-1d-100x-error.csv", TABLE),
-        (
-            "yfinance_repair/ALPHA-PA-1d-bad-stock-split-fixed.csv",
-            TABLE,
-        ),
+        ("yfinance_repair/ALPHA-PA-1d-bad-stock-split-fixed.csv", TABLE),
         ("yfinance_repair/ALPHA-PA-1d-bad-stock-split.csv", TABLE),
         ("yfinance_repair/CNE-L-1d-bad-stock-split-fixed.csv", TABLE),
         ("yfinance_repair/CNE-L-1d-bad-stock-split.csv", TABLE),

@@ -87,8 +87,12 @@ impl Lab {
             concurrency: 4,
             user_agent: "Mozilla/5.0 (X11; Linux x86_64) test".to_owned(),
         };
-        let throttle = Arc::new(Throttle::open(&self.home.path().join("state")).unwrap());
-        Arc::new(Yahoo::new(&settings, throttle, self.clock()).unwrap())
+        Arc::new(Yahoo::new(&settings, Arc::new(self.throttle()), self.clock()).unwrap())
+    }
+
+    /// Limits as a new process finds them.
+    pub(crate) fn throttle(&self) -> Throttle {
+        Throttle::open(&self.home.path().join("state")).unwrap()
     }
 
     pub(crate) fn raw(&self) -> RawTrail {
@@ -121,10 +125,7 @@ impl Lab {
 
     /// The same with `--force`.
     pub(crate) fn force(&self, symbol: &str, period: Period, start: &str) -> Summary {
-        let selection = Selection {
-            force: true,
-            ..self.selection(&[symbol], &[period], start)
-        };
+        let selection = Selection { force: true, ..self.selection(&[symbol], &[period], start) };
         self.run(&selection, self.yahoo())
     }
 
@@ -144,11 +145,8 @@ impl Lab {
             now: self.clock(),
             cancelled,
         };
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(download::run(writer, job)).unwrap()
     }
 
@@ -164,10 +162,7 @@ impl Lab {
 
     /// A series as the catalogue has it.
     pub(crate) fn record(&self, symbol: &str, period: Period) -> SeriesRecord {
-        self.archive()
-            .series(&self.key(symbol, period))
-            .unwrap()
-            .unwrap()
+        self.archive().series(&self.key(symbol, period)).unwrap().unwrap()
     }
 
     /// All stored bars of a series.

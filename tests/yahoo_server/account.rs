@@ -14,12 +14,8 @@ const COOKIE: &str = "A3=d=sample; Max-Age=31536000; Path=/";
 pub(super) fn answer(asked: &Asked) -> Reply {
     match (asked.method.as_str(), asked.path.as_str()) {
         // fc.yahoo.com: an error page, and the cookie.
-        (_, "/") => {
-            Reply::text(404, "text/html", "<html>Not found</html>").header("set-cookie", COOKIE)
-        }
-        ("GET", "/v1/test/getcrumb") if asked.has_cookie("A3") => {
-            Reply::text(200, "text/plain", CRUMB)
-        }
+        (_, "/") => Reply::text(404, "text/html", "<html>Not found</html>").header("set-cookie", COOKIE),
+        ("GET", "/v1/test/getcrumb") if asked.has_cookie("A3") => Reply::text(200, "text/plain", CRUMB),
         ("GET", "/v1/test/getcrumb") => unauthorized("Unauthorized", "Invalid Cookie"),
         ("GET", "/consent") => redirect(&format!("/v2/collectConsent?sessionId={SESSION}")),
         ("GET", "/v2/collectConsent") => Reply::text(200, "text/html", &form()),
@@ -48,10 +44,7 @@ pub(super) fn is_authorized(asked: &Asked) -> bool {
 /// The refusal of a request without.
 pub(super) fn unauthorized(code: &str, description: &str) -> Reply {
     let error = json!({ "code": code, "description": description });
-    Reply::json(
-        401,
-        &json!({ "finance": { "result": null, "error": error } }),
-    )
+    Reply::json(401, &json!({ "finance": { "result": null, "error": error } }))
 }
 
 /// On to another page.

@@ -56,48 +56,27 @@ fn with_rules(mut bars: Vec<Bar>, actions: &[Action], now: i64) -> Vec<Bar> {
 }
 
 fn null_days(actions: &[Action], now: i64) -> Vec<Day> {
-    actions
-        .iter()
-        .filter_map(|action| action.null_day(now))
-        .collect()
+    actions.iter().filter_map(|action| action.null_day(now)).collect()
 }
 
-fn sessions(
-    listing: &Listing,
-    query: &Query,
-    period: Period,
-    actions: &[Action],
-    now: i64,
-) -> Vec<Row> {
+fn sessions(listing: &Listing, query: &Query, period: Period, actions: &[Action], now: i64) -> Vec<Row> {
     let Some(days) = days_of(listing, query, now) else {
         return Vec::new();
     };
-    let days = Days {
-        first: period.bar_day(days.first),
-        last: period.last_day(days.last),
-    };
+    let days = Days { first: period.bar_day(days.first), last: period.last_day(days.last) };
     let nulls = null_days(actions, now);
     let is_null = |bar: &Bar| nulls.contains(&bar.session.day);
     let daily = with_rules(listing.daily(days, now), actions, now);
-    let live = daily
-        .last()
-        .copied()
-        .filter(|bar| is_live(bar.session, now) && !is_null(bar));
+    let live = daily.last().copied().filter(|bar| is_live(bar.session, now) && !is_null(bar));
     let within = |stamp: i64| query.from <= stamp && stamp < query.to;
     let mut rows: Vec<Row> = if period == Period::D1 {
-        let row = |bar: &Bar| Row {
-            stamp: bar.start,
-            bar: (!is_null(bar)).then_some(*bar),
-        };
+        let row = |bar: &Bar| Row { stamp: bar.start, bar: (!is_null(bar)).then_some(*bar) };
         daily.iter().map(row).collect()
     } else {
         let zone = listing.exchange.time_zone();
         let known: Vec<Bar> = daily.iter().filter(|bar| !is_null(bar)).copied().collect();
         let bucket = |bar: &Bar| (period.bar_day(bar.session.day).instant(0, &zone), bar.end);
-        let row = |bar: Bar| Row {
-            stamp: bar.start,
-            bar: Some(bar),
-        };
+        let row = |bar: Bar| Row { stamp: bar.start, bar: Some(bar) };
         fold(&known, bucket).into_iter().map(row).collect()
     };
     rows.retain(|row| within(row.stamp));
@@ -105,21 +84,12 @@ fn sessions(
         if period == Period::D1 {
             rows.pop();
         }
-        rows.push(Row {
-            stamp: market_time(listing, bar.session, now),
-            bar: Some(bar),
-        });
+        rows.push(Row { stamp: market_time(listing, bar.session, now), bar: Some(bar) });
     }
     rows
 }
 
-fn intraday(
-    listing: &Listing,
-    query: &Query,
-    seconds: i64,
-    actions: &[Action],
-    now: i64,
-) -> Vec<Row> {
+fn intraday(listing: &Listing, query: &Query, seconds: i64, actions: &[Action], now: i64) -> Vec<Row> {
     let Some(days) = days_of(listing, query, now) else {
         return Vec::new();
     };
@@ -140,10 +110,7 @@ fn intraday(
             rows.extend(quiet_rows(opened(from), session.open, seconds, Some(quiet)));
         }
         for bar in of_day {
-            rows.push(Row {
-                stamp: bar.start,
-                bar: (!nulls.contains(&session.day)).then_some(*bar),
-            });
+            rows.push(Row { stamp: bar.start, bar: (!nulls.contains(&session.day)).then_some(*bar) });
         }
         if let Some((from, to)) = listing.exchange.lunch {
             let to = opened(to).min(now);
@@ -153,18 +120,10 @@ fn intraday(
         }
         if let Some((_, to)) = extended {
             let quiet = flat(last, last.close);
-            rows.extend(quiet_rows(
-                session.close,
-                opened(to).min(now),
-                seconds,
-                Some(quiet),
-            ));
+            rows.extend(quiet_rows(session.close, opened(to).min(now), seconds, Some(quiet)));
         }
         if Some(session) == last_session && is_live(session, now) {
-            rows.push(Row {
-                stamp: market_time(listing, session, now),
-                bar: Some(flat(last, last.close)),
-            });
+            rows.push(Row { stamp: market_time(listing, session, now), bar: Some(flat(last, last.close)) });
         }
     }
     let live = last_session.map(|session| market_time(listing, session, now));
@@ -175,20 +134,11 @@ fn intraday(
 
 /// A bar in which nothing is traded.
 fn flat(bar: &Bar, price: f64) -> Bar {
-    Bar {
-        open: price,
-        high: price,
-        low: price,
-        close: price,
-        volume: 0.0,
-        ..*bar
-    }
+    Bar { open: price, high: price, low: price, close: price, volume: 0.0, ..*bar }
 }
 
 fn quiet_rows(from: i64, to: i64, seconds: i64, bar: Option<Bar>) -> impl Iterator<Item = Row> {
-    (from..to)
-        .step_by(seconds as usize)
-        .map(move |stamp| Row { stamp, bar })
+    (from..to).step_by(seconds as usize).map(move |stamp| Row { stamp, bar })
 }
 
 fn is_live(session: Session, now: i64) -> bool {
@@ -204,10 +154,7 @@ fn columns(listing: &Listing, query: &Query, rows: &[Row], now: i64) -> Value {
     let price = |of: fn(&Bar) -> f64| -> Vec<Option<f64>> {
         rows.iter().map(|row| row.bar.as_ref().map(of)).collect()
     };
-    let volume: Vec<Option<i64>> = rows
-        .iter()
-        .map(|row| row.bar.map(|bar| bar.volume as i64))
-        .collect();
+    let volume: Vec<Option<i64>> = rows.iter().map(|row| row.bar.map(|bar| bar.volume as i64)).collect();
     let quote = json!({
         "open": price(|bar| bar.open),
         "high": price(|bar| bar.high),
@@ -220,10 +167,7 @@ fn columns(listing: &Listing, query: &Query, rows: &[Row], now: i64) -> Value {
     }
     let bars: Vec<Bar> = rows.iter().filter_map(|row| row.bar).collect();
     let mut closes = listing.adjusted_closes(&bars, now).into_iter();
-    let adjusted: Vec<Option<f64>> = rows
-        .iter()
-        .map(|row| row.bar.and_then(|_| closes.next()))
-        .collect();
+    let adjusted: Vec<Option<f64>> = rows.iter().map(|row| row.bar.and_then(|_| closes.next())).collect();
     json!({ "quote": [quote], "adjclose": [{ "adjclose": adjusted }] })
 }
 
@@ -245,13 +189,8 @@ fn events(listing: &Listing, query: &Query, actions: &[Action], now: i64) -> Map
             dividends.insert(date.to_string(), event);
         }
     }
-    let own = listing
-        .splits_at(now)
-        .into_iter()
-        .map(|split| (split.day, split.ratio));
-    let ruled = actions
-        .iter()
-        .filter_map(|action| action.listed_split(listing, now));
+    let own = listing.splits_at(now).into_iter().map(|split| (split.day, split.ratio));
+    let ruled = actions.iter().filter_map(|action| action.listed_split(listing, now));
     let mut splits = Map::new();
     for (day, ratio) in own.chain(ruled).filter(|(day, _)| within(*day)) {
         let (new, old) = fraction(ratio);
@@ -279,13 +218,7 @@ fn fraction(ratio: f64) -> (i64, i64) {
     ((ratio * f64::from(old)).round() as i64, i64::from(old))
 }
 
-fn meta(
-    listing: &Listing,
-    query: &Query,
-    actions: &[Action],
-    last: Option<Session>,
-    now: i64,
-) -> Value {
+fn meta(listing: &Listing, query: &Query, actions: &[Action], last: Option<Session>, now: i64) -> Value {
     let exchange = listing.exchange;
     let today = listing.today(now);
     let current = match last {
@@ -318,10 +251,7 @@ fn meta(
     meta["gmtoffset"] = json!(offset);
     meta["timezone"] = json!(name);
     if let Some(session) = last {
-        let days = Days {
-            first: session.day,
-            last: session.day,
-        };
+        let days = Days { first: session.day, last: session.day };
         meta["regularMarketTime"] = json!(market_time(listing, session, now));
         if let Some(bar) = with_rules(listing.daily(days, now), actions, now).last() {
             meta["regularMarketPrice"] = json!(bar.close);
@@ -335,9 +265,7 @@ fn meta(
         let all = days.map(|days| listing.sessions(days, now).collect::<Vec<_>>());
         if let Some(all) = all.filter(|all| !all.is_empty()) {
             let of = |part: &str| -> Vec<Value> {
-                all.iter()
-                    .map(|s| json!([periods(listing, *s)[part]]))
-                    .collect()
+                all.iter().map(|s| json!([periods(listing, *s)[part]])).collect()
             };
             meta["tradingPeriods"] = if query.extended {
                 json!({ "pre": of("pre"), "regular": of("regular"), "post": of("post") })
@@ -354,7 +282,8 @@ fn periods(listing: &Listing, session: Session) -> Value {
     let exchange = listing.exchange;
     let (name, offset) = clock_of(listing, session.open);
     let (from, to) = exchange.extended.unwrap_or((exchange.open, exchange.close));
-    let part = |start: i64, end: i64| json!({ "timezone": name, "start": start, "end": end, "gmtoffset": offset });
+    let part =
+        |start: i64, end: i64| json!({ "timezone": name, "start": start, "end": end, "gmtoffset": offset });
     json!({
         "pre": part(session.open - i64::from(exchange.open - from), session.open),
         "regular": part(session.open, session.close),

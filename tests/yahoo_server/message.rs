@@ -21,17 +21,12 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub(super) fn has_cookie(&self, name: &str) -> bool {
         let cookies = self.header("cookie").split(';');
-        cookies
-            .filter_map(|cookie| cookie.trim().split_once('='))
-            .any(|(key, _)| key == name)
+        cookies.filter_map(|cookie| cookie.trim().split_once('=')).any(|(key, _)| key == name)
     }
 
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {

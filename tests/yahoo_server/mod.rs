@@ -92,12 +92,8 @@ impl Server {
             counts: Mutex::default(),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let router = axum::Router::new()
-            .fallback(handle)
-            .with_state(Arc::clone(&shared));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+        let router = axum::Router::new().fallback(handle).with_state(Arc::clone(&shared));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::spawn(move || {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();
@@ -107,12 +103,7 @@ impl Server {
                 }
             });
         });
-        Ok(Server {
-            address,
-            shared,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Server { address, shared, stop: Some(stop), thread: Some(thread) })
     }
 
     /// What to set as `providers.yahoo.base_url`.
@@ -182,9 +173,7 @@ async fn handle(
     let asked = Asked {
         method,
         path: path.into_owned(),
-        parameters: url::form_urlencoded::parse(query.as_bytes())
-            .into_owned()
-            .collect(),
+        parameters: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
         headers,
         body,
     };
@@ -207,9 +196,9 @@ impl Shared {
     fn now(&self) -> i64 {
         match &self.clock {
             Clock::Set(clock) => clock.load(Ordering::SeqCst),
-            Clock::System => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| since.as_secs() as i64),
+            Clock::System => {
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
+            }
         }
     }
 
@@ -218,9 +207,7 @@ impl Shared {
         let mut counts = lock(&self.counts);
         counts.total += 1;
         *counts.paths.entry(asked.path.clone()).or_default() += 1;
-        counts
-            .arrivals
-            .push((target, self.started.elapsed().as_millis()));
+        counts.arrivals.push((target, self.started.elapsed().as_millis()));
         counts.in_flight += 1;
         counts.in_flight_most = counts.in_flight_most.max(counts.in_flight);
         InFlight(self)
@@ -230,10 +217,9 @@ impl Shared {
     fn actions(&self, asked: &Asked) -> Vec<Action> {
         let interval = asked.parameter("interval").unwrap_or("1d");
         let mut rules = lock(&self.rules);
-        let holding = rules.iter_mut().filter_map(|rule| {
-            rule.holds(&asked.path, asked.symbol(), interval)
-                .then_some(&rule.action)
-        });
+        let holding = rules
+            .iter_mut()
+            .filter_map(|rule| rule.holds(&asked.path, asked.symbol(), interval).then_some(&rule.action));
         holding.cloned().collect()
     }
 
@@ -258,10 +244,8 @@ impl Shared {
             return account::answer(asked);
         };
         let (status, body) = self.chart(symbol, asked, actions);
-        let mut reply = Reply::json(status, &body).header(
-            "cache-control",
-            "public, max-age=10, stale-while-revalidate=20",
-        );
+        let mut reply = Reply::json(status, &body)
+            .header("cache-control", "public, max-age=10, stale-while-revalidate=20");
         for action in actions {
             if let Action::Truncate { bytes } = action {
                 reply.body.truncate(*bytes);
@@ -274,11 +258,7 @@ impl Shared {
         let now = self.now();
         let listed = |listing: &Listing| listing.hours(listing.first_day).open <= now;
         let Some(listing) = Listing::of(symbol).filter(listed) else {
-            return refused(
-                404,
-                "Not Found",
-                "No data found, symbol may be delisted".into(),
-            );
+            return refused(404, "Not Found", "No data found, symbol may be delisted".into());
         };
         let mut query = match Query::read(&asked.parameters, &listing, now) {
             Ok(query) => query,
@@ -315,19 +295,11 @@ impl Shared {
                         clock.store(now, Ordering::SeqCst);
                         Reply::json(200, &json!(now))
                     }
-                    (Err(_), _) => {
-                        Reply::text(400, "text/plain", "the body is seconds since the epoch\n")
-                    }
-                    (_, Clock::System) => {
-                        Reply::text(409, "text/plain", "start the server with --now\n")
-                    }
+                    (Err(_), _) => Reply::text(400, "text/plain", "the body is seconds since the epoch\n"),
+                    (_, Clock::System) => Reply::text(409, "text/plain", "start the server with --now\n"),
                 }
             }
-            _ => Reply::text(
-                404,
-                "text/plain",
-                "here are /_vortex/rules, counts and clock\n",
-            ),
+            _ => Reply::text(404, "text/plain", "here are /_vortex/rules, counts and clock\n"),
         }
     }
 }

@@ -7,9 +7,8 @@ use vortex::provider::sample::listing::Listing;
 /// The intervals, as error texts list them.
 const INTERVALS: &str = "1m, 2m, 5m, 15m, 30m, 60m, 90m, 1h, 4h, 1d, 5d, 1wk, 1mo, 3mo";
 /// What `range` may be.
-pub(super) const RANGES: [&str; 11] = [
-    "1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max",
-];
+pub(super) const RANGES: [&str; 11] =
+    ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"];
 const DAY: i64 = 86_400;
 
 /// An HTTP status and the body of an error.
@@ -18,10 +17,7 @@ pub(super) type Refused = (u16, Value);
 /// An error in the envelope of the chart endpoint.
 pub(super) fn refused(status: u16, code: &str, description: String) -> Refused {
     let error = json!({ "code": code, "description": description });
-    (
-        status,
-        json!({ "chart": { "result": null, "error": error } }),
-    )
+    (status, json!({ "chart": { "result": null, "error": error } }))
 }
 
 /// The length of a bar.
@@ -90,17 +86,9 @@ impl Query {
             refused(400, "Bad Request", said)
         })?;
         let (Ok(period1), Ok(period2)) = (instant("period1"), instant("period2")) else {
-            return Err(refused(
-                400,
-                "Bad Request",
-                "Invalid input - period1 or period2".into(),
-            ));
+            return Err(refused(400, "Bad Request", "Invalid input - period1 or period2".into()));
         };
-        let range = if period1.is_some() {
-            ""
-        } else {
-            get("range").unwrap_or("1d")
-        };
+        let range = if period1.is_some() { "" } else { get("range").unwrap_or("1d") };
         let mut query = Query {
             interval,
             length,
@@ -131,9 +119,7 @@ impl Query {
     }
 
     fn check(&self, listing: &Listing, now: i64) -> Result<(), Refused> {
-        let Query {
-            interval, from, to, ..
-        } = self;
+        let Query { interval, from, to, .. } = self;
         let unprocessable = |said| Err(refused(422, "Unprocessable Entity", said));
         let reach = match self.length {
             Length::Seconds(60) => 30,
@@ -144,8 +130,7 @@ impl Query {
         let short_range = self.range == "1d" || self.range == "5d";
         if self.length == Length::Seconds(60) && !short_range && to - from > 8 * DAY {
             return unprocessable(
-                "Only 8 days worth of 1m granularity data are allowed to be fetched per request."
-                    .to_owned(),
+                "Only 8 days worth of 1m granularity data are allowed to be fetched per request.".to_owned(),
             );
         }
         if !short_range && now - from >= reach.saturating_mul(DAY) {
@@ -178,9 +163,7 @@ fn range_start(range: &str, listing: &Listing, now: i64) -> Result<i64, Refused>
         "max" => listing.hours(listing.first_day).open,
         _ => {
             let allowed = RANGES.join(", ");
-            let said = format!(
-                "Invalid input - range={range} is not supported. Valid ranges: [{allowed}]"
-            );
+            let said = format!("Invalid input - range={range} is not supported. Valid ranges: [{allowed}]");
             return Err(refused(400, "Bad Request", said));
         }
     })

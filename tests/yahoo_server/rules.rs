@@ -63,15 +63,7 @@ pub(crate) enum Action {
 impl Rule {
     /// The action for every chart.
     pub(crate) fn new(action: Action) -> Rule {
-        Rule {
-            symbol: None,
-            interval: None,
-            path: None,
-            skip: 0,
-            times: None,
-            action,
-            seen: 0,
-        }
+        Rule { symbol: None, interval: None, path: None, skip: 0, times: None, action, seen: 0 }
     }
 
     /// For one symbol alone.
@@ -93,21 +85,13 @@ impl Rule {
             None => symbol.is_some(),
         };
         let fits = place
-            && self
-                .symbol
-                .as_deref()
-                .is_none_or(|wanted| symbol == Some(wanted))
-            && self
-                .interval
-                .as_deref()
-                .is_none_or(|wanted| interval == wanted);
+            && self.symbol.as_deref().is_none_or(|wanted| symbol == Some(wanted))
+            && self.interval.as_deref().is_none_or(|wanted| interval == wanted);
         if !fits {
             return false;
         }
         self.seen += 1;
-        let end = self
-            .times
-            .map_or(u64::MAX, |times| self.skip.saturating_add(times));
+        let end = self.times.map_or(u64::MAX, |times| self.skip.saturating_add(times));
         (self.skip..end).contains(&(self.seen - 1))
     }
 }
@@ -115,10 +99,7 @@ impl Rule {
 impl Action {
     /// The refusal of an address that asked too much.
     pub(crate) fn too_many_requests() -> Action {
-        Action::Reply {
-            status: 429,
-            body: super::TOO_MANY.to_owned(),
-        }
+        Action::Reply { status: 429, body: super::TOO_MANY.to_owned() }
     }
 
     /// What the market says that this action does not, applied to its bars.
@@ -164,9 +145,7 @@ impl Action {
     /// A date whose rows this action makes null.
     pub(super) fn null_day(&self, now: i64) -> Option<Day> {
         match self {
-            Action::NullSession { day, until } if until.is_none_or(|until| now < until) => {
-                Some(date(day))
-            }
+            Action::NullSession { day, until } if until.is_none_or(|until| now < until) => Some(date(day)),
             _ => None,
         }
     }

@@ -36,9 +36,8 @@ struct Arguments {
 
 fn main() -> std::io::Result<()> {
     let arguments = Arguments::parse();
-    let clock = arguments.now.map_or(Clock::System, |now| {
-        Clock::Set(Arc::new(AtomicI64::new(now.as_second())))
-    });
+    let clock =
+        arguments.now.map_or(Clock::System, |now| Clock::Set(Arc::new(AtomicI64::new(now.as_second()))));
     let server = Server::listen(clock, arguments.port)?;
     println!("Playing Yahoo at {}", server.base_url());
     server.wait();

@@ -37,10 +37,7 @@ pub(in crate::archive) fn finish_job(
 }
 
 /// The newest jobs, newest first.
-pub(in crate::archive) fn jobs(
-    connection: &Connection,
-    limit: u32,
-) -> rusqlite::Result<Vec<JobRecord>> {
+pub(in crate::archive) fn jobs(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobRecord>> {
     connection
         .prepare_cached(
             "SELECT id, origin, detail, started, finished, result, outcome
@@ -104,10 +101,7 @@ fn revision_of(row: &Row<'_>) -> rusqlite::Result<RevisionRecord> {
 }
 
 /// Notes a commit that is about to rename its files; its number.
-pub(in crate::archive) fn put_intent(
-    connection: &Connection,
-    intent: &Intent,
-) -> rusqlite::Result<i64> {
+pub(in crate::archive) fn put_intent(connection: &Connection, intent: &Intent) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("INSERT INTO intents (payload) VALUES (?) RETURNING id")?
         .query_row([json(intent)?], |row| row.get(0))
@@ -119,18 +113,13 @@ pub(in crate::archive) fn intents(connection: &Connection) -> rusqlite::Result<V
         .prepare("SELECT id, payload FROM intents ORDER BY id")?
         .query_map([], |row| {
             let payload: String = row.get(1)?;
-            Ok((
-                row.get(0)?,
-                serde_json::from_str(&payload).map_err(bad_text)?,
-            ))
+            Ok((row.get(0)?, serde_json::from_str(&payload).map_err(bad_text)?))
         })?
         .collect()
 }
 
 /// Notes that a commit is finished.
 pub(in crate::archive) fn drop_intent(connection: &Connection, id: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("DELETE FROM intents WHERE id = ?")?
-        .execute([id])?;
+    connection.prepare_cached("DELETE FROM intents WHERE id = ?")?.execute([id])?;
     Ok(())
 }

@@ -65,21 +65,10 @@ mod tests {
         let (catalogue, notices) = open_in_state(folder.path(), &state).unwrap();
         assert!(catalogue.path().starts_with(&state));
         assert!(notices[0].contains("write-ahead log"));
-        catalogue
-            .change(|t| crate::archive::ledger::start_job(t, "a", "", 0))
-            .unwrap();
+        catalogue.change(|t| crate::archive::ledger::start_job(t, "a", "", 0)).unwrap();
         let again = catalogue.again().unwrap();
-        assert_eq!(
-            again
-                .read(|c| crate::archive::ledger::jobs(c, 9))
-                .unwrap()
-                .len(),
-            1
-        );
-        assert_ne!(
-            in_state(Path::new("/a"), &state),
-            in_state(Path::new("/b"), &state)
-        );
+        assert_eq!(again.read(|c| crate::archive::ledger::jobs(c, 9)).unwrap().len(), 1);
+        assert_ne!(in_state(Path::new("/a"), &state), in_state(Path::new("/b"), &state));
         assert!(!is_network(folder.path()));
     }
 }

@@ -113,25 +113,16 @@ impl Catalogue {
         if answer != wanted && journal == Journal::Wal {
             return Ok(None);
         }
-        connection
-            .pragma_update(None, "synchronous", "FULL")
-            .map_err(fail)?;
-        connection
-            .pragma_update(None, "foreign_keys", true)
-            .map_err(fail)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         migrate(path, &mut connection)?;
-        Ok(Some(Catalogue {
-            path: path.to_owned(),
-            journal,
-            connection: Mutex::new(connection),
-        }))
+        Ok(Some(Catalogue { path: path.to_owned(), journal, connection: Mutex::new(connection) }))
     }
 
     /// A second connection to the same database.
     pub(super) fn again(&self) -> Result<Catalogue, ArchiveError> {
-        Catalogue::open(&self.path, self.journal)?.ok_or_else(|| {
-            ArchiveError::Refused(format!("{} lost its write-ahead log", self.path.display()))
-        })
+        Catalogue::open(&self.path, self.journal)?
+            .ok_or_else(|| ArchiveError::Refused(format!("{} lost its write-ahead log", self.path.display())))
     }
 
     /// The database file.
@@ -176,9 +167,7 @@ impl Catalogue {
 
     /// A panic elsewhere leaves no half-done transaction here: dropping one rolls it back.
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -198,11 +187,7 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), ArchiveError>
         .pragma_query_value(None, "user_version", |row| row.get(0))
         .map_err(|source| catalogue_error(path, source))?;
     if found > known {
-        return Err(ArchiveError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+        return Err(ArchiveError::Newer { path: path.to_owned(), found, known });
     }
     if found == known {
         return Ok(());
@@ -221,18 +206,13 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), ArchiveError>
 /// SQLite's error with the database's path; a file that is no database gets its remedy named.
 fn catalogue_error(path: &Path, source: rusqlite::Error) -> ArchiveError {
     match source.sqlite_error_code() {
-        Some(code @ (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => {
-            ArchiveError::Damaged {
-                path: path.to_owned(),
-                said: format!(
-                    "the catalogue cannot be read ({code:?}): `vortex archive rebuild` makes it again from the files"
-                ),
-            }
-        }
-        _ => ArchiveError::Catalogue {
+        Some(code @ (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => ArchiveError::Damaged {
             path: path.to_owned(),
-            source,
+            said: format!(
+                "the catalogue cannot be read ({code:?}): `vortex archive rebuild` makes it again from the files"
+            ),
         },
+        _ => ArchiveError::Catalogue { path: path.to_owned(), source },
     }
 }
 
@@ -255,22 +235,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("catalogue.db");
         let catalogue = Catalogue::open(&path, Journal::Wal).unwrap().unwrap();
-        catalogue
-            .read(|c| c.pragma_update(None, "user_version", 99))
-            .unwrap();
+        catalogue.read(|c| c.pragma_update(None, "user_version", 99)).unwrap();
         drop(catalogue);
         let error = Catalogue::open(&path, Journal::Wal).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                ArchiveError::Newer {
-                    found: 99,
-                    known: 1,
-                    ..
-                }
-            ),
-            "{error}"
-        );
+        assert!(matches!(error, ArchiveError::Newer { found: 99, known: 1, .. }), "{error}");
     }
 
     #[test]
@@ -290,16 +258,12 @@ mod tests {
             let catalogue = Catalogue::open(&path, journal).unwrap().unwrap();
             catalogue
                 .change_repeatable(|t| {
-                    t.execute(
-                        "INSERT INTO jobs (origin, detail, started) VALUES ('a', '', 0)",
-                        [],
-                    )?;
+                    t.execute("INSERT INTO jobs (origin, detail, started) VALUES ('a', '', 0)", [])?;
                     t.execute("INSERT INTO nowhere VALUES (1)", [])
                 })
                 .unwrap_err();
-            let jobs: i64 = catalogue
-                .read(|c| c.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0)))
-                .unwrap();
+            let jobs: i64 =
+                catalogue.read(|c| c.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))).unwrap();
             assert_eq!(jobs, 0);
         }
     }

@@ -47,32 +47,21 @@ pub(in crate::archive) fn series(
     connection: &Connection,
     key: &SeriesKey,
 ) -> rusqlite::Result<Option<SeriesRecord>> {
-    let sql = format!(
-        "{SERIES} WHERE provider = ? AND class = ? AND symbol = ? AND contract = ? AND period = ?"
-    );
+    let sql =
+        format!("{SERIES} WHERE provider = ? AND class = ? AND symbol = ? AND contract = ? AND period = ?");
     connection
         .prepare_cached(&sql)?
         .query_row(
-            params![
-                key.provider,
-                key.class.name(),
-                key.symbol,
-                contract_text(key),
-                key.period.name()
-            ],
+            params![key.provider, key.class.name(), key.symbol, contract_text(key), key.period.name()],
             series_of,
         )
         .optional()
 }
 
 /// Every series, in the order of their keys.
-pub(in crate::archive) fn all_series(
-    connection: &Connection,
-) -> rusqlite::Result<Vec<SeriesRecord>> {
+pub(in crate::archive) fn all_series(connection: &Connection) -> rusqlite::Result<Vec<SeriesRecord>> {
     let mut statement = connection.prepare_cached(SERIES)?;
-    let mut all: Vec<_> = statement
-        .query_map([], series_of)?
-        .collect::<Result<_, _>>()?;
+    let mut all: Vec<_> = statement.query_map([], series_of)?.collect::<Result<_, _>>()?;
     all.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(all)
 }
@@ -135,10 +124,7 @@ pub(in crate::archive) fn put_partition(
     series: i64,
     partition: &PartitionRecord,
 ) -> rusqlite::Result<()> {
-    let csv = partition
-        .csv
-        .to_str()
-        .ok_or_else(|| bad_text("a path is not UTF-8"))?;
+    let csv = partition.csv.to_str().ok_or_else(|| bad_text("a path is not UTF-8"))?;
     connection
         .prepare_cached("INSERT OR REPLACE INTO partitions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
@@ -157,10 +143,7 @@ pub(in crate::archive) fn put_partition(
 }
 
 /// Forgets every partition of a series.
-pub(in crate::archive) fn drop_partitions(
-    connection: &Connection,
-    series: i64,
-) -> rusqlite::Result<()> {
+pub(in crate::archive) fn drop_partitions(connection: &Connection, series: i64) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM partitions WHERE series = ?", [series])?;
     Ok(())
 }

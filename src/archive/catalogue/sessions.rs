@@ -33,10 +33,7 @@ impl Deltas {
         if key.period > Period::D1 {
             return;
         }
-        let days = self
-            .by_exchange
-            .entry((key.provider.clone(), exchange.clone()))
-            .or_default();
+        let days = self.by_exchange.entry((key.provider.clone(), exchange.clone())).or_default();
         for day in known.iter() {
             let with_bar = match state.coverage.get(day) {
                 Mark::Present => by,
@@ -102,12 +99,7 @@ pub(in crate::archive) fn recount<'a>(
 
 /// The first day, then asked and with-a-bar of each day on, all as four little-endian bytes; zstd.
 fn encode(counts: &HashMap<Day, (u32, u32)>) -> rusqlite::Result<Vec<u8>> {
-    let held = || {
-        counts
-            .iter()
-            .filter(|(_, count)| **count != (0, 0))
-            .map(|(day, _)| day.number())
-    };
+    let held = || counts.iter().filter(|(_, count)| **count != (0, 0)).map(|(day, _)| day.number());
     let (Some(first), Some(last)) = (held().min(), held().max()) else {
         return Ok(Vec::new());
     };
@@ -128,9 +120,8 @@ fn decode(blob: &[u8]) -> rusqlite::Result<HashMap<Day, (u32, u32)>> {
         return Ok(HashMap::new());
     }
     let plain = zstd::bulk::decompress(blob, LARGEST).map_err(bad_text)?;
-    let (first, days) = plain
-        .split_first_chunk::<4>()
-        .ok_or_else(|| bad_text("session counts are too short"))?;
+    let (first, days) =
+        plain.split_first_chunk::<4>().ok_or_else(|| bad_text("session counts are too short"))?;
     let first = i32::from_le_bytes(*first);
     let (days, _) = days.as_chunks::<8>();
     Ok(days

@@ -14,16 +14,10 @@ fn filled(place: &Place) -> Vec<SeriesKey> {
         key("AAPL", Period::W1),
         SeriesKey {
             class: Class::Future,
-            contract: Some(Contract {
-                year: 2024,
-                month: 2,
-            }),
+            contract: Some(Contract { year: 2024, month: 2 }),
             ..key("GOLD", Period::M5)
         },
-        SeriesKey {
-            class: Class::Forex,
-            ..key("EURUSD=X", Period::D1)
-        },
+        SeriesKey { class: Class::Forex, ..key("EURUSD=X", Period::D1) },
     ];
     for key in &keys {
         let mut bars = bars(key, START, 900, 3.0);
@@ -34,15 +28,9 @@ fn filled(place: &Place) -> Vec<SeriesKey> {
         let mut first = change(key, &bars);
         if key.period == Period::W1 {
             let monday = Day::of_utc(bars.times[0]);
-            first
-                .state
-                .coverage
-                .set(Days::new(monday, monday.plus(6)).unwrap(), Mark::Present);
+            first.state.coverage.set(Days::new(monday, monday.plus(6)).unwrap(), Mark::Present);
         }
-        first
-            .state
-            .coverage
-            .set_day(Day::of_utc(START).plus(-9), Mark::BeforeListing);
+        first.state.coverage.set_day(Day::of_utc(START).plus(-9), Mark::BeforeListing);
         commit(&writer, first.clone());
         first.restated = Some("again".into());
         commit(&writer, first);
@@ -55,9 +43,7 @@ fn everything(archive: &Archive) -> Vec<(SeriesRecord, Vec<PartitionRecord>)> {
     let mut all = Vec::new();
     for mut series in archive.all_series().unwrap() {
         let mut partitions = archive.partitions(series.id).unwrap();
-        partitions
-            .iter_mut()
-            .for_each(|partition| partition.written = 0);
+        partitions.iter_mut().for_each(|partition| partition.written = 0);
         series.id = 0;
         all.push((series, partitions));
     }
@@ -82,14 +68,10 @@ fn a_lost_or_broken_catalogue_is_made_again_as_it_was() {
         } else {
             fs::remove_file(&database).unwrap();
         }
-        let (archive, aside) =
-            Archive::open_for_rebuild(&place.root(), &place.state(), "test").unwrap();
+        let (archive, aside) = Archive::open_for_rebuild(&place.root(), &place.state(), "test").unwrap();
         assert_eq!(aside.is_some_and(|path| path.exists()), broken);
         let done = archive.write("test", None).unwrap().rebuild(None).unwrap();
-        assert!(
-            done.iter().all(|one| one.outcome == Outcome::AsItIs),
-            "{done:?}"
-        );
+        assert!(done.iter().all(|one| one.outcome == Outcome::AsItIs), "{done:?}");
         assert_eq!(everything(&archive), before);
         assert_eq!(archive.session_counts("yahoo").unwrap().by_exchange, counts);
         assert_eq!(archive.revisions(None).unwrap(), revisions);
@@ -124,10 +106,7 @@ fn an_edited_csv_is_taken_over_for_its_symbol_only() {
     fs::write(&other, "broken").unwrap();
 
     let done = writer.rebuild(Some("AAPL")).unwrap();
-    let made: Vec<_> = done
-        .iter()
-        .filter(|one| one.outcome == Outcome::ParquetMade)
-        .collect();
+    let made: Vec<_> = done.iter().filter(|one| one.outcome == Outcome::ParquetMade).collect();
     assert_eq!(made.len(), 1);
     assert_eq!(made[0].path, path);
     let taken = stored(archive, &keys[1]);
@@ -137,9 +116,7 @@ fn an_edited_csv_is_taken_over_for_its_symbol_only() {
     assert_eq!(state.coverage.get(gone), Mark::Unknown);
     let found = archive.verify(None).unwrap();
     assert!(
-        found
-            .iter()
-            .all(|finding| finding.path == other || finding.kind == Kind::Inconsistent),
+        found.iter().all(|finding| finding.path == other || finding.kind == Kind::Inconsistent),
         "{found:?}"
     );
 }
@@ -155,19 +132,10 @@ fn what_cannot_be_read_is_named_and_left_alone() {
     fs::remove_file(place.root().join("yahoo/stocks/1d/AAPL.csv")).unwrap();
     let writer = place.writer();
     let done = writer.rebuild(None).unwrap();
-    let outcome = |path: &Path| {
-        done.iter()
-            .find(|one| one.path == path)
-            .unwrap()
-            .outcome
-            .clone()
-    };
+    let outcome = |path: &Path| done.iter().find(|one| one.path == path).unwrap().outcome.clone();
     assert!(matches!(outcome(&csv), Outcome::LeftAlone(said) if said.contains("--fix")));
     assert!(matches!(outcome(&stray), Outcome::LeftAlone(_)));
-    assert_eq!(
-        outcome(&place.root().join("yahoo/stocks/1d/AAPL.csv")),
-        Outcome::CsvMade
-    );
+    assert_eq!(outcome(&place.root().join("yahoo/stocks/1d/AAPL.csv")), Outcome::CsvMade);
     assert_eq!(fs::read_to_string(&csv).unwrap(), "broken");
     assert_eq!(stored(writer.archive(), &keys[1]).len(), 900);
     writer.repair(None).unwrap();

@@ -48,67 +48,34 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
             r#"{"stocks": {}}"#,
             "a.json:1: unknown class \"stocks\"; allowed: stock, future, forex; did you mean stock?",
         ),
-        (
-            "{\"stock\": {\n\"A\": {\"cod\": \"X\"}}}",
-            "a.json:2: stock.A: unknown field \"cod\"",
-        ),
+        ("{\"stock\": {\n\"A\": {\"cod\": \"X\"}}}", "a.json:2: stock.A: unknown field \"cod\""),
         (r#"{"stock": {"A": {}}}"#, "stock.A has no code"),
-        (
-            r#"{"stock": {"A": {"code": null}}}"#,
-            "stock.A.code is null",
-        ),
-        (
-            r#"{"stock": {"A": {"code": " "}}}"#,
-            "stock.A.code is \" \"",
-        ),
-        (
-            r#"{"stock": {"A": "AAPL"}}"#,
-            "stock.A is \"AAPL\"; allowed: a table",
-        ),
-        (
-            r#"{"stock": {"../x": {"code": "A"}}}"#,
-            "\"../x\" cannot be archived",
-        ),
+        (r#"{"stock": {"A": {"code": null}}}"#, "stock.A.code is null"),
+        (r#"{"stock": {"A": {"code": " "}}}"#, "stock.A.code is \" \""),
+        (r#"{"stock": {"A": "AAPL"}}"#, "stock.A is \"AAPL\"; allowed: a table"),
+        (r#"{"stock": {"../x": {"code": "A"}}}"#, "\"../x\" cannot be archived"),
         (
             "{\"stock\": {\"A\": {\"code\": \"A\"},\n\"A\": {\"code\": \"B\"}}}",
             "a.json:2: stock.A is there twice",
         ),
-        (
-            r#"{"stock": {}, "stock": {}}"#,
-            "class stock is there twice",
-        ),
+        (r#"{"stock": {}, "stock": {}}"#, "class stock is there twice"),
         (
             r#"{"stock": {"A": {"code": "A", "periods": "4h"}}}"#,
             "stock.A.periods is \"4h\"; allowed: a comma list of 1m",
         ),
-        (
-            r#"{"stock": {"A": {"code": "A", "periods": "1d,"}}}"#,
-            "stock.A.periods",
-        ),
+        (r#"{"stock": {"A": {"code": "A", "periods": "1d,"}}}"#, "stock.A.periods"),
         (
             r#"{"stock": {"A": {"code": "A", "start_date": "2024-02-30"}}}"#,
             "stock.A.start_date is \"2024-02-30\"",
         ),
-        (
-            r#"{"stock": {"A": {"code": "A", "cycle": "HM"}}}"#,
-            "only futures",
-        ),
-        (
-            r#"{"future": {"A": {"code": "A", "cycle": "HA"}}}"#,
-            "FGHJKMNQUVXZ",
-        ),
-        (
-            r#"{"future": {"A": {"code": "A", "cycle": "HH"}}}"#,
-            "each once",
-        ),
+        (r#"{"stock": {"A": {"code": "A", "cycle": "HM"}}}"#, "only futures"),
+        (r#"{"future": {"A": {"code": "A", "cycle": "HA"}}}"#, "FGHJKMNQUVXZ"),
+        (r#"{"future": {"A": {"code": "A", "cycle": "HH"}}}"#, "each once"),
         (
             r#"{"future": {"A": {"code": "A", "days_count": 0}}}"#,
             "future.A.days_count is 0; allowed: days, 1 to",
         ),
-        (
-            r#"{"stock": {"A": {"code": "A", "conId": "x"}}}"#,
-            "contract number",
-        ),
+        (r#"{"stock": {"A": {"code": "A", "conId": "x"}}}"#, "contract number"),
         (r#"[]"#, "the file is a list"),
         ("{\n\"stock\": {", "a.json:2: is not JSON"),
     ] {
@@ -135,19 +102,12 @@ fn lists_are_looked_up_in_order_and_a_broken_one_is_not_passed_over() {
     fs::create_dir(folder.path().join("assets")).unwrap();
     for name in ["assets/default.json", "assets/yahoo.toml", "assets.json"] {
         let file = folder.path().join(name);
-        let text = if name.ends_with("toml") {
-            "[stock.A]\ncode='A'"
-        } else {
-            EXAMPLE
-        };
+        let text = if name.ends_with("toml") { "[stock.A]\ncode='A'" } else { EXAMPLE };
         fs::write(&file, text).unwrap();
         assert_eq!(found().unwrap().0, file.display().to_string());
     }
     let named = folder.path().join("assets/default.json");
-    assert_eq!(
-        find("yahoo", Some(&named), folder.path()).unwrap().0,
-        named.display().to_string()
-    );
+    assert_eq!(find("yahoo", Some(&named), folder.path()).unwrap().0, named.display().to_string());
     assert!(find("yahoo", Some(Path::new("/nowhere.json")), folder.path()).is_err());
     fs::write(folder.path().join("assets.json"), b"\xff").unwrap();
     assert!(found().unwrap_err().to_string().contains("UTF-8"));

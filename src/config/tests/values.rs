@@ -10,25 +10,16 @@ use crate::config::{LogFormat, LogLevel, LogOutput};
 #[rstest]
 #[case("general.output_directory = ''", "allowed: the path")]
 #[case("general.default_provider = 'yahooo'", "did you mean \"yahoo\"")]
-#[case(
-    "general.backup_enabled = 'yes'",
-    "general.backup_enabled is \"yes\"; allowed: true or false"
-)]
+#[case("general.backup_enabled = 'yes'", "general.backup_enabled is \"yes\"; allowed: true or false")]
 #[case(
     "general.random_sleep_max = 301",
     "general.random_sleep_max is 301; allowed: a whole number from 0 to 300"
 )]
 #[case("general.random_sleep_max = -1", "is -1")]
 #[case("general.random_sleep_max = 1.5", "is 1.5")]
-#[case(
-    "general.logging.level = 'LOUD'",
-    "allowed: TRACE, DEBUG, INFO, WARNING, ERROR"
-)]
+#[case("general.logging.level = 'LOUD'", "allowed: TRACE, DEBUG, INFO, WARNING, ERROR")]
 #[case("general.logging.format = 'xml'", "allowed: console, json, rich")]
-#[case(
-    "general.logging.output = 'console'",
-    "allowed: a list of console, file, journald"
-)]
+#[case("general.logging.output = 'console'", "allowed: a list of console, file, journald")]
 #[case("general.logging.output = ['screen']", "[\"screen\"]")]
 #[case("general.logging.output = []", "is []")]
 #[case("general.logging.max_file_size = 1023", "from 1024 up")]
@@ -64,19 +55,13 @@ use crate::config::{LogFormat, LogLevel, LogOutput};
 #[case("general = 1", "general is a section")]
 #[case("general.logging = 'INFO'", "general.logging is a section")]
 #[case("general.", "is not TOML")]
-#[case(
-    "providers.barchart.username = 'someone'",
-    "both credentials or neither"
-)]
+#[case("providers.barchart.username = 'someone'", "both credentials or neither")]
 fn a_bad_file_is_refused_with_its_line(#[case] line: &str, #[case] said: &str) {
     let world = World::new().user(&format!("# a comment\n{line}\n"));
     let file = world.path("home/.config/vortex/config.toml");
     let wrong = world.wrong();
     assert!(wrong.contains(said), "{wrong}");
-    assert!(
-        wrong.starts_with(&format!("{}:2: ", file.display())),
-        "{wrong}"
-    );
+    assert!(wrong.starts_with(&format!("{}:2: ", file.display())), "{wrong}");
 }
 
 #[rstest]
@@ -103,10 +88,7 @@ fn a_bad_file_is_refused_with_its_line(#[case] line: &str, #[case] said: &str) {
 #[case("VORTEX_OUTPUT_DIR_FILE", "/nowhere/at/all")]
 fn a_bad_variable_is_refused_by_name(#[case] name: &str, #[case] value: &str) {
     let wrong = World::new().env(name, value).wrong();
-    assert!(
-        wrong.starts_with(&format!("environment {name}: ")),
-        "{wrong}"
-    );
+    assert!(wrong.starts_with(&format!("environment {name}: ")), "{wrong}");
 }
 
 #[test]
@@ -157,15 +139,9 @@ fn every_variable_of_the_manual_sets_its_key() {
     assert_eq!(config.logging.file_path, PathBuf::from("/log"));
     assert!(!config.parquet && config.dry_run);
     assert_eq!(config.default_provider, "sample");
-    assert_eq!(
-        (config.barchart.daily_limit, config.barchart.http.timeout),
-        (7, 8)
-    );
+    assert_eq!((config.barchart.daily_limit, config.barchart.http.timeout), (7, 8));
     assert_eq!(config.yahoo.timeout, 9);
-    assert_eq!(
-        (config.ibkr.port, config.ibkr.client_id, config.ibkr.timeout),
-        (4001, 5, 6)
-    );
+    assert_eq!((config.ibkr.port, config.ibkr.client_id, config.ibkr.timeout), (4001, 5, 6));
     assert_eq!(config.metrics.listen, "127.0.0.1:9100".parse().ok());
     assert_eq!(config.metrics.path, "/m");
     assert!(!config.raw.enabled && !config.raw.compress && !config.raw.include_metadata);
@@ -176,9 +152,7 @@ fn every_variable_of_the_manual_sets_its_key() {
     assert_eq!(config.assets_file, Some(world.path("work/list.json")));
     assert_eq!(config.watchlists["tech"].symbols, ["AAPL", "MSFT"]);
     assert_eq!(config.yahoo.ca_file, Some(PathBuf::from("/ca.pem")));
-    world = world
-        .env("VORTEX_METRICS_ENABLED", "false")
-        .env("VORTEX_SCHEDULE", "# DISABLED");
+    world = world.env("VORTEX_METRICS_ENABLED", "false").env("VORTEX_SCHEDULE", "# DISABLED");
     assert_eq!(world.good().metrics.listen, None);
     assert_eq!(world.good().schedule.cron, None);
 }

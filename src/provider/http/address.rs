@@ -31,18 +31,10 @@ impl Addresses {
             };
             if let Some(said) = said {
                 let url = url.clone();
-                return Err(SetupError::BaseUrl {
-                    provider,
-                    url,
-                    said,
-                });
+                return Err(SetupError::BaseUrl { provider, url, said });
             }
         }
-        Ok(Addresses {
-            provider,
-            hosts,
-            base,
-        })
+        Ok(Addresses { provider, hosts, base })
     }
 
     /// Whether all goes to loopback without TLS.
@@ -67,10 +59,7 @@ impl Addresses {
     pub(super) fn redirected(&self, from: &Url, to: Url) -> Result<Url, HttpError> {
         if from.scheme() == "https" && to.scheme() != "https" && !self.is_base(&to) {
             return Err(HttpError::Refused {
-                said: format!(
-                    "a redirect from https to {}, which is not followed",
-                    shown(&to)
-                ),
+                said: format!("a redirect from https to {}, which is not followed", shown(&to)),
             });
         }
         self.check(&to).map(|()| to)
@@ -78,15 +67,10 @@ impl Addresses {
 
     fn check(&self, url: &Url) -> Result<(), HttpError> {
         let host = url.host_str().unwrap_or_default();
-        let known = self
-            .hosts
-            .iter()
-            .any(|allowed| match allowed.strip_prefix('.') {
-                Some(parent) => host
-                    .strip_suffix(parent)
-                    .is_some_and(|rest| rest.ends_with('.')),
-                None => host == *allowed,
-            });
+        let known = self.hosts.iter().any(|allowed| match allowed.strip_prefix('.') {
+            Some(parent) => host.strip_suffix(parent).is_some_and(|rest| rest.ends_with('.')),
+            None => host == *allowed,
+        });
         let own = known && url.scheme() == "https" && url.port().is_none();
         if own || self.is_base(url) {
             return Ok(());

@@ -29,10 +29,7 @@ impl Cookies {
     /// The Cookie header, where there is anything to send.
     pub(super) fn header(&self) -> Option<String> {
         let jar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let pairs: Vec<String> = jar
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let pairs: Vec<String> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 }

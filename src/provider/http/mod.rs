@@ -106,9 +106,7 @@ impl HttpError {
     pub fn into_refusal(self, provider: &'static str) -> Refusal {
         let said = self.to_string();
         match self {
-            HttpError::TooLarge { .. } | HttpError::Refused { .. } => {
-                Refusal::Unusable { provider, said }
-            }
+            HttpError::TooLarge { .. } | HttpError::Refused { .. } => Refusal::Unusable { provider, said },
             _ => Refusal::Unavailable { provider, said },
         }
     }
@@ -168,10 +166,7 @@ impl Http {
     pub async fn send(&self, call: Call<'_>) -> Result<Reply, HttpError> {
         tokio::time::timeout(self.timeout, self.follow(call))
             .await
-            .unwrap_or(Err(HttpError::Timeout {
-                provider: self.provider,
-                seconds: self.timeout.as_secs(),
-            }))
+            .unwrap_or(Err(HttpError::Timeout { provider: self.provider, seconds: self.timeout.as_secs() }))
     }
 
     async fn follow(&self, mut call: Call<'_>) -> Result<Reply, HttpError> {
@@ -190,9 +185,7 @@ impl Http {
             }
             call.url = self.addresses.redirected(&call.url, next)?;
         }
-        Err(HttpError::Refused {
-            said: format!("more than {REDIRECT_LIMIT} redirects, from {asked}"),
-        })
+        Err(HttpError::Refused { said: format!("more than {REDIRECT_LIMIT} redirects, from {asked}") })
     }
 
     /// One request and the head of its answer.
@@ -207,9 +200,7 @@ impl Http {
                 .body(form.clone()),
             None => self.client.get(url),
         };
-        request = request
-            .header(ACCEPT, call.accept)
-            .header(ACCEPT_LANGUAGE, "en-US,en;q=0.9");
+        request = request.header(ACCEPT, call.accept).header(ACCEPT_LANGUAGE, "en-US,en;q=0.9");
         if let Some(cookies) = self.cookies.header() {
             request = request.header(COOKIE, cookies);
         }
@@ -221,8 +212,7 @@ impl Http {
             }
         })?;
         for cookie in response.headers().get_all(SET_COOKIE) {
-            self.cookies
-                .keep(&String::from_utf8_lossy(cookie.as_bytes()));
+            self.cookies.keep(&String::from_utf8_lossy(cookie.as_bytes()));
         }
         Ok(response)
     }
@@ -245,9 +235,7 @@ impl Http {
             said: causes(&error),
         })? {
             if body.len() + chunk.len() > self.body_limit {
-                return Err(HttpError::TooLarge {
-                    limit: self.body_limit,
-                });
+                return Err(HttpError::TooLarge { limit: self.body_limit });
             }
             body.extend_from_slice(&chunk);
         }
@@ -263,9 +251,7 @@ impl Http {
 
 /// This machine's clock, in seconds since the epoch.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }
 
 fn client(
@@ -284,55 +270,37 @@ fn client(
         builder = builder.no_proxy().tls_certs_only([]);
     }
     if let Some(path) = &settings.ca_file {
-        let wrong = |said: String| SetupError::CaFile {
-            provider,
-            path: path.clone(),
-            said,
-        };
+        let wrong = |said: String| SetupError::CaFile { provider, path: path.clone(), said };
         let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|error| wrong(causes(&error)))?;
+        let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(causes(&error)))?;
         if certificates.is_empty() {
             return Err(wrong("no certificate in it".to_owned()));
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| SetupError::Client {
-        provider,
-        said: causes(&error),
-    })
+    builder.build().map_err(|error| SetupError::Client { provider, said: causes(&error) })
 }
 
 /// Where a redirect leads; `None` for any other answer.
 fn redirection(from: &Url, response: &Response) -> Result<Option<Url>, HttpError> {
     use StatusCode as Is;
-    let follows = [
-        Is::MOVED_PERMANENTLY,
-        Is::FOUND,
-        Is::SEE_OTHER,
-        Is::TEMPORARY_REDIRECT,
-        Is::PERMANENT_REDIRECT,
-    ];
+    let follows =
+        [Is::MOVED_PERMANENTLY, Is::FOUND, Is::SEE_OTHER, Is::TEMPORARY_REDIRECT, Is::PERMANENT_REDIRECT];
     let location = response.headers().get(LOCATION);
     let Some(location) = location.filter(|_| follows.contains(&response.status())) else {
         return Ok(None);
     };
     let location = String::from_utf8_lossy(location.as_bytes());
-    from.join(&location)
-        .map(Some)
-        .map_err(|error| HttpError::Refused {
-            said: format!("a redirect to {location:?}, which is no address: {error}"),
-        })
+    from.join(&location).map(Some).map_err(|error| HttpError::Refused {
+        said: format!("a redirect to {location:?}, which is no address: {error}"),
+    })
 }
 
 /// The address without its crumb, which belongs to a session.
 fn without_crumb(mut url: Url) -> Url {
     if url.query_pairs().any(|(name, _)| name == "crumb") {
-        let kept: Vec<(String, String)> = url
-            .query_pairs()
-            .into_owned()
-            .filter(|(name, _)| name != "crumb")
-            .collect();
+        let kept: Vec<(String, String)> =
+            url.query_pairs().into_owned().filter(|(name, _)| name != "crumb").collect();
         url.query_pairs_mut().clear().extend_pairs(kept);
     }
     url

@@ -31,20 +31,11 @@ async fn serve(router: Router) -> SocketAddr {
 }
 
 fn http(address: SocketAddr) -> Http {
-    Http::new(
-        "example",
-        HOSTS,
-        &settings(Some(&format!("http://{address}"))),
-    )
-    .unwrap()
+    Http::new("example", HOSTS, &settings(Some(&format!("http://{address}")))).unwrap()
 }
 
 fn call(url: &str) -> Call<'static> {
-    Call {
-        url: url.parse().unwrap(),
-        accept: "*/*",
-        form: None,
-    }
+    Call { url: url.parse().unwrap(), accept: "*/*", form: None }
 }
 
 #[tokio::test]
@@ -54,17 +45,11 @@ async fn an_answer_comes_with_its_headers_but_no_secret() {
         get(|headers: HeaderMap| async move {
             let agent = headers["user-agent"].to_str().unwrap().to_owned();
             let cookie = headers.contains_key("cookie");
-            (
-                [("X-Thing", "1"), ("set-cookie", "A3=secret; Path=/")],
-                format!("{agent} {cookie}"),
-            )
+            ([("X-Thing", "1"), ("set-cookie", "A3=secret; Path=/")], format!("{agent} {cookie}"))
         }),
     );
     let http = http(serve(router).await);
-    let first = http
-        .send(call("https://data.example.com/a?x=1&crumb=secret"))
-        .await
-        .unwrap();
+    let first = http.send(call("https://data.example.com/a?x=1&crumb=secret")).await.unwrap();
     assert_eq!(first.raw.body, b"Mozilla/5.0 (test) false");
     assert_eq!(first.raw.header("x-thing"), Some("1"));
     assert_eq!(first.raw.header("set-cookie"), None);
@@ -83,26 +68,14 @@ async fn a_body_stops_at_the_limit_also_when_it_unpacks_to_it() {
     let router = Router::new()
         .route("/plain", get(|| async { vec![b'0'; (1 << 20) + 1] }))
         .route("/fits", get(|| async { vec![b'0'; 1 << 20] }))
-        .route(
-            "/bomb",
-            get(move || async move { ([("content-encoding", "gzip")], bomb.clone()) }),
-        );
+        .route("/bomb", get(move || async move { ([("content-encoding", "gzip")], bomb.clone()) }));
     let mut http = http(serve(router).await);
     http.body_limit = 1 << 20;
     for path in ["plain", "bomb"] {
-        let error = http
-            .send(call(&format!("https://data.example.com/{path}")))
-            .await;
-        assert!(
-            matches!(error, Err(HttpError::TooLarge { .. })),
-            "{path} {error:?}"
-        );
+        let error = http.send(call(&format!("https://data.example.com/{path}"))).await;
+        assert!(matches!(error, Err(HttpError::TooLarge { .. })), "{path} {error:?}");
     }
-    assert!(
-        http.send(call("https://data.example.com/fits"))
-            .await
-            .is_ok()
-    );
+    assert!(http.send(call("https://data.example.com/fits")).await.is_ok());
 }
 
 #[tokio::test]
@@ -116,10 +89,7 @@ async fn redirects_stay_with_the_provider() {
         .route("/plain", to("http://data.example.com/"))
         .route("/round", to("/round"));
     let http = http(serve(router).await);
-    let reply = http
-        .send(call("https://data.example.com/within"))
-        .await
-        .unwrap();
+    let reply = http.send(call("https://data.example.com/within")).await.unwrap();
     assert_eq!(reply.raw.body, b"the form");
     assert_eq!(reply.last.host_str(), Some("eu.consent.example.com"));
     for (path, said) in [
@@ -128,14 +98,9 @@ async fn redirects_stay_with_the_provider() {
         ("plain", "from https to http://data.example.com"),
         ("round", "more than 5 redirects"),
     ] {
-        let error = http
-            .send(call(&format!("https://data.example.com/{path}")))
-            .await;
+        let error = http.send(call(&format!("https://data.example.com/{path}"))).await;
         let error = error.unwrap_err().to_string();
-        assert!(
-            error.contains(said) && !error.contains("secret-path"),
-            "{error}"
-        );
+        assert!(error.contains(said) && !error.contains("secret-path"), "{error}");
     }
 }
 
@@ -154,10 +119,7 @@ async fn a_form_is_posted_and_its_redirect_is_a_get() {
         );
     let http = http(serve(router).await);
     let form = Some("a=1&a=2".to_owned());
-    let posted = Call {
-        form,
-        ..call("https://data.example.com/form")
-    };
+    let posted = Call { form, ..call("https://data.example.com/form") };
     let reply = http.send(posted).await.unwrap();
     assert_eq!(reply.raw.body, br#"[("a", "1"), ("a", "2")]"#);
 }
@@ -171,10 +133,7 @@ async fn nobody_there_is_no_connection_and_a_cut_answer_is_broken() {
         let (mut stream, _) = listener.accept().await.unwrap();
         drop(listener);
         assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
-        stream
-            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{").await.unwrap();
     });
     let http = http(address);
     let error = http.send(call("https://data.example.com/")).await;
@@ -186,40 +145,21 @@ async fn nobody_there_is_no_connection_and_a_cut_answer_is_broken() {
 #[tokio::test]
 async fn hosts_of_others_are_not_asked() {
     let http = Http::new("example", HOSTS, &settings(None)).unwrap();
-    for url in [
-        "https://evil.example.net/",
-        "http://data.example.com/",
-        "https://data.example.com:8443/",
-    ] {
+    for url in ["https://evil.example.net/", "http://data.example.com/", "https://data.example.com:8443/"] {
         let error = http.send(call(url)).await;
-        assert!(
-            matches!(error, Err(HttpError::Refused { .. })),
-            "{url} {error:?}"
-        );
+        assert!(matches!(error, Err(HttpError::Refused { .. })), "{url} {error:?}");
     }
 }
 
 #[test]
 fn only_loopback_may_do_without_tls() {
-    for base in [
-        "http://127.0.0.1:8080",
-        "http://[::1]:1",
-        "http://localhost:1",
-        "https://gateway.example.com",
-    ] {
-        assert!(
-            Http::new("example", HOSTS, &settings(Some(base))).is_ok(),
-            "{base}"
-        );
+    for base in
+        ["http://127.0.0.1:8080", "http://[::1]:1", "http://localhost:1", "https://gateway.example.com"]
+    {
+        assert!(Http::new("example", HOSTS, &settings(Some(base))).is_ok(), "{base}");
     }
-    for base in [
-        "http://10.0.0.1:8080",
-        "http://localhost.example.com",
-        "ftp://127.0.0.1",
-    ] {
-        let error = Http::new("example", HOSTS, &settings(Some(base)))
-            .unwrap_err()
-            .to_string();
+    for base in ["http://10.0.0.1:8080", "http://localhost.example.com", "ftp://127.0.0.1"] {
+        let error = Http::new("example", HOSTS, &settings(Some(base))).unwrap_err().to_string();
         assert!(error.contains("providers.example.base_url"), "{error}");
     }
 }
@@ -234,12 +174,7 @@ fn a_certificate_file_that_is_none_is_named() {
             std::fs::write(&path, content).unwrap();
         }
         settings.ca_file = Some(path.clone());
-        let error = Http::new("example", HOSTS, &settings)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("providers.example.ca_file") && error.contains("ca.pem"),
-            "{error}"
-        );
+        let error = Http::new("example", HOSTS, &settings).unwrap_err().to_string();
+        assert!(error.contains("providers.example.ca_file") && error.contains("ca.pem"), "{error}");
     }
 }

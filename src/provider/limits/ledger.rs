@@ -80,35 +80,20 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn open(path: &Path) -> Result<Ledger, ThrottleError> {
-        let io = |source| ThrottleError::Io {
-            path: path.to_owned(),
-            source,
-        };
+        let io = |source| ThrottleError::Io { path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
             let mut builder = DirBuilder::new();
             builder.recursive(true).mode(0o700);
             builder.create(folder).map_err(io)?;
         }
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(io)?;
-        let database = |source| ThrottleError::Database {
-            path: path.to_owned(),
-            source,
-        };
-        let mut ledger = Ledger {
-            path: path.to_owned(),
-            connection: Connection::open(path).map_err(database)?,
-        };
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(io)?;
+        let database = |source| ThrottleError::Database { path: path.to_owned(), source };
+        let mut ledger =
+            Ledger { path: path.to_owned(), connection: Connection::open(path).map_err(database)? };
         match ledger.prepare().map_err(database)? {
-            found if found > SCHEMA => Err(ThrottleError::Newer {
-                path: path.to_owned(),
-                found,
-                known: SCHEMA,
-            }),
+            found if found > SCHEMA => {
+                Err(ThrottleError::Newer { path: path.to_owned(), found, known: SCHEMA })
+            }
             _ => Ok(ledger),
         }
     }
@@ -116,9 +101,7 @@ impl Ledger {
     /// Makes the table in a new file; tells the schema version found.
     fn prepare(&mut self) -> rusqlite::Result<i64> {
         self.connection.busy_timeout(Duration::from_secs(10))?;
-        let change = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found == 0 {
             change.execute_batch(
@@ -163,11 +146,7 @@ impl Ledger {
                      requests = CASE WHEN day = ?3 THEN requests ELSE 0 END + ?4 WHERE name = ?1",
                 params![provider, next + count * interval, day, count],
             )?;
-            Ok(Slots {
-                next,
-                interval,
-                left: count,
-            })
+            Ok(Slots { next, interval, left: count })
         })
     }
 
@@ -200,12 +179,7 @@ impl Ledger {
         })
     }
 
-    pub(super) fn failed(
-        &mut self,
-        provider: &str,
-        said: &str,
-        now: i64,
-    ) -> Result<State, ThrottleError> {
+    pub(super) fn failed(&mut self, provider: &str, said: &str, now: i64) -> Result<State, ThrottleError> {
         self.change(provider, |row| {
             let failures = row.get("failures")? + 1;
             let until = match failures >= FAILURES_TO_BREAK {
@@ -238,11 +212,9 @@ impl Ledger {
 
     pub(super) fn state(&mut self, provider: &str, now: i64) -> Result<State, ThrottleError> {
         self.connection
-            .query_row(
-                "SELECT until, broken_until FROM provider WHERE name = ?1",
-                [provider],
-                |row| Ok(state(row.get(0)?, row.get(1)?, now)),
-            )
+            .query_row("SELECT until, broken_until FROM provider WHERE name = ?1", [provider], |row| {
+                Ok(state(row.get(0)?, row.get(1)?, now))
+            })
             .optional()
             .map(|found| found.unwrap_or(State::Ready))
             .map_err(|source| self.database(source))
@@ -291,17 +263,9 @@ impl Ledger {
         work: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, ThrottleError> {
         let run = || {
-            let change = self
-                .connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change.execute(
-                "INSERT OR IGNORE INTO provider (name) VALUES (?1)",
-                [provider],
-            )?;
-            let done = work(&Row {
-                change: &change,
-                provider,
-            })?;
+            let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            change.execute("INSERT OR IGNORE INTO provider (name) VALUES (?1)", [provider])?;
+            let done = work(&Row { change: &change, provider })?;
             change.commit()?;
             Ok(done)
         };
@@ -310,10 +274,7 @@ impl Ledger {
     }
 
     fn database(&self, source: rusqlite::Error) -> ThrottleError {
-        ThrottleError::Database {
-            path: self.path.clone(),
-            source,
-        }
+        ThrottleError::Database { path: self.path.clone(), source }
     }
 }
 
@@ -341,9 +302,7 @@ fn state(until: i64, broken_until: i64, now: i64) -> State {
     if until > now {
         State::Limited { until }
     } else if broken_until > now {
-        State::Broken {
-            until: broken_until,
-        }
+        State::Broken { until: broken_until }
     } else {
         State::Ready
     }

@@ -15,16 +15,10 @@ fn slots_are_spaced_over_all_who_share_the_file() {
     let (folder, one) = throttle();
     let other = Throttle::open(folder.path()).unwrap();
     let now = NOW * MICROS;
-    let slots: Vec<i64> = [&one, &other, &one]
-        .iter()
-        .map(|throttle| throttle.slot("yahoo", 60, now).unwrap() - now)
-        .collect();
+    let slots: Vec<i64> =
+        [&one, &other, &one].iter().map(|throttle| throttle.slot("yahoo", 60, now).unwrap() - now).collect();
     assert_eq!(slots, [0, MICROS, 2 * MICROS]);
-    assert_eq!(
-        one.slot("barchart", 60, now).unwrap(),
-        now,
-        "each provider has its own"
-    );
+    assert_eq!(one.slot("barchart", 60, now).unwrap(), now, "each provider has its own");
 }
 
 #[test]
@@ -37,10 +31,7 @@ fn dense_slots_are_reserved_a_second_at_a_time() {
         assert_eq!(one.slot("yahoo", per_minute, now).unwrap(), now + at * 1000);
     }
     assert_eq!(other.slot("yahoo", per_minute, now).unwrap(), now + MICROS);
-    assert_eq!(
-        one.slot("yahoo", per_minute, now).unwrap(),
-        now + 2 * MICROS
-    );
+    assert_eq!(one.slot("yahoo", per_minute, now).unwrap(), now + 2 * MICROS);
 }
 
 #[test]
@@ -64,10 +55,7 @@ fn a_rate_limit_opens_the_circuit_and_survives_a_restart() {
     drop(first);
     let again = Throttle::open(folder.path()).unwrap();
     let refused = again.slot("yahoo", 60, (NOW + 10) * MICROS).unwrap_err();
-    assert!(
-        matches!(refused, Refusal::Limited { until: same, .. } if same == until),
-        "{refused}"
-    );
+    assert!(matches!(refused, Refusal::Limited { until: same, .. } if same == until), "{refused}");
     assert!(again.slot("ibkr", 60, (NOW + 10) * MICROS).is_ok());
     assert!(again.slot("yahoo", 60, until * MICROS).is_ok());
 }
@@ -79,18 +67,13 @@ fn cool_downs_grow_and_respect_what_the_provider_asks() {
     for expected in [900, 1800, 3600, 7200, 14_400, 21_600, 21_600] {
         let until = throttle.limited_at("yahoo", None, "429", now).unwrap();
         let cool = until - now;
-        assert!(
-            (expected..=expected * 11 / 10).contains(&cool),
-            "{expected} {cool}"
-        );
+        assert!((expected..=expected * 11 / 10).contains(&cool), "{expected} {cool}");
         let same = throttle.limited_at("yahoo", None, "429", now + 1).unwrap();
         assert_eq!(same, until, "refused together is refused once");
         now = until;
     }
     throttle.ledger().succeeded("yahoo", now).unwrap();
-    let until = throttle
-        .limited_at("yahoo", Some(7000), "429", now)
-        .unwrap();
+    let until = throttle.limited_at("yahoo", Some(7000), "429", now).unwrap();
     assert_eq!(until, now + 7000);
     let standing = &throttle.ledger().snapshot(now).unwrap()[0];
     assert_eq!(standing.consecutive, 1);
@@ -119,10 +102,7 @@ fn a_late_success_does_not_close_an_open_circuit() {
     let until = throttle.limited_at("yahoo", None, "429", NOW).unwrap();
     let mut ledger = throttle.ledger();
     ledger.succeeded("yahoo", NOW + 1).unwrap();
-    assert_eq!(
-        ledger.state("yahoo", NOW + 1).unwrap(),
-        State::Limited { until }
-    );
+    assert_eq!(ledger.state("yahoo", NOW + 1).unwrap(), State::Limited { until });
 }
 
 #[test]
@@ -150,14 +130,8 @@ fn the_file_is_private_and_a_damaged_or_newer_one_is_named() {
     database.pragma_update(None, "user_version", 9).unwrap();
     drop(database);
     let error = Throttle::open(folder.path()).unwrap_err().to_string();
-    assert!(
-        error.contains("limits.db") && error.contains("schema 9"),
-        "{error}"
-    );
+    assert!(error.contains("limits.db") && error.contains("schema 9"), "{error}");
     std::fs::write(&path, vec![b'x'; 4096]).unwrap();
     let error = Throttle::open(folder.path()).unwrap_err().to_string();
-    assert!(
-        error.contains("limits.db") && error.contains("delete it"),
-        "{error}"
-    );
+    assert!(error.contains("limits.db") && error.contains("delete it"), "{error}");
 }

@@ -93,11 +93,7 @@ const AUSTRALIA: &[Holiday] = &[
     Holiday::Date(12, 26),
 ];
 const FEW: &[Holiday] = &[Holiday::Date(1, 1), Holiday::Date(12, 25)];
-const COMMODITIES: &[Holiday] = &[
-    Holiday::Date(1, 1),
-    Holiday::Easter(-2),
-    Holiday::Date(12, 25),
-];
+const COMMODITIES: &[Holiday] = &[Holiday::Date(1, 1), Holiday::Easter(-2), Holiday::Date(12, 25)];
 
 /// New York, the Nasdaq.
 pub(super) static NASDAQ: Exchange = Exchange {
@@ -113,24 +109,11 @@ pub(super) static NASDAQ: Exchange = Exchange {
     holidays: UNITED_STATES,
 };
 /// New York, the Stock Exchange.
-pub(super) static NEW_YORK: Exchange = Exchange {
-    name: "NYQ",
-    full_name: "NYSE",
-    ..NASDAQ
-};
+pub(super) static NEW_YORK: Exchange = Exchange { name: "NYQ", full_name: "NYSE", ..NASDAQ };
 /// New York, where funds are listed.
-pub(super) static ARCA: Exchange = Exchange {
-    name: "PCX",
-    full_name: "NYSEArca",
-    ..NASDAQ
-};
+pub(super) static ARCA: Exchange = Exchange { name: "PCX", full_name: "NYSEArca", ..NASDAQ };
 /// Standard & Poor's indices.
-pub(super) static INDICES: Exchange = Exchange {
-    name: "SNP",
-    full_name: "SNP",
-    extended: None,
-    ..NASDAQ
-};
+pub(super) static INDICES: Exchange = Exchange { name: "SNP", full_name: "SNP", extended: None, ..NASDAQ };
 /// London.
 pub(super) static LONDON: Exchange = Exchange {
     name: "LSE",
@@ -179,14 +162,8 @@ pub(super) static CURRENCIES: Exchange = Exchange {
     ..NASDAQ
 };
 /// Crypto, every day of UTC.
-pub(super) static CRYPTO: Exchange = Exchange {
-    name: "CCC",
-    full_name: "CCC",
-    zone: "UTC",
-    every_day: true,
-    holidays: &[],
-    ..CURRENCIES
-};
+pub(super) static CRYPTO: Exchange =
+    Exchange { name: "CCC", full_name: "CCC", zone: "UTC", every_day: true, holidays: &[], ..CURRENCIES };
 /// Metals.
 pub(super) static COMEX: Exchange = Exchange {
     name: "CMX",
@@ -196,17 +173,9 @@ pub(super) static COMEX: Exchange = Exchange {
     ..CURRENCIES
 };
 /// Stock-index futures and currencies futures.
-pub(super) static CME: Exchange = Exchange {
-    name: "CME",
-    full_name: "Chicago Mercantile",
-    ..COMEX
-};
+pub(super) static CME: Exchange = Exchange { name: "CME", full_name: "Chicago Mercantile", ..COMEX };
 /// Energy.
-pub(super) static NYMEX: Exchange = Exchange {
-    name: "NYM",
-    full_name: "NY Mercantile",
-    ..COMEX
-};
+pub(super) static NYMEX: Exchange = Exchange { name: "NYM", full_name: "NY Mercantile", ..COMEX };
 
 impl Exchange {
     /// The time zone; UTC where this machine's time-zone data does not know it.
@@ -216,16 +185,13 @@ impl Exchange {
 
     /// Whether the exchange has a session on a date.
     pub fn is_open(&self, day: Day) -> bool {
-        self.every_day
-            || !(day.is_weekend() || self.holidays.iter().any(|holiday| holiday.falls_on(day)))
+        self.every_day || !(day.is_weekend() || self.holidays.iter().any(|holiday| holiday.falls_on(day)))
     }
 
     /// The opening second, after local midnight, of each minute that trades.
     pub(super) fn minutes(&self) -> impl Iterator<Item = i32> + Clone {
         let (from, to) = self.lunch.unwrap_or((i32::MAX, i32::MAX));
-        (self.open..self.close)
-            .step_by(60)
-            .filter(move |second| *second < from || *second >= to)
+        (self.open..self.close).step_by(60).filter(move |second| *second < from || *second >= to)
     }
 }
 
@@ -242,9 +208,7 @@ impl Holiday {
                 is(0) || (day.weekday() == 0 && (is(1) || is(2)))
             }
             Holiday::Nth(month, nth, weekday) => {
-                date.month() == month
-                    && date.weekday() == weekday
-                    && (date.day() - 1) / 7 + 1 == nth
+                date.month() == month && date.weekday() == weekday && (date.day() - 1) / 7 + 1 == nth
             }
             Holiday::LastMonday(month) => {
                 date.month() == month && day.weekday() == 0 && date.day() + 7 > date.days_in_month()
@@ -278,29 +242,16 @@ mod tests {
 
     #[test]
     fn easter_is_where_the_almanac_has_it() {
-        for date in [
-            "1999-04-04",
-            "2000-04-23",
-            "2008-03-23",
-            "2024-03-31",
-            "2025-04-20",
-            "2026-04-05",
-            "2038-04-25",
-        ] {
+        for date in
+            ["1999-04-04", "2000-04-23", "2008-03-23", "2024-03-31", "2025-04-20", "2026-04-05", "2038-04-25"]
+        {
             assert_eq!(easter(day(date).date().year()), day(date));
         }
     }
 
     #[test]
     fn holidays_follow_their_rules() {
-        for date in [
-            "2024-01-01",
-            "2024-01-15",
-            "2024-03-29",
-            "2024-05-27",
-            "2024-11-28",
-            "2023-01-02",
-        ] {
+        for date in ["2024-01-01", "2024-01-15", "2024-03-29", "2024-05-27", "2024-11-28", "2023-01-02"] {
             assert!(!NASDAQ.is_open(day(date)), "{date}");
         }
         assert!(NASDAQ.is_open(day("2024-04-01")) && !LONDON.is_open(day("2024-04-01")));
@@ -314,10 +265,6 @@ mod tests {
     fn tokyo_trades_no_minute_over_lunch() {
         assert_eq!(TOKYO.minutes().count(), 330);
         assert_eq!(NASDAQ.minutes().count(), 390);
-        assert!(
-            TOKYO
-                .minutes()
-                .all(|s| !(at(11, 30)..at(12, 30)).contains(&s))
-        );
+        assert!(TOKYO.minutes().all(|s| !(at(11, 30)..at(12, 30)).contains(&s)));
     }
 }

@@ -43,12 +43,7 @@ const PAIR: Known = Known {
     volume: 0.0,
     ..NASDAQ_SHARE
 };
-const METAL: Known = Known {
-    kind: Kind::Future,
-    exchange: &COMEX,
-    swing: 0.009,
-    ..NASDAQ_SHARE
-};
+const METAL: Known = Known { kind: Kind::Future, exchange: &COMEX, swing: 0.009, ..NASDAQ_SHARE };
 
 /// The well-known codes.
 pub(super) static KNOWN: &[Known] = &[
@@ -145,64 +140,12 @@ pub(super) static KNOWN: &[Known] = &[
         volume: 3e10,
         ..NASDAQ_SHARE
     },
-    Known {
-        code: "EURUSD=X",
-        price: 1.06,
-        ..PAIR
-    },
-    Known {
-        code: "GBPUSD=X",
-        price: 1.26,
-        swing: 0.005,
-        ..PAIR
-    },
-    Known {
-        code: "USDJPY=X",
-        currency: "JPY",
-        price: 154.0,
-        tick: 1e-3,
-        swing: 0.005,
-        ..PAIR
-    },
-    Known {
-        code: "GC=F",
-        price: 2650.0,
-        tick: 0.1,
-        volume: 2e5,
-        ..METAL
-    },
-    Known {
-        code: "SI=F",
-        price: 31.0,
-        tick: 0.005,
-        swing: 0.016,
-        volume: 6e4,
-        ..METAL
-    },
-    Known {
-        code: "CL=F",
-        exchange: &NYMEX,
-        price: 70.0,
-        swing: 0.019,
-        volume: 3e5,
-        ..METAL
-    },
-    Known {
-        code: "ES=F",
-        exchange: &CME,
-        price: 5900.0,
-        tick: 0.25,
-        swing: 0.01,
-        volume: 1.5e6,
-        ..METAL
-    },
-    Known {
-        code: "6A=F",
-        exchange: &CME,
-        price: 0.65,
-        tick: 5e-5,
-        swing: 0.006,
-        volume: 9e4,
-        ..METAL
-    },
+    Known { code: "EURUSD=X", price: 1.06, ..PAIR },
+    Known { code: "GBPUSD=X", price: 1.26, swing: 0.005, ..PAIR },
+    Known { code: "USDJPY=X", currency: "JPY", price: 154.0, tick: 1e-3, swing: 0.005, ..PAIR },
+    Known { code: "GC=F", price: 2650.0, tick: 0.1, volume: 2e5, ..METAL },
+    Known { code: "SI=F", price: 31.0, tick: 0.005, swing: 0.016, volume: 6e4, ..METAL },
+    Known { code: "CL=F", exchange: &NYMEX, price: 70.0, swing: 0.019, volume: 3e5, ..METAL },
+    Known { code: "ES=F", exchange: &CME, price: 5900.0, tick: 0.25, swing: 0.01, volume: 1.5e6, ..METAL },
+    Known { code: "6A=F", exchange: &CME, price: 0.65, tick: 5e-5, swing: 0.006, volume: 9e4, ..METAL },
 ];

@@ -96,9 +96,7 @@ impl Listing {
 
     /// Whether it trades on a date.
     pub fn is_session(&self, day: Day) -> bool {
-        self.first_day <= day
-            && self.last_day.is_none_or(|last| day <= last)
-            && self.exchange.is_open(day)
+        self.first_day <= day && self.last_day.is_none_or(|last| day <= last) && self.exchange.is_open(day)
     }
 }
 
@@ -145,31 +143,14 @@ fn made_up(code: &str) -> Listing {
         kind,
         exchange,
         currency,
-        first_day: Day::of_date(jiff::civil::date(1995 + pick(2, 20) as i16, 1, 2))
-            .plus(pick(3, 360) as i32),
+        first_day: Day::of_date(jiff::civil::date(1995 + pick(2, 20) as i16, 1, 2)).plus(pick(3, 360) as i32),
         last_day: None,
-        splits: if shares {
-            drawn_splits(seed, exchange)
-        } else {
-            Vec::new()
-        },
+        splits: if shares { drawn_splits(seed, exchange) } else { Vec::new() },
         dividend_yield: if shares && pick(4, 2) == 0 { 0.02 } else { 0.0 },
-        price: if kind == Currency {
-            1.0
-        } else {
-            20.0 + pick(5, 300) as f64
-        },
+        price: if kind == Currency { 1.0 } else { 20.0 + pick(5, 300) as f64 },
         tick: if kind == Currency { 1e-5 } else { 0.01 },
-        swing: if kind == Currency {
-            0.004
-        } else {
-            0.01 + pick(6, 15) as f64 / 1000.0
-        },
-        volume: if kind == Currency {
-            0.0
-        } else {
-            1e5 * (1 + pick(7, 100)) as f64
-        },
+        swing: if kind == Currency { 0.004 } else { 0.01 + pick(6, 15) as f64 / 1000.0 },
+        volume: if kind == Currency { 0.0 } else { 1e5 * (1 + pick(7, 100)) as f64 },
         seed,
     }
 }

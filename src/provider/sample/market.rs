@@ -174,9 +174,7 @@ impl Listing {
     /// The minutes that are over by `now`.
     pub fn minutes(&self, days: Days, now: i64) -> Vec<Bar> {
         let splits = self.splits_at(now);
-        self.sessions(days, now)
-            .flat_map(|session| self.session_minutes(session, &splits, now))
-            .collect()
+        self.sessions(days, now).flat_map(|session| self.session_minutes(session, &splits, now)).collect()
     }
 
     /// Dividends that trade without within `days` and by `now`, ascending.
@@ -202,9 +200,8 @@ impl Listing {
         let (Some(first), today) = (bars.first(), self.today(now)) else {
             return Vec::new();
         };
-        let mut dividends = Days::new(first.session.day, today)
-            .map(|days| self.dividends(days, now))
-            .unwrap_or_default();
+        let mut dividends =
+            Days::new(first.session.day, today).map(|days| self.dividends(days, now)).unwrap_or_default();
         let mut factor = 1.0;
         let mut closes: Vec<f64> = bars
             .iter()
@@ -224,8 +221,7 @@ impl Listing {
     pub fn open_interest(&self, day: Day) -> f64 {
         let left = f64::from(self.days_left(day));
         let share = (-(left - 30.0).max(0.0) / 60.0).exp() * (left / 30.0).min(1.0);
-        (self.volume * 2.5 * share * (0.9 + 0.2 * unit(mix(self.seed, 20), self.place(day))))
-            .round()
+        (self.volume * 2.5 * share * (0.9 + 0.2 * unit(mix(self.seed, 20), self.place(day)))).round()
     }
 
     fn days_left(&self, day: Day) -> i32 {
@@ -273,11 +269,7 @@ impl Listing {
             high: self.to_tick(top * reach(12)).max(top),
             low: self.to_tick(bottom / reach(13)).min(bottom),
             close,
-            lots: if self.volume > 0.0 {
-                (traded / ratio / LOT).round().max(1.0)
-            } else {
-                0.0
-            },
+            lots: if self.volume > 0.0 { (traded / ratio / LOT).round().max(1.0) } else { 0.0 },
         }
     }
 
@@ -327,11 +319,7 @@ impl Listing {
         }
         let close = self.raw_day(before).close / ratio_after(splits, before);
         let amount = (close * self.dividend_yield / 4.0 * 1e4).round().max(1.0) / 1e4;
-        Dividend {
-            day,
-            amount,
-            factor: 1.0 - amount / close,
-        }
+        Dividend { day, amount, factor: 1.0 - amount / close }
     }
 }
 

@@ -74,10 +74,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
             period if period.is_intraday() => (Some(60), Some(30)),
             _ => (None, None),
         };
-        Ok(Limits {
-            reach_days,
-            request_days,
-        })
+        Ok(Limits { reach_days, request_days })
     }
 
     fn serves_contracts(&self) -> bool {
@@ -94,12 +91,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
             let body = answer_to(request, clock);
             let body = serde_json::to_vec(&body).map_err(|e| unusable(e.to_string()))?;
             Ok(RawAnswer {
-                url: format!(
-                    "sample:{}/{}/{}",
-                    code_of(request),
-                    request.period,
-                    request.days
-                ),
+                url: format!("sample:{}/{}/{}", code_of(request), request.period, request.days),
                 status: 200,
                 headers: vec![("content-type".into(), "application/json".into())],
                 received: clock,
@@ -127,14 +119,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
         Ok(Answer {
             bars: bars_of(request, series.times, series.columns)?,
             meta: series.meta,
-            splits: series
-                .splits
-                .iter()
-                .map(|&(day, ratio)| Split {
-                    day: Day::new(day),
-                    ratio,
-                })
-                .collect(),
+            splits: series.splits.iter().map(|&(day, ratio)| Split { day: Day::new(day), ratio }).collect(),
             sessions: series.last_trade.map(Day::new).into_iter().collect(),
             first_day: Some(Day::new(series.first_day)),
             finished: Some(Day::new(series.finished)),
@@ -145,19 +130,15 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
 }
 
 fn unusable(said: String) -> Refusal {
-    Refusal::Unusable {
-        provider: NAME,
-        said,
-    }
+    Refusal::Unusable { provider: NAME, said }
 }
 
 /// The code a request is for: the contract's own where there is one.
 fn code_of(request: &Request) -> String {
     let code = &request.instrument.code;
-    request.contract.map_or_else(
-        || code.clone(),
-        |contract| contract.code(code.strip_suffix("=F").unwrap_or(code)),
-    )
+    request
+        .contract
+        .map_or_else(|| code.clone(), |contract| contract.code(code.strip_suffix("=F").unwrap_or(code)))
 }
 
 fn listing_of(request: &Request) -> Option<Listing> {
@@ -220,19 +201,14 @@ fn columns_of(request: &Request) -> &'static [Column] {
 
 /// The dates asked for, widened to whole weeks, months or quarters.
 fn whole_bars(days: Days, period: Period) -> Days {
-    Days {
-        first: period.bar_day(days.first),
-        last: period.last_day(days.last),
-    }
+    Days { first: period.bar_day(days.first), last: period.last_day(days.last) }
 }
 
 fn finished_bars(listing: &Listing, period: Period, days: Days, clock: i64) -> Vec<Bar> {
     let zone = listing.exchange.time_zone();
     let bars = match period.seconds() {
         Some(60) => listing.minutes(days, clock),
-        Some(seconds) => fold(&listing.minutes(days, clock), |bar| {
-            intraday_bucket(bar, seconds)
-        }),
+        Some(seconds) => fold(&listing.minutes(days, clock), |bar| intraday_bucket(bar, seconds)),
         None if period == Period::D1 => listing.daily(days, clock),
         None => fold(&listing.daily(days, clock), |bar| {
             let first = period.bar_day(bar.session.day);
@@ -245,11 +221,7 @@ fn finished_bars(listing: &Listing, period: Period, days: Days, clock: i64) -> V
 
 /// How the archive stamps a bar.
 fn stamp(bar: &Bar, period: Period) -> i64 {
-    if period.is_intraday() {
-        bar.start
-    } else {
-        period.bar_day(bar.session.day).midnight()
-    }
+    if period.is_intraday() { bar.start } else { period.bar_day(bar.session.day).midnight() }
 }
 
 /// One column of the bars. Events fall into the bar that holds their date; a bar without one has 0.
@@ -262,10 +234,7 @@ fn values(listing: &Listing, column: Column, period: Period, bars: &[Bar], clock
         Column::Close => each(|bar| bar.close),
         Column::Volume => each(|bar| bar.volume),
         Column::AdjClose => listing.adjusted_closes(bars, clock),
-        Column::OpenInterest => bars
-            .iter()
-            .map(|bar| listing.open_interest(bar.session.day))
-            .collect(),
+        Column::OpenInterest => bars.iter().map(|bar| listing.open_interest(bar.session.day)).collect(),
         Column::Dividends => {
             let range = bars.first().zip(bars.last()).and_then(|(first, last)| {
                 let last_day = period.last_day(last.session.day);
@@ -278,9 +247,7 @@ fn values(listing: &Listing, column: Column, period: Period, bars: &[Bar], clock
         Column::StockSplits => {
             let splits = listing.splits_at(clock);
             let splits = splits.iter().map(|split| (split.day, split.ratio));
-            events(period, bars, splits, |before, ratio| {
-                if before == 0.0 { ratio } else { before * ratio }
-            })
+            events(period, bars, splits, |before, ratio| if before == 0.0 { ratio } else { before * ratio })
         }
         Column::CapitalGains | Column::Wap | Column::Count => vec![0.0; bars.len()],
     }
@@ -304,31 +271,18 @@ fn events(
 }
 
 /// Puts the columns of a body in the order the archive has them.
-fn bars_of(
-    request: &Request,
-    times: Vec<i64>,
-    columns: Vec<(String, Vec<f64>)>,
-) -> Result<Bars, Refusal> {
+fn bars_of(request: &Request, times: Vec<i64>, columns: Vec<(String, Vec<f64>)>) -> Result<Bars, Refusal> {
     let mut bars = Bars::new(columns_of(request));
     let expected = bars.columns().iter().map(|column| column.name());
     if !columns.iter().map(|column| column.0.as_str()).eq(expected) {
         return Err(unusable("its columns are not those of the series".into()));
     }
     if let Some(short) = columns.iter().find(|column| column.1.len() != times.len()) {
-        return Err(unusable(format!(
-            "{} times but {} values of {}",
-            times.len(),
-            short.1.len(),
-            short.0
-        )));
+        return Err(unusable(format!("{} times but {} values of {}", times.len(), short.1.len(), short.0)));
     }
     bars.times = times;
     bars.values = columns.into_iter().map(|column| column.1).collect();
-    if bars.is_ascending() {
-        Ok(bars)
-    } else {
-        Err(unusable("its times are not ascending".into()))
-    }
+    if bars.is_ascending() { Ok(bars) } else { Err(unusable("its times are not ascending".into())) }
 }
 
 #[cfg(test)]

@@ -11,8 +11,7 @@ pub(super) fn mix(seed: u64, number: u64) -> u64 {
 
 /// A seed from a text.
 pub(super) fn seed_of(text: &str) -> u64 {
-    text.bytes()
-        .fold(0x5eed, |seed, byte| mix(seed, u64::from(byte)))
+    text.bytes().fold(0x5eed, |seed, byte| mix(seed, u64::from(byte)))
 }
 
 /// An even value in 0 ≤ x < 1.

@@ -22,24 +22,9 @@ impl<'a> Path<'a> {
         let early = 1 + (mix(seed, 1) as usize) % (half - 1);
         let late = half + (mix(seed, 2) as usize) % (half - 1);
         let high_first = mix(seed, 3).is_multiple_of(2);
-        let (first, second) = if high_first {
-            (raw.high, raw.low)
-        } else {
-            (raw.low, raw.high)
-        };
-        let known = [
-            (0, raw.open),
-            (early, first),
-            (late, second),
-            (count, raw.close),
-        ];
-        Path {
-            listing,
-            raw,
-            seed,
-            count,
-            known,
-        }
+        let (first, second) = if high_first { (raw.high, raw.low) } else { (raw.low, raw.high) };
+        let known = [(0, raw.open), (early, first), (late, second), (count, raw.close)];
+        Path { listing, raw, seed, count, known }
     }
 
     /// The raw price after that many minutes.
@@ -55,10 +40,7 @@ impl<'a> Path<'a> {
                 let place = at as i64;
                 let noise = 0.4 * signed(self.seed, place) + 0.6 * signed(self.seed ^ 1, place / 7);
                 let price = from.1 + (to.1 - from.1) * share + room * noise;
-                return self
-                    .listing
-                    .to_tick(price)
-                    .clamp(self.raw.low, self.raw.high);
+                return self.listing.to_tick(price).clamp(self.raw.low, self.raw.high);
             }
             from = to;
         }

@@ -32,9 +32,7 @@ fn a_day_is_exactly_its_minutes(#[case] code: &str) {
     let listing = listing(code);
     let (days, now) = (days("2024-02-26", "2024-04-12"), at(LATER));
     let daily = listing.daily(days, now);
-    let folded = fold(&listing.minutes(days, now), |bar| {
-        (bar.session.open, bar.session.close)
-    });
+    let folded = fold(&listing.minutes(days, now), |bar| (bar.session.open, bar.session.close));
     assert!(daily.len() > 25);
     assert_eq!(daily, folded);
     for bar in &daily {
@@ -52,12 +50,7 @@ fn a_day_is_exactly_its_minutes(#[case] code: &str) {
 #[case("VOD.L", "2024-03-28", "2024-03-28T08:00:00Z", "2024-03-28T16:29:00Z")]
 #[case("VOD.L", "2024-04-02", "2024-04-02T07:00:00Z", "2024-04-02T15:29:00Z")]
 #[case("BHP.AX", "2024-04-05", "2024-04-04T23:00:00Z", "2024-04-05T04:59:00Z")]
-#[case(
-    "EURUSD=X",
-    "2024-07-01",
-    "2024-06-30T23:00:00Z",
-    "2024-07-01T22:58:00Z"
-)]
+#[case("EURUSD=X", "2024-07-01", "2024-06-30T23:00:00Z", "2024-07-01T22:58:00Z")]
 fn minutes_lie_within_the_session(
     #[case] code: &str,
     #[case] date: &str,
@@ -138,16 +131,8 @@ fn ask(
 ) -> Result<Answer, Refusal> {
     let now = at(now);
     let sample = Sample::new(move || now);
-    let request = Request {
-        instrument,
-        contract,
-        period,
-        days,
-        correlation: String::new(),
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let request = Request { instrument, contract, period, days, correlation: String::new() };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let raw = runtime.block_on(sample.fetch(&request)).unwrap();
     sample.read(&request, &raw)
 }
@@ -157,10 +142,7 @@ fn longer_bars_are_the_sum_of_their_days() {
     let range = days("2024-01-10", "2024-06-14");
     let of = |period| ask(Instrument::of_code("AAPL"), None, period, range, LATER).unwrap();
     let weeks = of(Period::W1);
-    assert_eq!(
-        weeks.bars.times.first(),
-        Some(&day("2024-01-08").midnight())
-    );
+    assert_eq!(weeks.bars.times.first(), Some(&day("2024-01-08").midnight()));
     let daily = listing("AAPL").daily(days("2024-01-08", "2024-01-12"), at(LATER));
     let first: Vec<f64> = weeks.bars.row(0).collect();
     assert_eq!(first[0], daily[0].open);
@@ -168,14 +150,7 @@ fn longer_bars_are_the_sum_of_their_days() {
     assert_eq!(first[4], daily.iter().map(|bar| bar.volume).sum::<f64>());
     assert_eq!(of(Period::Mo1).bars.len(), 6);
     assert_eq!(of(Period::Mo3).bars.len(), 2);
-    let paid = |answer: &Answer| {
-        answer
-            .bars
-            .column(Column::Dividends)
-            .unwrap()
-            .iter()
-            .sum::<f64>()
-    };
+    let paid = |answer: &Answer| answer.bars.column(Column::Dividends).unwrap().iter().sum::<f64>();
     assert_eq!(paid(&of(Period::W1)), paid(&of(Period::Mo3)));
     assert!(paid(&of(Period::D1)) > 0.0);
 }
@@ -192,10 +167,7 @@ fn only_finished_bars_are_answered() {
     let five = of(Period::M5, noon);
     assert_eq!(five.bars.times.last(), Some(&at("2024-01-10T17:00:00Z")));
     let weekly = of(Period::W1, noon);
-    assert_eq!(
-        weekly.bars.times.last(),
-        Some(&day("2024-01-01").midnight())
-    );
+    assert_eq!(weekly.bars.times.last(), Some(&day("2024-01-01").midnight()));
 }
 
 #[test]
@@ -203,10 +175,7 @@ fn contracts_trade_until_they_expire() {
     let mut gold = Instrument::plain("GOLD", "GC", Class::Future);
     gold.cycle = Some("GJMQVZ".into());
     gold.days_count = 200;
-    let contract = Contract {
-        year: 2024,
-        month: 2,
-    };
+    let contract = Contract { year: 2024, month: 2 };
     let range = days("2020-01-01", "2025-01-01");
     let answer = ask(gold, Some(contract), Period::D1, range, LATER).unwrap();
     let (first, last) = answer.bars.bounds().unwrap();
@@ -222,13 +191,7 @@ fn contracts_trade_until_they_expire() {
 #[test]
 fn unknown_codes_and_foreign_bodies_are_refused() {
     let range = days("2024-01-01", "2024-01-31");
-    let unknown = ask(
-        Instrument::of_code("NOSUCH9"),
-        None,
-        Period::D1,
-        range,
-        LATER,
-    );
+    let unknown = ask(Instrument::of_code("NOSUCH9"), None, Period::D1, range, LATER);
     assert!(matches!(unknown, Err(Refusal::Unknown { .. })));
     let request = Request {
         instrument: Instrument::of_code("AAPL"),
@@ -238,10 +201,7 @@ fn unknown_codes_and_foreign_bodies_are_refused() {
         correlation: String::new(),
     };
     let sample = Sample::new(|| 0);
-    let raw = |body: &str| RawAnswer {
-        body: body.as_bytes().to_vec(),
-        ..RawAnswer::default()
-    };
+    let raw = |body: &str| RawAnswer { body: body.as_bytes().to_vec(), ..RawAnswer::default() };
     for body in [
         "",
         "<html>",
@@ -262,12 +222,7 @@ fn the_shipped_instruments_are_listed_and_have_periods() {
         for fields in instruments.as_object().unwrap().values() {
             let code = fields["code"].as_str().unwrap();
             let dated = fields.get("cycle").is_some();
-            let listing = Listing::of(&if dated {
-                format!("{code}=F")
-            } else {
-                code.into()
-            })
-            .unwrap();
+            let listing = Listing::of(&if dated { format!("{code}=F") } else { code.into() }).unwrap();
             assert_eq!(listing.class().name(), class, "{code}");
             for period in fields["periods"].as_str().unwrap().split(',') {
                 period.parse::<Period>().unwrap();

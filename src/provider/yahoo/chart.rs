@@ -71,10 +71,7 @@ impl Window {
     pub(super) fn to_midnight(self, zone: &TimeZone) -> Window {
         let next = self.end + 60;
         let to_midnight = Day::of_local(next, zone).instant(0, zone) == next;
-        Window {
-            end: if to_midnight { next } else { self.end },
-            ..self
-        }
+        Window { end: if to_midnight { next } else { self.end }, ..self }
     }
 }
 

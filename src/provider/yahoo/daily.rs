@@ -34,17 +34,7 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) -> Resul
         let values = row.values;
         let (open, high, low) = (values.open, values.high, values.low);
         // Days without an event have none of it, which is 0; events are filled in afterwards.
-        let line = [
-            open,
-            high,
-            low,
-            values.close,
-            values.volume,
-            row.adjusted,
-            0.0,
-            0.0,
-            0.0,
-        ];
+        let line = [open, high, low, values.close, values.volume, row.adjusted, 0.0, 0.0, 0.0];
         found.bars.push(row.bar.midnight(), &line);
     }
     found.note(nulls, "without any price, dropped");
@@ -87,17 +77,12 @@ fn dated_rows(context: &Context, chart: &Chart) -> Result<Vec<Dated>, Refusal> {
         let bar = context.period.bar_day(day);
         // A first bar may begin with the listing; any other has to begin with a quarter.
         if context.period == Period::Mo3 && !live && at > 0 && day.first_of_month() != bar {
-            return Err(unusable(format!(
-                "a 3mo row begins on {day}, which is no calendar quarter"
-            )));
+            return Err(unusable(format!("a 3mo row begins on {day}, which is no calendar quarter")));
         }
         rows.push(Dated {
             bar,
             values: quote.map_or_else(Row::missing, |quote| Row::of(quote, at)),
-            adjusted: adjusted
-                .and_then(|adjusted| adjusted.adjclose.get(at))
-                .copied()
-                .unwrap_or(f64::NAN),
+            adjusted: adjusted.and_then(|adjusted| adjusted.adjclose.get(at)).copied().unwrap_or(f64::NAN),
             live,
         });
     }

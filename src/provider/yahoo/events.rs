@@ -9,10 +9,7 @@ use crate::provider::Split;
 
 /// Puts the events of finished dates into their columns.
 pub(super) fn fill(context: &Context, events: &Events, found: &mut Found) {
-    let splits = splits(context, events)
-        .iter()
-        .map(|split| (split.day, split.ratio))
-        .collect();
+    let splits = splits(context, events).iter().map(|split| (split.day, split.ratio)).collect();
     // Two splits within one bar multiply; 0 says that there was none.
     let multiply = |old: f64, ratio: f64| if old == 0.0 { ratio } else { old * ratio };
     let add = |old: f64, amount: f64| old + amount;
@@ -72,10 +69,7 @@ pub(super) fn splits(context: &Context, events: &Events) -> Vec<Split> {
 }
 
 fn payments(context: &Context, events: &BTreeMap<String, Payment>) -> Vec<(Day, f64)> {
-    events
-        .iter()
-        .filter_map(|(key, event)| Some((date(context, key, event.date)?, event.amount?)))
-        .collect()
+    events.iter().filter_map(|(key, event)| Some((date(context, key, event.date)?, event.amount?))).collect()
 }
 
 fn ratio(event: &SplitEvent) -> Option<f64> {

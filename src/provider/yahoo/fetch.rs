@@ -10,7 +10,7 @@ use super::refusal::{is_down, is_page};
 use super::request::chart_url;
 use super::session::{consent_form, crumb_of, is_consent, with_session};
 use super::{NAME, Yahoo};
-use crate::provider::http::{Call, HttpError, Reply, now};
+use crate::provider::http::{Call, HttpError, Reply};
 use crate::provider::limits::{ThrottleError, jitter};
 use crate::provider::{RawAnswer, Refusal, Request};
 
@@ -27,7 +27,7 @@ impl Yahoo {
         let mut refreshed = false;
         loop {
             let crumb = self.session.crumb();
-            let url = chart_url(request, now(), crumb.as_deref())?;
+            let url = chart_url(request, (self.now)(), crumb.as_deref())?;
             let reply = match self.ask(url, JSON, None).await {
                 Err(Asked::Http(error @ HttpError::Broken { .. })) if retries < RETRIES => {
                     debug!(correlation = %request.correlation, "{error}, tried again");
@@ -58,10 +58,7 @@ impl Yahoo {
 
     /// One request under the rate limit. A 429 opens the circuit.
     async fn ask(&self, url: Url, accept: &str, form: Option<String>) -> Result<Reply, Asked> {
-        self.throttle
-            .admit(NAME, self.requests_per_minute)
-            .await
-            .map_err(Asked::Refused)?;
+        self.throttle.admit(NAME, self.requests_per_minute).await.map_err(Asked::Refused)?;
         let call = Call { url, accept, form };
         let reply = self.http.send(call).await.map_err(Asked::Http)?;
         if reply.raw.status == 429 {
@@ -70,11 +67,7 @@ impl Yahoo {
                 .throttle
                 .limited(NAME, retry_after(&reply.raw), said)
                 .map_err(|error| Asked::Refused(ledger_refusal(&error)))?;
-            return Err(Asked::Refused(Refusal::Limited {
-                provider: NAME,
-                until,
-                said: said.to_owned(),
-            }));
+            return Err(Asked::Refused(Refusal::Limited { provider: NAME, until, said: said.to_owned() }));
         }
         Ok(reply)
     }
@@ -115,13 +108,9 @@ impl Yahoo {
         self.session.set_crumb(None);
         // Any answer sets the cookie, and some networks block the host: what matters is the crumb.
         let _ = self.step("https://fc.yahoo.com/", HTML, None).await?;
-        let mut crumb = self
-            .crumb("https://query1.finance.yahoo.com/v1/test/getcrumb")
-            .await?;
+        let mut crumb = self.crumb("https://query1.finance.yahoo.com/v1/test/getcrumb").await?;
         if crumb.is_none() && self.session.agree && self.consent().await? {
-            crumb = self
-                .crumb("https://query2.finance.yahoo.com/v1/test/getcrumb")
-                .await?;
+            crumb = self.crumb("https://query2.finance.yahoo.com/v1/test/getcrumb").await?;
         }
         let found = crumb.is_some();
         self.session.set_crumb(crumb);
@@ -136,16 +125,12 @@ impl Yahoo {
 
     /// Goes through the consent form; tells whether there was one.
     async fn consent(&self) -> Result<bool, Refusal> {
-        let page = self
-            .step("https://guce.yahoo.com/consent", HTML, None)
-            .await?;
-        let form = page
-            .and_then(|page| consent_form(&page.last, &String::from_utf8_lossy(&page.raw.body)));
+        let page = self.step("https://guce.yahoo.com/consent", HTML, None).await?;
+        let form = page.and_then(|page| consent_form(&page.last, &String::from_utf8_lossy(&page.raw.body)));
         let Some(form) = form else {
             return Ok(false);
         };
-        self.step(form.action.as_str(), HTML, Some(form.body))
-            .await?;
+        self.step(form.action.as_str(), HTML, Some(form.body)).await?;
         let Ok(copy) = Url::parse("https://guce.yahoo.com/copyConsent") else {
             return Ok(false);
         };

@@ -6,8 +6,7 @@ use super::request::source;
 use crate::model::Day;
 
 pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
-    let (Some(step), Some(wanted)) = (source(context.period).seconds(), context.period.seconds())
-    else {
+    let (Some(step), Some(wanted)) = (source(context.period).seconds(), context.period.seconds()) else {
         return;
     };
     let sessions = Sessions::of(context, chart);
@@ -97,9 +96,7 @@ impl Sessions {
     /// The last session that began by then.
     fn before(&self, stamp: i64) -> Option<Window> {
         let next = self.windows.partition_point(|window| window.start <= stamp);
-        next.checked_sub(1)
-            .and_then(|at| self.windows.get(at))
-            .copied()
+        next.checked_sub(1).and_then(|at| self.windows.get(at)).copied()
     }
 
     /// Whether the stamp lies outside of the sessions of its date. A date without a named session
@@ -107,10 +104,7 @@ impl Sessions {
     fn leaves_out(&self, context: &Context, stamp: i64) -> bool {
         let inside = |window: &Window| window.start <= stamp && stamp < window.end;
         let next = self.windows.partition_point(|window| window.start <= stamp);
-        let around = self
-            .windows
-            .get(next.saturating_sub(1)..)
-            .unwrap_or_default();
+        let around = self.windows.get(next.saturating_sub(1)..).unwrap_or_default();
         let mut near = around.iter().take(2).peekable();
         if near.peek().is_some_and(|window| inside(window)) {
             return false;

@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::session::Session;
-use super::http::{Http, SetupError, now};
+use super::http::{Http, SetupError};
 use super::limits::Throttle;
-use super::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request};
+use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request};
 use crate::config::HttpSettings;
 use crate::model::{Class, Day, Days, Instrument, Period};
 
@@ -41,11 +41,11 @@ const HOSTS: &[&str] = &[
 ];
 
 /// The provider.
-#[derive(Debug)]
 pub struct Yahoo {
     http: Http,
     throttle: Arc<Throttle>,
     session: Session,
+    now: Clock,
     requests_per_minute: u32,
     concurrency: usize,
     /// The pause before the first retry; each further one waits twice as long.
@@ -53,12 +53,13 @@ pub struct Yahoo {
 }
 
 impl Yahoo {
-    /// A provider of these settings, under the limits that `throttle` keeps.
-    pub fn new(settings: &HttpSettings, throttle: Arc<Throttle>) -> Result<Yahoo, SetupError> {
+    /// A provider of these settings, under the limits that `throttle` keeps; `now` bounds windows.
+    pub fn new(settings: &HttpSettings, throttle: Arc<Throttle>, now: Clock) -> Result<Yahoo, SetupError> {
         Ok(Yahoo {
             http: Http::new(NAME, HOSTS, settings)?,
             throttle,
             session: Session::default(),
+            now,
             requests_per_minute: settings.requests_per_minute,
             concurrency: settings.concurrency.max(1),
             retry_pause: Duration::from_secs(1),
@@ -74,26 +75,21 @@ impl Yahoo {
 
     /// Asks for a few days of one well-known stock, to see whether all is well; says so in a line.
     pub async fn test(&self) -> Result<String, Refusal> {
-        let today = Day::of_utc(now());
+        let today = Day::of_utc((self.now)());
         let request = Request {
             instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
             contract: None,
             period: Period::D1,
-            days: Days {
-                first: today.plus(-10),
-                last: today,
-            },
+            days: Days { first: today.plus(-10), last: today },
             correlation: "test".to_owned(),
         };
         let raw = self.fetch(&request).await?;
         let answer = self.read(&request, &raw)?;
         let bars = &answer.bars;
         match bars.bounds() {
-            Some((_, last)) => Ok(format!(
-                "{} daily bars of AAPL, the last of {}",
-                bars.len(),
-                Day::of_utc(last)
-            )),
+            Some((_, last)) => {
+                Ok(format!("{} daily bars of AAPL, the last of {}", bars.len(), Day::of_utc(last)))
+            }
             None => Ok("it answers, but has no bars of AAPL in the last 10 days".to_owned()),
         }
     }
@@ -130,10 +126,7 @@ fn limits(period: Period) -> Limits {
         period if period.is_intraday() => (Some(58), Some(58)),
         _ => (None, None),
     };
-    Limits {
-        reach_days,
-        request_days,
-    }
+    Limits { reach_days, request_days }
 }
 
 /// Reads an answer of Yahoo's. Pure, so that a raw trail is read the same way without a client.

@@ -24,17 +24,8 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         live: chart.meta.regular_market_time,
         zone,
     };
-    let columns = Column::of(
-        NAME,
-        request.instrument.class,
-        request.contract.is_some(),
-        request.period,
-    );
-    let mut found = Found {
-        bars: Bars::new(columns),
-        sessions: Vec::new(),
-        notes: Vec::new(),
-    };
+    let columns = Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period);
+    let mut found = Found { bars: Bars::new(columns), sessions: Vec::new(), notes: Vec::new() };
     if request.period.is_intraday() {
         intraday::read(&context, &chart, &mut found);
     } else {
@@ -48,10 +39,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         bars: found.bars,
         splits: events::splits(&context, &chart.events),
         sessions: found.sessions,
-        first_day: chart
-            .meta
-            .first_trade_date
-            .map(|stamp| trading_date(stamp, &context.zone)),
+        first_day: chart.meta.first_trade_date.map(|stamp| trading_date(stamp, &context.zone)),
         finished: Some(context.finished),
         clock,
         notes: found.notes,
@@ -122,9 +110,7 @@ impl Row {
 
     /// Has no price at all.
     pub(super) fn is_null(self) -> bool {
-        [self.open, self.high, self.low, self.close]
-            .iter()
-            .all(|price| price.is_nan())
+        [self.open, self.high, self.low, self.close].iter().all(|price| price.is_nan())
     }
 
     /// Takes in a later row of the same bar.
@@ -145,10 +131,7 @@ pub(super) fn trading_date(stamp: i64, zone: &TimeZone) -> Day {
     let next = day.plus(1);
     // Only the last hours of a day are worth the exact look.
     let near = Day::of_local(stamp + 2 * 3600, zone) >= next;
-    let late = near
-        && [22, 23]
-            .iter()
-            .any(|hour| day.instant(hour * 3600, zone) == stamp);
+    let late = near && [22, 23].iter().any(|hour| day.instant(hour * 3600, zone) == stamp);
     if late { next } else { day }
 }
 
@@ -163,17 +146,13 @@ fn check(request: &Request, chart: &Chart) -> Result<(), Refusal> {
         None => "nothing",
     };
     if asked != given {
-        return Err(unusable(format!(
-            "its dataGranularity is {given} where {asked} was asked for"
-        )));
+        return Err(unusable(format!("its dataGranularity is {given} where {asked} was asked for")));
     }
     let code = &request.instrument.code;
     if let Some(symbol) = &chart.meta.symbol
         && !symbol.eq_ignore_ascii_case(code)
     {
-        return Err(unusable(format!(
-            "it is of {symbol} where {code} was asked for"
-        )));
+        return Err(unusable(format!("it is of {symbol} where {code} was asked for")));
     }
     let rows = chart.timestamp.len();
     let quote = chart.indicators.quote.first();
@@ -189,20 +168,15 @@ fn check(request: &Request, chart: &Chart) -> Result<(), Refusal> {
     let adjusted = chart.indicators.adjclose.first();
     arrays.extend(adjusted.map(|adjusted| ("adjclose", adjusted.adjclose.len())));
     match arrays.iter().find(|(_, len)| *len != 0 && *len != rows) {
-        Some((name, len)) => Err(unusable(format!(
-            "{len} values of {name} for {rows} timestamps"
-        ))),
+        Some((name, len)) => Err(unusable(format!("{len} values of {name} for {rows} timestamps"))),
         None => Ok(()),
     }
 }
 
 fn zone(meta: &Meta) -> Result<TimeZone, Refusal> {
     let name = meta.exchange_timezone_name.as_deref().unwrap_or_default();
-    TimeZone::get(name).map_err(|error| {
-        unusable(format!(
-            "exchangeTimezoneName {name:?} is no known zone: {error}"
-        ))
-    })
+    TimeZone::get(name)
+        .map_err(|error| unusable(format!("exchangeTimezoneName {name:?} is no known zone: {error}")))
 }
 
 /// The provider's clock: the Date header, else the last trade's.
@@ -221,9 +195,7 @@ fn finished(clock: i64, session: Option<Window>, zone: &TimeZone) -> Day {
     let today = Day::of_local(clock, zone);
     let yesterday = today.plus(-1);
     match session {
-        Some(session) if clock >= session.end => {
-            yesterday.max(Day::of_local(session.start, zone)).min(today)
-        }
+        Some(session) if clock >= session.end => yesterday.max(Day::of_local(session.start, zone)).min(today),
         Some(session) => Day::of_local(session.start, zone).plus(-1).min(today),
         None => yesterday,
     }
@@ -238,9 +210,7 @@ fn last_session(context: &Context, meta: &Meta) -> Option<Day> {
 
 /// The current or next regular session.
 fn regular(meta: &Meta) -> Option<Window> {
-    meta.current_trading_period
-        .as_ref()
-        .and_then(|current| current.regular)
+    meta.current_trading_period.as_ref().and_then(|current| current.regular)
 }
 
 fn series_meta(meta: Meta, context: &Context) -> SeriesMeta {

@@ -50,10 +50,7 @@ pub(super) fn is_page(raw: &RawAnswer) -> bool {
 
 fn refusal(raw: &RawAnswer, fault: Option<Fault>, code: &str) -> Refusal {
     let enveloped = fault.is_some();
-    let fault = fault.unwrap_or_else(|| Fault {
-        code: String::new(),
-        description: Some(said(raw)),
-    });
+    let fault = fault.unwrap_or_else(|| Fault { code: String::new(), description: Some(said(raw)) });
     let said = fault.description.unwrap_or_default();
     // An error may come with status 200; its code then says which it is.
     let status = match (raw.status, fault.code.to_ascii_lowercase().as_str()) {
@@ -64,47 +61,25 @@ fn refusal(raw: &RawAnswer, fault: Option<Fault>, code: &str) -> Refusal {
         (status, _) => status,
     };
     match status {
-        404 if enveloped => Refusal::Unknown {
-            provider: NAME,
-            code: code.to_owned(),
-            said,
-        },
+        404 if enveloped => Refusal::Unknown { provider: NAME, code: code.to_owned(), said },
         400 if said.starts_with("Data doesn't exist") => Refusal::EmptyWindow { said },
         422 if said.contains("must be within the last") => Refusal::TooOld { said },
-        422 if said.contains("worth of") && said.contains("per request") => {
-            Refusal::TooWide { said }
-        }
-        400 | 422 if enveloped => Refusal::Invalid {
-            provider: NAME,
-            said,
-        },
-        401 => Refusal::Denied {
-            provider: NAME,
-            said: format!("{said} (also with a fresh session)"),
-        },
+        422 if said.contains("worth of") && said.contains("per request") => Refusal::TooWide { said },
+        400 | 422 if enveloped => Refusal::Invalid { provider: NAME, said },
+        401 => Refusal::Denied { provider: NAME, said: format!("{said} (also with a fresh session)") },
         403 => Refusal::Denied {
             provider: NAME,
             said: format!("{said}; this address may be blocked, try another network"),
         },
-        429 => Refusal::Limited {
-            provider: NAME,
-            until: raw.received + LIMITED_FOR,
-            said,
-        },
-        500.. => Refusal::Unavailable {
-            provider: NAME,
-            said: format!("status {status}: {said}"),
-        },
+        429 => Refusal::Limited { provider: NAME, until: raw.received + LIMITED_FOR, said },
+        500.. => Refusal::Unavailable { provider: NAME, said: format!("status {status}: {said}") },
         _ => unusable(format!("status {status}: {said}")),
     }
 }
 
 fn not_json(raw: &RawAnswer) -> Refusal {
     if is_down(raw) {
-        return Refusal::Unavailable {
-            provider: NAME,
-            said: "Yahoo says \"Will be right back\"".to_owned(),
-        };
+        return Refusal::Unavailable { provider: NAME, said: "Yahoo says \"Will be right back\"".to_owned() };
     }
     if is_html(&raw.body) {
         return Refusal::Denied {
@@ -134,10 +109,7 @@ fn said(raw: &RawAnswer) -> String {
     if is_html(&raw.body) {
         return "a page for a person".to_owned();
     }
-    let words: Vec<String> = text(&raw.body)
-        .split_whitespace()
-        .map(str::to_owned)
-        .collect();
+    let words: Vec<String> = text(&raw.body).split_whitespace().map(str::to_owned).collect();
     match words.is_empty() {
         true => "no words".to_owned(),
         false => words.join(" ").chars().take(SAID_CHARS).collect(),
@@ -158,8 +130,5 @@ fn is_html(body: &[u8]) -> bool {
 }
 
 pub(super) fn unusable(said: String) -> Refusal {
-    Refusal::Unusable {
-        provider: NAME,
-        said,
-    }
+    Refusal::Unusable { provider: NAME, said }
 }

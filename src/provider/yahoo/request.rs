@@ -9,11 +9,7 @@ use crate::model::{Days, Period};
 use crate::provider::{Refusal, Request};
 
 /// What stays as it is in a path.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 const HOUR: i64 = 3600;
 
@@ -40,10 +36,7 @@ pub(super) fn interval(period: Period) -> &'static str {
 /// The address of a request at `now`, in seconds since the epoch. Always with explicit instants:
 /// the service answers `range=` with a coarser period than asked where it likes.
 pub(super) fn chart_url(request: &Request, now: i64, crumb: Option<&str>) -> Result<Url, Refusal> {
-    let invalid = |said: String| Refusal::Invalid {
-        provider: NAME,
-        said,
-    };
+    let invalid = |said: String| Refusal::Invalid { provider: NAME, said };
     let code = &request.instrument.code;
     if request.contract.is_some() {
         return Err(invalid(format!(
@@ -54,10 +47,8 @@ pub(super) fn chart_url(request: &Request, now: i64, crumb: Option<&str>) -> Res
         return Err(invalid(format!("{code:?} is no symbol")));
     }
     let symbol = utf8_percent_encode(code, PLAIN);
-    let mut url = Url::parse(&format!(
-        "https://query2.finance.yahoo.com/v8/finance/chart/{symbol}"
-    ))
-    .map_err(|error| invalid(format!("{code:?} makes no address: {error}")))?;
+    let mut url = Url::parse(&format!("https://query2.finance.yahoo.com/v8/finance/chart/{symbol}"))
+        .map_err(|error| invalid(format!("{code:?} makes no address: {error}")))?;
     let (start, end) = window(request.period, request.days, now);
     let mut query = url.query_pairs_mut();
     query
@@ -75,10 +66,7 @@ pub(super) fn chart_url(request: &Request, now: i64, crumb: Option<&str>) -> Res
 
 /// The dates whose bars are asked for: whole weeks, months and quarters where a bar is one.
 pub(super) fn whole_bars(period: Period, days: Days) -> Days {
-    Days {
-        first: period.bar_day(days.first),
-        last: period.last_day(days.last),
-    }
+    Days { first: period.bar_day(days.first), last: period.last_day(days.last) }
 }
 
 /// The instants to ask for, in seconds since the epoch, so that the trading dates are whole in every

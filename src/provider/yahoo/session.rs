@@ -71,14 +71,11 @@ pub struct ConsentForm {
 pub fn consent_form(page: &Url, html: &str) -> Option<ConsentForm> {
     let of_page = |name: &str| {
         let mut pairs = page.query_pairs();
-        pairs
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     };
     let token = hidden(html, "csrfToken")?;
     let session = hidden(html, "sessionId").or_else(|| of_page("sessionId"))?;
-    let done =
-        hidden(html, "originalDoneUrl").unwrap_or_else(|| "https://finance.yahoo.com/".to_owned());
+    let done = hidden(html, "originalDoneUrl").unwrap_or_else(|| "https://finance.yahoo.com/".to_owned());
     let body = Serializer::new(String::new())
         .append_pair("csrfToken", &token)
         .append_pair("sessionId", &session)
@@ -89,18 +86,12 @@ pub fn consent_form(page: &Url, html: &str) -> Option<ConsentForm> {
         .append_pair("agree", "agree")
         .finish();
     let action = page.join("/v2/collectConsent").ok()?;
-    Some(ConsentForm {
-        action: with_session(action, &session),
-        body,
-        session,
-    })
+    Some(ConsentForm { action: with_session(action, &session), body, session })
 }
 
 /// An address of the consent service with the form's session.
 pub(super) fn with_session(mut url: Url, session: &str) -> Url {
-    url.query_pairs_mut()
-        .clear()
-        .append_pair("sessionId", session);
+    url.query_pairs_mut().clear().append_pair("sessionId", session);
     url
 }
 
@@ -116,15 +107,7 @@ fn hidden(html: &str, name: &str) -> Option<String> {
 /// The value of an attribute within a tag, with the entities such values have.
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, rest) = tag.split_once(&format!(" {name}="))?;
-    let quote = rest
-        .chars()
-        .next()
-        .filter(|first| matches!(first, '"' | '\''))?;
+    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''))?;
     let value = rest.get(1..)?.split(quote).next()?;
-    Some(
-        value
-            .replace("&quot;", "\"")
-            .replace("&#x3D;", "=")
-            .replace("&amp;", "&"),
-    )
+    Some(value.replace("&quot;", "\"").replace("&#x3D;", "=").replace("&amp;", "&"))
 }

@@ -23,10 +23,7 @@ fn raw(status: u16, date: Option<&str>, body: &str) -> RawAnswer {
     RawAnswer {
         url: String::new(),
         status,
-        headers: date
-            .map(|date| ("date".to_owned(), date.to_owned()))
-            .into_iter()
-            .collect(),
+        headers: date.map(|date| ("date".to_owned(), date.to_owned())).into_iter().collect(),
         received: 1_800_000_000,
         body: body.as_bytes().to_vec(),
     }

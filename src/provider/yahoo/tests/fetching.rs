@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::*;
+use crate::provider::http::now;
 use crate::provider::limits::State;
 
 /// What the server was asked, and what it answers chart requests with, in turn; the last stays.
@@ -21,37 +22,20 @@ struct Served {
 const PAGE: &str = r#"<html><form method="post"><input type="hidden" name="csrfToken" value="t&amp;1">
     <input type="hidden" name="sessionId" value="s1"></form></html>"#;
 
-async fn answer(
-    Shared(served): Shared<Arc<Served>>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: String,
-) -> Response {
-    let cookie = headers
-        .get("cookie")
-        .map_or("", |cookie| cookie.to_str().unwrap());
-    let crumb = uri
-        .query()
-        .is_some_and(|query| query.contains("crumb=Crumb123"));
-    let line = format!(
-        "{} {cookie} {}{body}",
-        uri.path(),
-        if crumb { "crumb " } else { "" }
-    );
+async fn answer(Shared(served): Shared<Arc<Served>>, uri: Uri, headers: HeaderMap, body: String) -> Response {
+    let cookie = headers.get("cookie").map_or("", |cookie| cookie.to_str().unwrap());
+    let crumb = uri.query().is_some_and(|query| query.contains("crumb=Crumb123"));
+    let line = format!("{} {cookie} {}{body}", uri.path(), if crumb { "crumb " } else { "" });
     served.asked.lock().unwrap().push(line.trim().to_owned());
     match uri.path() {
         "/" if served.european => StatusCode::NOT_FOUND.into_response(),
         "/" => (StatusCode::NOT_FOUND, [("set-cookie", "A3=a; Path=/")]).into_response(),
         "/v1/test/getcrumb" if cookie.contains("A3=a") => "Crumb123".into_response(),
         "/v1/test/getcrumb" => "<html>Too Many Requests</html>".into_response(),
-        "/consent" => (
-            StatusCode::FOUND,
-            [(
-                "location",
-                "https://consent.yahoo.com/v2/collectConsent?sessionId=s1",
-            )],
-        )
-            .into_response(),
+        "/consent" => {
+            (StatusCode::FOUND, [("location", "https://consent.yahoo.com/v2/collectConsent?sessionId=s1")])
+                .into_response()
+        }
         "/v2/collectConsent" => PAGE.into_response(),
         "/copyConsent" => [("set-cookie", "A3=a; Path=/")].into_response(),
         _ => {
@@ -70,15 +54,11 @@ async fn yahoo(charts: &[(u16, &'static str)]) -> (Yahoo, Arc<Served>, tempfile:
     let served = Arc::new(Served {
         asked: Mutex::default(),
         charts: Mutex::new(charts.to_vec()),
-        european: charts
-            .first()
-            .is_some_and(|(_, body)| body.starts_with('<')),
+        european: charts.first().is_some_and(|(_, body)| body.starts_with('<')),
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = Router::new()
-        .fallback(answer)
-        .with_state(Arc::clone(&served));
+    let router = Router::new().fallback(answer).with_state(Arc::clone(&served));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let settings = HttpSettings {
         enabled: true,
@@ -91,7 +71,7 @@ async fn yahoo(charts: &[(u16, &'static str)]) -> (Yahoo, Arc<Served>, tempfile:
     };
     let folder = tempfile::tempdir().unwrap();
     let throttle = Arc::new(Throttle::open(folder.path()).unwrap());
-    let mut yahoo = Yahoo::new(&settings, throttle).unwrap();
+    let mut yahoo = Yahoo::new(&settings, throttle, Arc::new(now)).unwrap();
     yahoo.retry_pause = Duration::ZERO;
     (yahoo, served, folder)
 }
@@ -125,15 +105,7 @@ async fn a_429_opens_the_circuit_for_everyone_and_after_a_restart() {
 async fn a_401_gets_a_crumb_and_is_asked_again() {
     let (yahoo, served, _folder) = yahoo(&[(401, "{}"), (200, "{}")]).await;
     assert_eq!(yahoo.fetch(&wanted()).await.unwrap().status, 200);
-    assert_eq!(
-        asked(&served),
-        [
-            CHART,
-            "/",
-            "/v1/test/getcrumb A3=a",
-            &format!("{CHART} A3=a crumb")
-        ]
-    );
+    assert_eq!(asked(&served), [CHART, "/", "/v1/test/getcrumb A3=a", &format!("{CHART} A3=a crumb")]);
     yahoo.fetch(&wanted()).await.unwrap();
     assert_eq!(asked(&served).len(), 5, "the crumb is kept");
 }
@@ -144,17 +116,13 @@ async fn a_second_401_is_the_answer() {
     let raw = yahoo.fetch(&wanted()).await.unwrap();
     assert_eq!(raw.status, 401);
     assert!(!raw.url.contains("crumb"), "{}", raw.url);
-    assert!(matches!(
-        yahoo.read(&wanted(), &raw),
-        Err(Refusal::Denied { .. })
-    ));
+    assert!(matches!(yahoo.read(&wanted(), &raw), Err(Refusal::Denied { .. })));
     assert_eq!(asked(&served).len(), 4);
 }
 
 #[tokio::test]
 async fn a_failing_server_is_tried_again_a_few_times() {
-    let (yahoo, served, _folder) =
-        yahoo(&[(502, ""), (200, "Will be right back"), (200, "{}")]).await;
+    let (yahoo, served, _folder) = yahoo(&[(502, ""), (200, "Will be right back"), (200, "{}")]).await;
     assert_eq!(yahoo.fetch(&wanted()).await.unwrap().body, b"{}");
     assert_eq!(asked(&served).len(), 3);
     let (yahoo, served, _folder) = self::yahoo(&[(503, "")]).await;
@@ -177,10 +145,7 @@ async fn what_will_not_change_is_asked_once() {
 async fn a_page_in_place_of_data_is_agreed_to_only_when_told_so() {
     let (yahoo, served, _folder) = yahoo(&[(200, "<html>")]).await;
     let raw = yahoo.fetch(&wanted()).await.unwrap();
-    assert!(matches!(
-        yahoo.read(&wanted(), &raw),
-        Err(Refusal::Denied { .. })
-    ));
+    assert!(matches!(yahoo.read(&wanted(), &raw), Err(Refusal::Denied { .. })));
     assert_eq!(asked(&served), [CHART]);
 }
 
@@ -196,12 +161,9 @@ async fn nobody_there_is_unavailable_and_counted() {
         concurrency: 2,
         user_agent: "Mozilla/5.0".to_owned(),
     };
-    let gone = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     settings.base_url = Some(format!("http://{gone}").parse().unwrap());
-    let gone = Yahoo::new(&settings, Arc::clone(&yahoo.throttle)).unwrap();
+    let gone = Yahoo::new(&settings, Arc::clone(&yahoo.throttle), Arc::new(now)).unwrap();
     for _ in 0..5 {
         let refused = gone.fetch(&wanted()).await.unwrap_err();
         assert!(matches!(refused, Refusal::Unavailable { .. }), "{refused}");
@@ -215,34 +177,18 @@ async fn the_consent_form_is_filled_in_when_told_so() {
     let (yahoo, served, _folder) = yahoo(&[(200, "<html>"), (200, "{}")]).await;
     let yahoo = yahoo.agree_to_consent(true);
     assert_eq!(yahoo.fetch(&wanted()).await.unwrap().body, b"{}");
-    assert_eq!(
-        asked(&served).last().unwrap(),
-        &format!("{CHART} A3=a crumb")
-    );
-    let page: url::Url = "https://consent.yahoo.com/v2/collectConsent?sessionId=s1"
-        .parse()
-        .unwrap();
+    assert_eq!(asked(&served).last().unwrap(), &format!("{CHART} A3=a crumb"));
+    let page: url::Url = "https://consent.yahoo.com/v2/collectConsent?sessionId=s1".parse().unwrap();
     let form = session::consent_form(&page, PAGE).unwrap();
     assert_eq!(form.action, page);
-    assert!(
-        form.body.starts_with("csrfToken=t%261&sessionId=s1&"),
-        "{}",
-        form.body
-    );
-    assert!(
-        form.body.ends_with("agree=agree&agree=agree"),
-        "{}",
-        form.body
-    );
+    assert!(form.body.starts_with("csrfToken=t%261&sessionId=s1&"), "{}", form.body);
+    assert!(form.body.ends_with("agree=agree&agree=agree"), "{}", form.body);
     assert_eq!(session::consent_form(&page, "<html>"), None);
 }
 
 #[test]
 fn a_crumb_is_never_a_page_or_an_error() {
-    assert_eq!(
-        session::crumb_of(b"Ab.cd/12345").as_deref(),
-        Some("Ab.cd/12345")
-    );
+    assert_eq!(session::crumb_of(b"Ab.cd/12345").as_deref(), Some("Ab.cd/12345"));
     for body in ["<html>x</html>", "Too Many Requests", "{\"a\":1}", ""] {
         assert_eq!(session::crumb_of(body.as_bytes()), None, "{body}");
     }

@@ -10,26 +10,14 @@ fn refused(status: u16, body: &str) -> Refusal {
 }
 
 fn envelope(code: &str, description: &str) -> String {
-    format!(
-        r#"{{"chart":{{"result":null,"error":{{"code":"{code}","description":"{description}"}}}}}}"#
-    )
+    format!(r#"{{"chart":{{"result":null,"error":{{"code":"{code}","description":"{description}"}}}}}}"#)
 }
 
 #[rstest]
 #[case(404, "Not Found", "No data found, symbol may be delisted", "Unknown")]
 #[case(200, "Not Found", "No data found, symbol may be delisted", "Unknown")]
-#[case(
-    400,
-    "Bad Request",
-    "Data doesn't exist for startDate = 1, endDate = 2",
-    "EmptyWindow"
-)]
-#[case(
-    400,
-    "Bad Request",
-    "Invalid input - interval=5h is not supported.",
-    "Invalid"
-)]
+#[case(400, "Bad Request", "Data doesn't exist for startDate = 1, endDate = 2", "EmptyWindow")]
+#[case(400, "Bad Request", "Invalid input - interval=5h is not supported.", "Invalid")]
 #[case(
     422,
     "Unprocessable Entity",
@@ -63,11 +51,7 @@ fn each_row_of_the_error_table_is_told_apart(
 #[case(429, "Edge: Too Many Requests", "Limited")]
 #[case(502, "<html>bad gateway</html>", "Unavailable")]
 #[case(200, "<html>Will be right back</html>", "Unavailable")]
-#[case(
-    200,
-    "<!DOCTYPE html><title>Yahoo is part of the family</title>",
-    "Denied"
-)]
+#[case(200, "<!DOCTYPE html><title>Yahoo is part of the family</title>", "Denied")]
 #[case(200, "Edge: something with 429", "Unusable")]
 #[case(200, "", "Unusable")]
 #[case(200, r#"{"chart":{"result":null,"error":null}}"#, "Unusable")]

@@ -1,0 +1,160 @@
+//! History that moved: everything in reach is fetched again and put on its scale in one commit; where
+//! no overlap can be had, the daily series tells of splits.
+
+use super::absorb;
+use super::events::Outcome;
+use super::plan::{request_span, today_of, zone_of};
+use super::restate::{Cause, bridge_ratio, divide, restate};
+use super::series::{Course, NoAnswer, Shared, Stop, Stored, stop_of};
+use crate::archive::SeriesState;
+use crate::model::{Bars, Column, Day, Days, Period, SeriesMeta};
+use crate::provider::{Answer, Refusal, Split};
+
+impl Shared {
+    /// Fetches everything in reach again and puts the whole series on its scale, in one commit.
+    pub(super) async fn restate(
+        &self,
+        course: &mut Course,
+        stored: Stored,
+        asked: Days,
+        first_answer: Answer,
+        cause: Cause,
+    ) -> Result<(), Stop> {
+        let key = course.target.key.clone();
+        let all = self.bars(&key, &stored.parts, None)?;
+        let mut state = self.learnt(course, &stored.state, asked, &first_answer);
+        let (fetched, mut splits) = match self.everything(course, &mut state, &all, asked, first_answer).await
+        {
+            Ok(fetched) => fetched,
+            Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
+            // Nothing has changed yet: the series stays as it is and is asked again.
+            Err(NoAnswer::Refused(refusal)) => return Err(stop_of(&refusal)),
+        };
+        if key.period.is_intraday() && cause == Cause::Scale {
+            splits = self.daily_splits(course, &all, splits).await?;
+        }
+        match restate(&all, &fetched, &splits, cause) {
+            Ok(restated) => {
+                state.suspect = None;
+                let news = absorb::news(&all, &restated);
+                let reason = format!("{}: {} bars restated", cause.words(), absorb::changed(&all, &restated));
+                course.notes.push(reason.clone());
+                let whole = if cause == Cause::Scale { restated } else { news };
+                course.windows.clear();
+                self.store(course, &stored, state, &whole, Some(reason)).await
+            }
+            Err(why) => self.suspect(course, stored.state, why).await,
+        }
+    }
+
+    /// All bars and splits in the provider's reach, from the first stored bar to now.
+    async fn everything(
+        &self,
+        course: &mut Course,
+        state: &mut SeriesState,
+        stored: &Bars,
+        asked: Days,
+        first: Answer,
+    ) -> Result<(Bars, Vec<Split>), NoAnswer> {
+        let zone = zone_of(&state.meta);
+        let today = today_of(&state.meta, (self.now)());
+        let reach = course.limits.reach_days.map(|days| today.plus(-days));
+        let first_stored =
+            stored.times.first().map_or(asked.first, |time| Day::of_local(*time, &zone).plus(-1));
+        let from = first_stored.min(asked.first).max(reach.unwrap_or(first_stored.min(asked.first)));
+        let span = request_span(course.limits, course.target.wanted.chunk).unwrap_or(i32::MAX);
+        let to = asked.last.max(today);
+        let (mut bars, mut splits) = (first.bars.clone(), first.splits.clone());
+        let mut end = Some(to);
+        while let Some(last) = end.filter(|last| *last >= from) {
+            let start = if span == i32::MAX { from } else { last.plus(1 - span).max(from) };
+            let days = Days { first: start, last };
+            end = Some(start.plus(-1));
+            if asked.first <= days.first && days.last <= asked.last {
+                continue;
+            }
+            let answer = match self.ask(course, course.target.key.period, days).await {
+                Ok(answer) => answer,
+                Err(NoAnswer::Refused(Refusal::EmptyWindow { .. })) => continue,
+                Err(error) => return Err(error),
+            };
+            *state = self.learnt(course, state, days, &answer);
+            bars = Bars::merge(&bars, &answer.bars);
+            splits.extend(answer.splits);
+        }
+        splits.sort_by_key(|split| split.day);
+        splits.dedup_by_key(|split| split.day);
+        Ok((bars, splits))
+    }
+
+    /// The splits since the first of the bars, as the daily series lists them, beside those known.
+    async fn daily_splits(
+        &self,
+        course: &mut Course,
+        bars: &Bars,
+        known: Vec<Split>,
+    ) -> Result<Vec<Split>, Stop> {
+        let today = today_of(&SeriesMeta::default(), (self.now)());
+        let Some(first) = bars.times.first().map(|time| Day::of_utc(*time).plus(-1)) else {
+            return Ok(known);
+        };
+        let answer = self.daily(course, Days { first, last: today.max(first) }).await?;
+        let mut splits = known;
+        splits.extend(answer.map(|answer| answer.splits).unwrap_or_default());
+        splits.sort_by_key(|split| split.day);
+        splits.dedup_by_key(|split| split.day);
+        Ok(splits)
+    }
+
+    /// One daily request beside an intraday series.
+    async fn daily(&self, course: &mut Course, days: Days) -> Result<Option<Answer>, Stop> {
+        match self.ask(course, Period::D1, days).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(NoAnswer::Interrupted) => Err(Stop::Interrupted),
+            Err(NoAnswer::Refused(Refusal::EmptyWindow { .. })) => Ok(None),
+            Err(NoAnswer::Refused(refusal)) => Err(stop_of(&refusal)),
+        }
+    }
+
+    /// No overlap can be had: one daily request tells of splits since the last stored bar, and the
+    /// daily bar of that session whether stored bars are on the old scale.
+    pub(super) async fn bridge(&self, course: &mut Course, last_day: Day) -> Result<(), Stop> {
+        let stored = self.stored(course)?;
+        let today = today_of(&stored.state.meta, (self.now)());
+        let Some(answer) = self.daily(course, Days { first: last_day, last: today.max(last_day) }).await?
+        else {
+            return Ok(());
+        };
+        let splits: Vec<Split> = answer.splits.iter().copied().filter(|split| split.day > last_day).collect();
+        if splits.is_empty() {
+            return Ok(());
+        }
+        let key = course.target.key.clone();
+        let all = self.bars(&key, &stored.parts, None)?;
+        let close = |bars: &Bars, at: Option<usize>| Some(*bars.column(Column::Close)?.get(at?)?);
+        let last_close = close(&all, all.len().checked_sub(1)).unwrap_or(f64::NAN);
+        let daily_at = answer.bars.times.binary_search(&last_day.midnight()).ok();
+        match bridge_ratio(last_close, close(&answer.bars, daily_at), &splits) {
+            Ok(1.0) => Ok(()),
+            Ok(ratio) => {
+                let mut scaled = all.clone();
+                divide(&mut scaled, i64::MAX, ratio);
+                let reason =
+                    format!("split of {ratio} applied to {} bars out of the provider's reach", all.len());
+                course.notes.push(reason.clone());
+                let state = stored.state.clone();
+                self.store(course, &stored, state, &scaled, Some(reason)).await
+            }
+            Err(why) => self.suspect(course, stored.state, why).await,
+        }
+    }
+
+    /// Nothing stored changes; the series waits for a person.
+    async fn suspect(&self, course: &mut Course, mut state: SeriesState, why: String) -> Result<(), Stop> {
+        state.suspect = Some(why.clone());
+        self.commit(course, state, Vec::new(), None).await?;
+        let symbol = &course.target.key.symbol;
+        let how = format!("{why}; nothing was changed, `vortex download --force -s {symbol}` tries again");
+        Err(Stop::Outcome(Outcome::Suspect(how)))
+    }
+}
