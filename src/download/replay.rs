@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::absorb::{self, Verdict};
 use super::committer::Committer;
@@ -49,6 +49,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
     })?;
     let shared = Shared {
         provider: Arc::clone(&replay.provider),
+        places: Semaphore::new(replay.provider.concurrency()),
         archive,
         committer,
         raw: RawTrail::off(),

@@ -4,7 +4,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::committer::Committer;
@@ -119,6 +119,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     })?;
     let shared = Arc::new(Shared {
         provider: Arc::clone(&job.provider),
+        places: Semaphore::new(job.provider.concurrency()),
         archive,
         committer,
         raw: job.raw.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::block_in_place;
 
 use super::absorb::{self, Verdict};
@@ -14,7 +14,7 @@ use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts};
 use crate::model::{Bars, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
-use crate::provider::{Answer, Limits, Provider, Refusal, Request};
+use crate::provider::{Answer, Limits, Provider, RawAnswer, Refusal, Request};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Target {
 /// What all series of a job share.
 pub(super) struct Shared {
     pub(super) provider: Arc<dyn Provider>,
+    /// As many requests as the provider takes at once.
+    pub(super) places: Semaphore,
     pub(super) archive: Archive,
     pub(super) committer: Committer,
     pub(super) raw: RawTrail,
@@ -169,6 +171,13 @@ impl Shared {
         }
     }
 
+    /// Asks the provider when there is a place, which is kept until the answer is understood: after a
+    /// refusal of its rate limit nobody else asks.
+    async fn fetch(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+        let _place = self.places.acquire().await;
+        self.provider.fetch(request).await
+    }
+
     /// Makes one request and reads its answer; the raw trail keeps what came.
     pub(super) async fn ask(
         &self,
@@ -192,7 +201,7 @@ impl Shared {
         course.requests += 1;
         let mut cancelled = self.cancelled.clone();
         let raw = tokio::select! {
-            raw = self.provider.fetch(&request) => raw?,
+            raw = self.fetch(&request) => raw?,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
