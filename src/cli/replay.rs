@@ -19,6 +19,10 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
             "--provider replay needs --from: the folder of a raw trail, such as DIR/raw",
         ));
     };
+    if !from.is_dir() {
+        let said = format!("--from {}: there is no such folder", from.display());
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
     let answers = by_provider(from, args)?;
     if answers.is_empty() {
         let said = format!("--from {}: no answer there matches", from.display());
