@@ -23,16 +23,13 @@ fn a_replay_of_the_raw_trail_gives_the_same_files() {
     home.expect(0, &args);
     let (before, after) = (home.csvs(), csvs_below(&home.path("again")));
     assert!(before.len() > 10, "{:?}", before.keys());
-    assert_eq!(
-        before.keys().collect::<Vec<_>>(),
-        after.keys().collect::<Vec<_>>()
-    );
+    assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
     for (name, text) in &before {
         assert_eq!(Some(text), after.get(name), "{}", name.display());
     }
     home.expect(0, &["validate", "-p", "again"]).says("clean");
     home.expect(2, &["download", "--provider", "replay"]).says("--from");
-    home.expect(2, &["download", "--provider", "replay", "--from", "nowhere"]).says("nowhere");
+    home.expect(4, &["download", "--provider", "replay", "--from", "nowhere"]).says("no such folder");
 }
 
 /// What a rebuild must find again. The spans without a bar before a partition's first day are asked for

@@ -23,9 +23,7 @@ fn yahoo() -> (Server, Home) {
 fn yahoo_with(lines: &str) -> (Server, Home) {
     let server = Server::listen(Clock::System, 0).unwrap();
     let address = server.base_url();
-    let home = Home::configured(&format!(
-        "providers.yahoo.base_url = \"{address}\"\n{lines}"
-    ));
+    let home = Home::configured(&format!("providers.yahoo.base_url = \"{address}\"\n{lines}"));
     (server, home)
 }
 

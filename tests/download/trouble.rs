@@ -63,7 +63,7 @@ fn hang_after_two(server: &Server) {
 fn an_interrupted_run_keeps_what_is_done_and_the_next_completes_it() {
     let (server, home) = yahoo_with(FAST);
     hang_after_two(&server);
-    let args = [&["download", "-s", "AAPL", "MSFT", "GE", "SPY"][..], &SINCE].concat();
+    let args = [&["download", "-s", "AAPL", "MSFT", "GE", "VOD.L"][..], &SINCE].concat();
     let mut running = home.start(&args);
     running.until_it_says("updated");
     running.interrupt();
@@ -82,7 +82,7 @@ fn a_second_writer_is_told_who_has_the_archive() {
     hang_after_two(&server);
     let mut first = home.start(&[&["download", "-s", "AAPL", "MSFT", "GE"][..], &SINCE].concat());
     first.until_it_says("updated");
-    let second = [&["download", "-s", "SPY"][..], &SINCE].concat();
+    let second = [&["download", "-s", "VOD.L"][..], &SINCE].concat();
     let refused = home.expect(75, &[&second[..], &["--no-wait"]].concat());
     refused.says(&format!("process {}", first.id())).says("vortex download");
     let json = home.expect(75, &[&second[..], &["--no-wait", "--json"]].concat()).json();
@@ -94,7 +94,7 @@ fn a_second_writer_is_told_who_has_the_archive() {
     first.interrupt();
     first.end().ends(130);
     waiting.end().ends(0);
-    assert!(home.file("yahoo/stocks/1d/SPY.csv").is_file());
+    assert!(home.file("yahoo/stocks/1d/VOD.L.csv").is_file());
 }
 
 #[test]

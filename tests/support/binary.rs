@@ -141,11 +141,7 @@ impl Running {
         let err = std::thread::spawn(move || std::io::read_to_string(err).unwrap());
         let out = std::io::read_to_string(out).unwrap();
         let status = self.0.wait().unwrap();
-        Ran {
-            code: status.code().unwrap_or(-1),
-            out,
-            err: err.join().unwrap(),
-        }
+        Ran { code: status.code().unwrap_or(-1), out, err: err.join().unwrap() }
     }
 }
 
