@@ -73,7 +73,7 @@ fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -
 }
 
 /// The providers of a name, `all` being every one where that is allowed.
-fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
+pub(super) fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
     let name = if name == "mock" { "sample" } else { name };
     let found: Vec<_> =
         PROVIDERS.iter().copied().filter(|provider| *provider == name || (all && name == "all")).collect();

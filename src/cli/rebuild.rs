@@ -17,6 +17,11 @@ pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
         ));
     }
     let config = context.config();
+    if config.dry_run {
+        return Err(Error::usage(
+            "a rebuild has no dry run; `vortex validate` shows what is not as it should be",
+        ));
+    }
     if !config.archive.is_dir() {
         let said = format!("{} is no folder; -o names another", config.archive.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
