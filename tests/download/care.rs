@@ -115,3 +115,33 @@ fn a_repair_puts_back_what_was_lost() {
     home.expect(0, &["download", "-s", "VOD", "--start-date", "2020-01-01"]);
     assert_eq!(home.csvs(), before, "fetched again");
 }
+
+#[test]
+fn a_dry_run_of_any_command_changes_nothing() {
+    let home = sample();
+    let edited = edit(&home, AAPL);
+    let raw = home.file("raw");
+    home.expect(1, &["validate", "--fix", "--dry-run"]).says("nothing is repaired");
+    home.expect(2, &["archive", "rebuild", "AAPL", "--dry-run"]).says("validate");
+    let replay = ["download", "-p", "replay", "--from", raw.to_str().unwrap(), "-o", "new", "--dry-run"];
+    home.expect(0, &replay).says("nothing was written");
+    let json = home.expect(0, &[&replay[..], &["--json"]].concat()).json();
+    assert_eq!(json["providers"][0]["provider"], "sample");
+    assert!(!home.path("new").exists());
+    assert_eq!(fs::read_to_string(home.file(AAPL)).unwrap(), edited);
+    home.expect(1, &["validate"]);
+}
+
+#[test]
+fn a_provider_nobody_knows_is_no_empty_answer() {
+    let home = sample();
+    for args in [
+        &["validate", "--provider", "sampel"][..],
+        &["archive", "list", "-p", "sampel"],
+        &["archive", "show", "AAPL", "-p", "sampel"],
+        &["resilience", "reset", "sampel"],
+        &["providers", "--info", "sampel"],
+    ] {
+        home.expect(4, args).says("did you mean sample?");
+    }
+}
