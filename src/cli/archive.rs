@@ -103,29 +103,45 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
         return Ok(Exit::Done);
     }
     let header = [
-        "Provider", "Series", "Period", "Bars", "First", "Last", "Expected", "Present", "Pending", "Suspect",
-        "State",
+        "Provider", "Series", "Period", "Bars", "Spans", "Expected", "Present", "Absent", "Pending",
+        "Suspect", "State",
     ];
     output::table(&header, &rows)?;
     Ok(Exit::Done)
 }
 
 fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<String> {
-    let date = |time: Option<i64>| time.map_or_else(String::new, |time| Day::of_utc(time).to_string());
     let number = |n: usize| if n == 0 { String::new() } else { n.to_string() };
+    let present: Vec<_> = told.spans.iter().filter(|span| span.standing == Standing::Present).collect();
+    let spans = match (present.first(), present.last()) {
+        (Some(first), Some(last)) if present.len() == 1 => {
+            format!("{} to {}", first.days.first, last.days.last)
+        }
+        (Some(first), Some(last)) => {
+            format!("{} to {} in {}", first.days.first, last.days.last, present.len())
+        }
+        _ => String::new(),
+    };
     vec![
         record.key.provider.clone(),
         record.key.name(),
         record.key.period.to_string(),
         record.bars.to_string(),
-        date(record.first),
-        date(record.last),
+        spans,
         told.expected.to_string(),
         told.present.to_string(),
+        absences(told),
         number(told.pending.len()),
         number(told.suspect as usize),
         state.to_owned(),
     ]
+}
+
+/// Days without a bar that need none, with the reasons.
+fn absences(told: &Completeness) -> String {
+    let parts: Vec<String> =
+        told.absent.iter().map(|(why, days)| format!("{days} {}", why.words())).collect();
+    parts.join(", ")
 }
 
 fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value {
@@ -259,7 +275,9 @@ fn bars_text(record: &SeriesRecord) -> String {
 
 fn sessions_text(told: &Completeness) -> String {
     let mut parts = vec![format!("{} expected, {} present", told.expected, told.present)];
-    parts.extend(told.absent.iter().map(|(why, days)| format!("{days} absent ({})", why.words())));
+    if !told.absent.is_empty() {
+        parts.push(format!("absent: {}", absences(told)));
+    }
     if !told.pending.is_empty() {
         let days: Vec<String> = told.pending.iter().map(ToString::to_string).collect();
         parts.push(format!("{} pending ({})", days.len(), days.join(", ")));

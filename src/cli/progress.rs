@@ -20,6 +20,8 @@ pub(super) struct Bar {
 #[derive(Default)]
 struct BarState {
     bytes: u64,
+    left: usize,
+    pace: Option<String>,
     asking: BTreeSet<String>,
     limited: Option<String>,
 }
@@ -52,11 +54,22 @@ impl Bar {
         // A poisoned lock would only mean a stale line on the screen.
         let Ok(mut state) = self.state.lock() else { return };
         change(&mut state);
-        let what = match &state.limited {
-            Some(said) => said.clone(),
-            None => state.asking.iter().take(3).cloned().collect::<Vec<_>>().join(", "),
-        };
-        self.bar.set_message(format!("{}  {what}", HumanBytes(state.bytes)));
+        self.bar.set_message(state.message());
+    }
+}
+
+impl BarState {
+    fn message(&self) -> String {
+        let bytes = HumanBytes(self.bytes);
+        if let Some(said) = &self.limited {
+            return format!("{bytes}  {said}");
+        }
+        let asking: Vec<&str> = self.asking.iter().take(3).map(String::as_str).collect();
+        let waiting = self.left.saturating_sub(self.asking.len());
+        match &self.pace {
+            Some(pace) if waiting > 0 => format!("{bytes}  {}; {waiting} wait for {pace}", asking.join(", ")),
+            _ => format!("{bytes}  {}", asking.join(", ")),
+        }
     }
 }
 
@@ -67,7 +80,11 @@ fn short(key: &SeriesKey) -> String {
 impl Observer for Bar {
     fn event(&self, event: &Event<'_>) {
         match event {
-            Event::Planned { to_fetch, .. } => {
+            Event::Planned { to_fetch, pace, .. } => {
+                self.show(|state| {
+                    state.left = *to_fetch;
+                    state.pace.clone_from(pace);
+                });
                 let style =
                     ProgressStyle::with_template("{bar:24} {pos}/{len} series  {eta} left  {wide_msg}");
                 if let Ok(style) = style {
@@ -86,6 +103,7 @@ impl Observer for Bar {
             Event::Stored { .. } => {}
             Event::Finished(result) => {
                 if result.outcome != Outcome::Current {
+                    self.show(|state| state.left = state.left.saturating_sub(1));
                     self.bar.inc(1);
                 }
                 if let Some(reason) = result.outcome.reason() {
@@ -105,7 +123,7 @@ impl Drop for Bar {
 impl Observer for Lines {
     fn event(&self, event: &Event<'_>) {
         let line = match event {
-            Event::Planned { series, to_fetch } => format!("{series} series, {to_fetch} to fetch"),
+            Event::Planned { series, to_fetch, .. } => format!("{series} series, {to_fetch} to fetch"),
             Event::Limited { said } => (*said).to_owned(),
             Event::Finished(result) => match line_of(result) {
                 Some(line) => line,

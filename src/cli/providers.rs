@@ -7,6 +7,8 @@ use super::error::{Error, Exit, Outcome};
 use super::{Context, output, source};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
+use crate::model::Period;
+use crate::provider::{Limits, sample, yahoo};
 
 /// What is known of a provider without asking it.
 #[derive(Debug, Serialize)]
@@ -16,7 +18,7 @@ struct Description {
     state: &'static str,
     account: &'static str,
     periods: &'static str,
-    reach: &'static str,
+    reach: String,
     limits: String,
 }
 
@@ -112,12 +114,33 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
         ("state", provider.state),
         ("account", provider.account),
         ("periods", provider.periods),
-        ("reach", provider.reach),
+        ("reach", &provider.reach),
         ("limits", &provider.limits),
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
     }
     Ok(())
+}
+
+/// How far back each period goes, those alike together.
+fn reach(limits: impl Fn(Period) -> Limits) -> String {
+    let mut groups: Vec<(Limits, Vec<&str>)> = Vec::new();
+    for period in Period::ALL {
+        let limits = limits(period);
+        match groups.iter_mut().find(|(known, _)| *known == limits) {
+            Some((_, periods)) => periods.push(period.name()),
+            None => groups.push((limits, vec![period.name()])),
+        }
+    }
+    let told = groups.iter().map(|(limits, periods)| match (limits.reach_days, limits.request_days) {
+        (None, None) => format!("{} all of it", periods.join(" ")),
+        (reach, request) => {
+            let reach = reach.map_or_else(|| "all of it".to_owned(), |days| format!("{days} days"));
+            let request = request.map_or_else(String::new, |days| format!(" ({days} a request)"));
+            format!("{} {reach}{request}", periods.join(" "))
+        }
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 fn describe(name: &'static str, config: &Config) -> Description {
@@ -130,7 +153,7 @@ fn describe(name: &'static str, config: &Config) -> Description {
             state: if config.yahoo.enabled { ready } else { "off" },
             account: "none needed",
             periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
-            reach: "1m 30 days, other minutes 60 days, 1h 730 days, 1d and longer all of it",
+            reach: reach(yahoo::limits),
             limits: format!(
                 "{} requests a minute, {} at once",
                 config.yahoo.requests_per_minute, config.yahoo.concurrency
@@ -142,7 +165,7 @@ fn describe(name: &'static str, config: &Config) -> Description {
             state: "not in this version",
             account: "vortex config --provider barchart --set-credentials",
             periods: "1m 5m 15m 30m 1h 1d 1W 1M",
-            reach: "as far as the account allows",
+            reach: "as far as the account allows".to_owned(),
             limits: format!("{} downloads a day", config.barchart.daily_limit),
         },
         "ibkr" => Description {
@@ -151,7 +174,7 @@ fn describe(name: &'static str, config: &Config) -> Description {
             state: "not in this version",
             account: "in TWS or the gateway",
             periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
-            reach: "as far as the market data subscriptions allow",
+            reach: "as far as the market data subscriptions allow".to_owned(),
             limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
         },
         "replay" => Description {
@@ -160,7 +183,7 @@ fn describe(name: &'static str, config: &Config) -> Description {
             state: ready,
             account: "none needed",
             periods: "those in the raw trail",
-            reach: "as far as the raw trail is kept",
+            reach: "as far as the raw trail is kept".to_owned(),
             limits: "none".to_owned(),
         },
         _ => Description {
@@ -169,7 +192,7 @@ fn describe(name: &'static str, config: &Config) -> Description {
             state: ready,
             account: "none needed",
             periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
-            reach: "1m 30 days, other minutes 60 days, 1h 730 days, 1d and longer all of it",
+            reach: reach(sample::limits),
             limits: "none".to_owned(),
         },
     }

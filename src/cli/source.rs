@@ -40,6 +40,7 @@ pub(super) fn yahoo(config: &Config) -> Result<Yahoo, Error> {
     }
     let throttle =
         if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    let throttle = throttle.map_err(anyhow::Error::from)?;
-    Yahoo::new(&config.yahoo, Arc::new(throttle), clock()).map_err(Error::usage)
+    let throttle = Arc::new(throttle.map_err(anyhow::Error::from)?);
+    let yahoo = Yahoo::new(&config.yahoo, throttle, clock()).map_err(Error::usage)?;
+    Ok(yahoo.agree_to_consent(config.yahoo_consent))
 }

@@ -85,6 +85,7 @@ pub const KEYS: &[Key] = &[
     key("providers.yahoo.timeout", TIMEOUT, Is("30"), &["VORTEX_YAHOO_TIMEOUT"], "Seconds a request may take."),
     key("providers.yahoo.requests_per_minute", RATE, Is("60"), &[], "Requests a minute, over all processes of this user."),
     key("providers.yahoo.concurrency", CONCURRENCY, Is("2"), &[], "Requests in flight at once."),
+    key("providers.yahoo.agree_to_consent", Kind::Bool, Is("false"), &[], "Agree to Yahoo's consent form, shown to European addresses in place of data, on your behalf."),
     key("providers.yahoo.user_agent", Kind::Header, BROWSER, &[], "The User-Agent header; Yahoo refuses those of plain libraries."),
     key("providers.barchart.username", Kind::Secret, UNSET, &["VORTEX_BARCHART_USERNAME"], "Account name; `password` must be set too."),
     key("providers.barchart.password", Kind::Secret, UNSET, &["VORTEX_BARCHART_PASSWORD"], "Password; a file that holds it must be readable by its owner alone (0600)."),

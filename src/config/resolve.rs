@@ -38,6 +38,7 @@ pub(super) fn resolve(values: &BTreeMap<String, Entry>, sources: &Sources) -> Co
         logging: logging(&values),
         metrics: metrics(&values),
         yahoo: http(&values, "yahoo"),
+        yahoo_consent: values.yes("providers.yahoo.agree_to_consent"),
         barchart: BarchartSettings {
             http: http(&values, "barchart"),
             username: values.secret("providers.barchart.username"),

@@ -36,6 +36,8 @@ pub struct Config {
     pub metrics: MetricsSettings,
     /// Yahoo Finance.
     pub yahoo: HttpSettings,
+    /// Agree to Yahoo's consent form on the person's behalf.
+    pub yahoo_consent: bool,
     /// Barchart.
     pub barchart: BarchartSettings,
     /// Interactive Brokers.

@@ -16,7 +16,7 @@ pub enum Difference {
     None,
     /// Volumes differ, or values that were missing are there now: an update.
     Volume,
-    /// Only `Adj Close` differs.
+    /// `Adj Close` differs on bars whose prices do not.
     Adjustment,
     /// Single bars differ.
     Correction,
@@ -66,12 +66,14 @@ fn judge(bars: &[(i64, BarDifference)]) -> Difference {
     }
     let count = |wanted: fn(&BarDifference) -> bool| bars.iter().filter(|(_, bar)| wanted(bar)).count();
     let changed = count(|bar| matches!(bar, BarDifference::Moved(_) | BarDifference::Other));
+    let adjusted = count(|bar| matches!(bar, BarDifference::Adjustment));
     if changed * 2 > bars.len() {
         Difference::Rewritten
+    } else if adjusted > 0 {
+        // It is fetched whole, and corrections of single bars come along.
+        Difference::Adjustment
     } else if changed > 0 {
         Difference::Correction
-    } else if count(|bar| matches!(bar, BarDifference::Adjustment)) > 0 {
-        Difference::Adjustment
     } else if count(|bar| matches!(bar, BarDifference::Volume)) > 0 {
         Difference::Volume
     } else {
@@ -229,6 +231,12 @@ mod tests {
         let volume =
             ten(|at, column, value| if column == Column::Volume && at == 9 { value + 1.0 } else { value });
         assert_eq!(compare(&plain(), &volume), Difference::Volume);
+        let both = ten(|at, column, value| match column {
+            Column::AdjClose => value * 0.99,
+            Column::Close if at == 5 => value + 0.5,
+            _ => value,
+        });
+        assert_eq!(compare(&plain(), &both), Difference::Adjustment);
         let dividend =
             ten(|at, column, value| if column == Column::Dividends && at == 9 { 0.2 } else { value });
         assert_eq!(compare(&plain(), &dividend), Difference::Correction);

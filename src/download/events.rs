@@ -13,6 +13,8 @@ pub enum Event<'a> {
         series: usize,
         /// Those with something to fetch.
         to_fetch: usize,
+        /// The rate at which the provider may be asked, in words.
+        pace: Option<String>,
     },
     /// A series begins a request.
     Asking(&'a SeriesKey),

@@ -40,7 +40,9 @@ impl Shared {
                 let reason = format!("{}: {} bars restated", cause.words(), absorb::changed(&all, &restated));
                 course.notes.push(reason.clone());
                 let whole = if cause == Cause::Scale { restated } else { news };
-                course.windows.clear();
+                // What lies before everything that was fetched again is still missing.
+                let refetched = all.times.first().map_or(asked.first, |time| Day::of_utc(*time).plus(-2));
+                course.windows.retain(|window| window.last < refetched.min(asked.first));
                 self.store(course, &stored, state, &whole, Some(reason)).await
             }
             Err(why) => self.suspect(course, stored.state, why).await,
@@ -125,6 +127,17 @@ impl Shared {
         else {
             return Ok(());
         };
+        self.bridge_with(course, stored, last_day, &answer).await
+    }
+
+    /// Puts stored bars on the scale that a daily answer since their last session shows.
+    pub(super) async fn bridge_with(
+        &self,
+        course: &mut Course,
+        stored: Stored,
+        last_day: Day,
+        answer: &Answer,
+    ) -> Result<(), Stop> {
         let splits: Vec<Split> = answer.splits.iter().copied().filter(|split| split.day > last_day).collect();
         if splits.is_empty() {
             return Ok(());

@@ -9,13 +9,13 @@ use tokio::sync::{Semaphore, watch};
 use super::absorb::{self, Verdict};
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
-use super::plan::Wanted;
+use super::plan::{Wanted, zone_of};
 use super::restate::{Cause, restate};
 use super::series::{BESIDE, Course, Shared, Stop, Target};
 use crate::archive::raw::{RawEntry, RawTrail};
 use crate::archive::{ArchiveError, SessionCounts, Writer};
-use crate::model::SeriesKey;
-use crate::provider::{Limits, Provider, Refusal, Request};
+use crate::model::{Day, Period, SeriesKey};
+use crate::provider::{Limits, Provider, Request};
 
 /// A replay of one provider's answers.
 pub struct Replay {
@@ -36,7 +36,7 @@ pub struct Replay {
 /// The answers of one series, oldest first.
 type Recorded = Vec<(Request, RawEntry)>;
 
-/// Stores what the answers hold. An answer that cannot be read is named in its series' notes and left out.
+/// Stores what the answers hold. A series with answers that fit no scale is told as suspect.
 pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveError> {
     let (series, unreadable) = by_series(&replay);
     let archive = writer.archive().clone();
@@ -49,11 +49,11 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
     })?;
     let shared = Shared {
         provider: Arc::clone(&replay.provider),
-        places: Semaphore::new(replay.provider.concurrency()),
         archive,
         committer,
         raw: RawTrail::off(),
         counts: SessionCounts::default(),
+        requests: Semaphore::new(0),
         observer: Arc::clone(&replay.observer),
         now: Arc::clone(&replay.now),
         parquet: replay.parquet,
@@ -63,7 +63,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         cancelled: replay.cancelled.clone(),
         job,
     };
-    replay.observer.event(&Event::Planned { series: series.len(), to_fetch: series.len() });
+    replay.observer.event(&Event::Planned { series: series.len(), to_fetch: series.len(), pace: None });
     let mut summary = Summary { job, ..Summary::default() };
     for (place, (key, recorded)) in series.into_iter().enumerate() {
         let result = of_series(&shared, place, key, recorded).await;
@@ -90,16 +90,20 @@ fn by_series(replay: &Replay) -> (BTreeMap<SeriesKey, Recorded>, Vec<String>) {
                     class: request.instrument.class,
                     symbol: request.instrument.name.clone(),
                     contract: request.contract,
-                    period: request.period,
+                    period: asked_beside(&request).unwrap_or(request.period),
                 };
                 series.entry(key).or_default().push((request, entry.clone()));
             }
             Err(why) => unreadable.push(format!("{}: {why}", entry.about.body)),
         }
     }
-    // An answer about splits beside an intraday series makes no daily series of its own.
-    series.retain(|_, recorded| recorded.iter().any(|(request, _)| !request.correlation.ends_with(BESIDE)));
     (series, unreadable)
+}
+
+/// The period of the series beside which a daily answer was asked for splits.
+fn asked_beside(request: &Request) -> Option<Period> {
+    let (_, period) = request.correlation.split_once(BESIDE)?;
+    period.parse().ok()
 }
 
 async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Recorded) -> SeriesResult {
@@ -114,29 +118,46 @@ async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Reco
     let target = Target { instrument, contract, key: key.clone(), wanted };
     let limits = Limits { reach_days: None, request_days: None };
     let mut course = Course::new(place, target, limits, Default::default());
-    let mut outcome = Outcome::Done;
-    for (request, entry) in recorded {
-        if *shared.cancelled.borrow() {
-            outcome = Outcome::Interrupted;
-            break;
-        }
-        match shared.absorb_recorded(&mut course, &request, &entry).await {
-            Ok(()) => {}
-            Err(Stop::Outcome(Outcome::Failed(why))) => course.notes.push(why),
-            Err(Stop::Outcome(other)) => outcome = other,
-            Err(Stop::Limited(why) | Stop::Fatal(why)) => {
-                outcome = Outcome::Failed(why);
-                break;
-            }
-            Err(Stop::Interrupted) => outcome = Outcome::Interrupted,
-        }
-    }
+    let outcome = match shared.absorb_all(&mut course, recorded).await {
+        Ok(()) => Outcome::Done,
+        Err(Stop::Outcome(outcome)) => outcome,
+        Err(Stop::Interrupted) => Outcome::Interrupted,
+        Err(Stop::Limited(why) | Stop::Fatal(why)) => Outcome::Failed(why),
+    };
     course.result(outcome)
 }
 
 impl Shared {
-    /// Stores an answer of the raw trail. History is put on a new scale as far as this answer confirms
-    /// it; what was fetched again at the time follows as an answer of its own.
+    /// Stores answers in their order. One whose scale cannot be confirmed yet waits for what was
+    /// fetched again at the time and comes later; one that never fits is named in the notes.
+    async fn absorb_all(&self, course: &mut Course, mut recorded: Recorded) -> Result<(), Stop> {
+        loop {
+            let answers = recorded.len();
+            let (mut left, mut why) = (Recorded::new(), Vec::new());
+            for (request, entry) in recorded {
+                if *self.cancelled.borrow() {
+                    return Err(Stop::Interrupted);
+                }
+                match self.absorb_recorded(course, &request, &entry).await {
+                    Ok(()) => {}
+                    Err(Stop::Outcome(Outcome::Failed(said) | Outcome::Suspect(said))) => {
+                        why.push(said);
+                        left.push((request, entry));
+                    }
+                    Err(stop) => return Err(stop),
+                }
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            if left.len() == answers {
+                return Err(Stop::Outcome(Outcome::Suspect(why.join("; "))));
+            }
+            recorded = left;
+        }
+    }
+
+    /// Stores one answer, on the scale that it confirms.
     async fn absorb_recorded(
         &self,
         course: &mut Course,
@@ -148,10 +169,18 @@ impl Shared {
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         let answer = match self.provider.read(request, &raw) {
             Ok(answer) => answer,
-            Err(Refusal::EmptyWindow { .. }) => return Ok(()),
-            Err(refusal) => return Err(failed(refusal.to_string())),
+            // It brought nothing then, and it brings nothing now.
+            Err(refusal) => {
+                tracing::debug!("{}: {refusal}", entry.about.body);
+                return Ok(());
+            }
         };
         let stored = self.stored(course)?;
+        if asked_beside(request).is_some() {
+            let Some(last) = stored.last else { return Ok(()) };
+            let last_day = Day::of_local(last, &zone_of(&stored.state.meta));
+            return self.bridge_with(course, stored, last_day, &answer).await;
+        }
         let key = course.target.key.clone();
         let all = self.bars(&key, &stored.parts, None)?;
         let state = self.learnt(course, &stored.state, request.days, &answer);

@@ -119,11 +119,11 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     })?;
     let shared = Arc::new(Shared {
         provider: Arc::clone(&job.provider),
-        places: Semaphore::new(job.provider.concurrency()),
         archive,
         committer,
         raw: job.raw.clone(),
         counts,
+        requests: Semaphore::new(job.provider.concurrency()),
         observer: Arc::clone(&job.observer),
         now: Arc::clone(&job.now),
         parquet: job.parquet,
@@ -214,7 +214,8 @@ impl<'a> Board<'a> {
             }
         }
         let (series, to_fetch) = (job.targets.len(), self.waiting.len());
-        self.shared.observer.event(&Event::Planned { series, to_fetch });
+        let pace = job.provider.pace();
+        self.shared.observer.event(&Event::Planned { series, to_fetch, pace });
         Ok(())
     }
 

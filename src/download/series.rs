@@ -14,7 +14,7 @@ use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts};
 use crate::model::{Bars, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
-use crate::provider::{Answer, Limits, Provider, RawAnswer, Refusal, Request};
+use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -32,12 +32,12 @@ pub struct Target {
 /// What all series of a job share.
 pub(super) struct Shared {
     pub(super) provider: Arc<dyn Provider>,
-    /// As many requests as the provider takes at once.
-    pub(super) places: Semaphore,
     pub(super) archive: Archive,
     pub(super) committer: Committer,
     pub(super) raw: RawTrail,
     pub(super) counts: SessionCounts,
+    /// A permit for each request that may be in flight.
+    pub(super) requests: Semaphore,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) now: super::Clock,
     pub(super) parquet: bool,
@@ -108,8 +108,8 @@ impl From<Refusal> for NoAnswer {
     }
 }
 
-/// The end of a correlation id of a daily request beside an intraday series.
-pub(super) const BESIDE: &str = "-splits";
+/// In the correlation id of a daily request beside an intraday series, before its period.
+pub(super) const BESIDE: &str = "-splits-";
 
 /// The stored side of a series.
 pub(super) struct Stored {
@@ -171,13 +171,6 @@ impl Shared {
         }
     }
 
-    /// Asks the provider when there is a place, which is kept until the answer is understood: after a
-    /// refusal of its rate limit nobody else asks.
-    async fn fetch(&self, request: &Request) -> Result<RawAnswer, Refusal> {
-        let _place = self.places.acquire().await;
-        self.provider.fetch(request).await
-    }
-
     /// Makes one request and reads its answer; the raw trail keeps what came.
     pub(super) async fn ask(
         &self,
@@ -193,17 +186,23 @@ impl Shared {
             days,
             correlation: match period == course.target.key.period {
                 true => format!("{}-{number}", self.job),
-                false => format!("{}-{number}{BESIDE}", self.job),
+                false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
             },
         };
         let key = &course.target.key;
-        self.observer.event(&Event::Asking(key));
-        course.requests += 1;
         let mut cancelled = self.cancelled.clone();
+        let fetching = async {
+            let _permit = self.requests.acquire().await;
+            self.observer.event(&Event::Asking(key));
+            self.provider.fetch(&request).await
+        };
         let raw = tokio::select! {
-            raw = self.fetch(&request) => raw?,
+            raw = fetching => raw,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
+        // A circuit that is open refuses before anything is asked.
+        course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
+        let raw = raw?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
         let (kept, answer) = block_in_place(|| {

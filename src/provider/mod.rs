@@ -88,6 +88,11 @@ pub trait Provider: Send + Sync {
     /// How many requests may be in flight at once.
     fn concurrency(&self) -> usize;
 
+    /// The rate it may be asked at, in words, where there is one.
+    fn pace(&self) -> Option<String> {
+        None
+    }
+
     /// Asks for the bars. Waits for the provider's rate limit, retries what is worth it, keeps its
     /// cool-downs. An answer of any status is `Ok` as received, so that the raw trail keeps it and
     /// `read` tells what it means; `Err` is for what the provider is left alone after (429, open

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use tempfile::TempDir;
 use tokio::sync::watch;
-use vortex::archive::raw::RawTrail;
+use vortex::archive::raw::{RawTrail, entries};
 use vortex::archive::{Archive, SeriesRecord};
 use vortex::config::{HttpSettings, RawSettings};
-use vortex::download::{self, Clock, Event, Job, Observer, Selection, Summary};
+use vortex::download::{self, Clock, Event, Job, JobResult, Observer, Replay, Selection, Summary};
 use vortex::model::{Bars, Class, Column, Day, Instrument, Period, SeriesKey};
 use vortex::provider::Provider;
 use vortex::provider::limits::Throttle;
@@ -30,6 +30,10 @@ struct Silent;
 
 impl Observer for Silent {
     fn event(&self, _: &Event<'_>) {}
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Seconds since the epoch of an instant such as `2024-03-15T21:00:00Z`.
@@ -145,9 +149,29 @@ impl Lab {
             now: self.clock(),
             cancelled,
         };
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(download::run(writer, job)).unwrap()
+        runtime().block_on(download::run(writer, job)).unwrap()
+    }
+
+    /// A laboratory whose archive is made from this one's raw trail alone.
+    pub(crate) fn replayed(&self) -> Lab {
+        let fresh = Lab {
+            server: Server::start(self.now()),
+            home: tempfile::tempdir().unwrap(),
+            now: Arc::clone(&self.now),
+        };
+        let (_keep, cancelled) = watch::channel(false);
+        let replay = Replay {
+            provider: self.yahoo(),
+            entries: entries(&self.root().join("raw")).unwrap().map(Result::unwrap).collect(),
+            parquet: true,
+            observer: Arc::new(Silent),
+            now: self.clock(),
+            cancelled,
+        };
+        let writer = fresh.archive().write("test", None).unwrap();
+        let summary = runtime().block_on(download::replay(writer, replay)).unwrap();
+        assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
+        fresh
     }
 
     pub(crate) fn key(&self, symbol: &str, period: Period) -> SeriesKey {

@@ -36,6 +36,17 @@ impl<Now: Fn() -> i64 + Send + Sync> Sample<Now> {
     }
 }
 
+/// As far back as makes a demonstration that looks real and stays quick.
+pub fn limits(period: Period) -> Limits {
+    let (reach_days, request_days) = match period {
+        Period::M1 => (Some(30), Some(10)),
+        Period::H1 => (Some(730), Some(365)),
+        period if period.is_intraday() => (Some(60), Some(30)),
+        _ => (None, None),
+    };
+    Limits { reach_days, request_days }
+}
+
 /// What travels through the raw trail: the bars of one request, column by column, and what is said
 /// around them.
 #[derive(Serialize, Deserialize)]
@@ -67,14 +78,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
     }
 
     fn limits(&self, _class: Class, period: Period) -> Result<Limits, String> {
-        // As far back as makes a demonstration that looks real and stays quick.
-        let (reach_days, request_days) = match period {
-            Period::M1 => (Some(30), Some(10)),
-            Period::H1 => (Some(730), Some(365)),
-            period if period.is_intraday() => (Some(60), Some(30)),
-            _ => (None, None),
-        };
-        Ok(Limits { reach_days, request_days })
+        Ok(limits(period))
     }
 
     fn serves_contracts(&self) -> bool {

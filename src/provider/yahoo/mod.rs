@@ -108,6 +108,10 @@ impl Provider for Yahoo {
         self.concurrency
     }
 
+    fn pace(&self) -> Option<String> {
+        Some(format!("{} requests a minute", self.requests_per_minute))
+    }
+
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
         Box::pin(self.fetch_chart(request))
     }
@@ -119,7 +123,7 @@ impl Provider for Yahoo {
 
 /// How far back and how much at once. A day or two below what the service enforces to the second:
 /// whole trading dates of any time zone must fit.
-fn limits(period: Period) -> Limits {
+pub fn limits(period: Period) -> Limits {
     let (reach_days, request_days) = match period {
         Period::M1 => (Some(28), Some(7)),
         Period::H1 => (Some(728), Some(728)),

@@ -84,7 +84,7 @@ fn not_json(raw: &RawAnswer) -> Refusal {
     if is_html(&raw.body) {
         return Refusal::Denied {
             provider: NAME,
-            said: "it sends a page for a person in place of data, most likely its consent form for European addresses, and nobody has agreed to it".to_owned(),
+            said: "it sends a page for a person in place of data, most likely its consent form for European addresses; providers.yahoo.agree_to_consent = true agrees to it on your behalf".to_owned(),
         };
     }
     unusable(format!("no JSON but: {}", said(raw)))
