@@ -107,6 +107,11 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
         "Suspect", "State",
     ];
     output::table(&header, &rows)?;
+    if archive.all_series().map_err(archive_error)?.is_empty() {
+        tracing::warn!(
+            "the catalogue has no series; `vortex archive rebuild` takes over the files there are"
+        );
+    }
     Ok(Exit::Done)
 }
 
