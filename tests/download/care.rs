@@ -52,6 +52,7 @@ fn the_catalogue_is_made_again_from_the_files() {
         let path = home.file(".vortex").join(name);
         assert!(!path.exists() || fs::remove_file(&path).is_ok());
     }
+    home.expect(0, &["archive", "list"]).says("archive rebuild");
     // A series without its catalogue row is never written over.
     home.expect(1, &["download", "-s", "VOD", "--start-date", "2026-01-02"]).says("archive rebuild");
     assert_eq!(home.csvs(), files);
@@ -121,6 +122,7 @@ fn a_dry_run_of_any_command_changes_nothing() {
     let home = sample();
     let edited = edit(&home, AAPL);
     let raw = home.file("raw");
+    home.expect(2, &["providers", "--test", "yahoo", "--dry-run"]).says("asks nobody");
     home.expect(1, &["validate", "--fix", "--dry-run"]).says("nothing is repaired");
     home.expect(2, &["archive", "rebuild", "AAPL", "--dry-run"]).says("validate");
     let replay = ["download", "-p", "replay", "--from", raw.to_str().unwrap(), "-o", "new", "--dry-run"];
