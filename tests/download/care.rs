@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::binary::{Home, csvs_below};
+use crate::{FAST, yahoo_with};
 
 /// An archive of the sample market: shares, a pair and contracts; daily and intraday.
 fn sample() -> Home {
@@ -30,6 +31,22 @@ fn a_replay_of_the_raw_trail_gives_the_same_files() {
     home.expect(0, &["validate", "-p", "again"]).says("clean");
     home.expect(2, &["download", "--provider", "replay"]).says("--from");
     home.expect(4, &["download", "--provider", "replay", "--from", "nowhere"]).says("no such folder");
+}
+
+#[test]
+fn a_replay_of_yahoo_asks_yahoo_nothing() {
+    let (server, home) = yahoo_with(FAST);
+    let symbols = ["download", "-s", "AAPL", "VOD.L", "EURUSD=X", "--start-date"];
+    // Two runs: the trail has an overlap, and a later answer for what an earlier one had.
+    home.expect(0, &[&symbols[..], &["2024-03-01", "--end-date", "2024-06-28"]].concat());
+    home.expect(0, &[&symbols[..], &["2024-01-02", "--end-date", "2025-01-31"]].concat());
+    home.expect(0, &["download", "-s", "AAPL", "--period", "1h"]);
+    drop(server);
+    let raw = home.file("raw");
+    let replay = ["download", "-p", "replay", "--from", raw.to_str().unwrap(), "-o", "again", "--json"];
+    let json = home.expect(0, &replay).json();
+    assert_eq!((&json["requests"], &json["result"]), (&0.into(), &"done".into()));
+    assert_eq!(home.csvs(), csvs_below(&home.path("again")));
 }
 
 /// What a rebuild must find again. The spans without a bar before a partition's first day are asked for

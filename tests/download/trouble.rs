@@ -1,5 +1,7 @@
 //! Refusals by the provider, interruptions, and a second writer.
 
+use nix::sys::signal::Signal;
+
 use crate::yahoo_server::{Action, Rule, Server};
 use crate::{FAST, yahoo, yahoo_with};
 
@@ -66,13 +68,40 @@ fn an_interrupted_run_keeps_what_is_done_and_the_next_completes_it() {
     let args = [&["download", "-s", "AAPL", "MSFT", "GE", "VOD.L"][..], &SINCE].concat();
     let mut running = home.start(&args);
     running.until_it_says("updated");
-    running.interrupt();
+    running.signal(Signal::SIGINT);
     running.end().ends(130).says("interrupted");
     home.expect(0, &["validate"]).says("clean");
     assert!((1..4).contains(&home.csvs().len()));
     server.clear_rules();
     home.expect(0, &args).says("done: 4 series");
     assert_eq!(home.csvs().len(), 4);
+    home.expect(0, &["validate"]).says("clean");
+}
+
+#[test]
+fn a_termination_ends_a_run_as_an_interruption_does() {
+    let (server, home) = yahoo_with(FAST);
+    hang_after_two(&server);
+    let mut running = home.start(&[&["download", "-s", "AAPL", "MSFT", "GE"][..], &SINCE].concat());
+    running.until_it_says("updated");
+    running.signal(Signal::SIGTERM);
+    running.end().ends(130);
+    let json = home.expect(0, &["archive", "list", "--json"]).json();
+    assert!(!json.as_array().unwrap().is_empty());
+}
+
+#[test]
+fn a_killed_run_leaves_an_archive_that_the_next_one_completes() {
+    let (server, home) = yahoo_with(FAST);
+    hang_after_two(&server);
+    let args = [&["download", "-s", "AAPL", "MSFT", "GE"][..], &SINCE].concat();
+    let mut running = home.start(&args);
+    running.until_it_says("updated");
+    running.signal(Signal::SIGKILL);
+    running.end();
+    server.clear_rules();
+    home.expect(0, &args);
+    assert_eq!(home.csvs().len(), 3);
     home.expect(0, &["validate"]).says("clean");
 }
 
@@ -91,7 +120,7 @@ fn a_second_writer_is_told_who_has_the_archive() {
     let mut waiting = home.start(&second);
     waiting.until_it_says("--no-wait");
     server.clear_rules();
-    first.interrupt();
+    first.signal(Signal::SIGINT);
     first.end().ends(130);
     waiting.end().ends(0);
     assert!(home.file("yahoo/stocks/1d/VOD.L.csv").is_file());

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -125,10 +126,10 @@ impl Running {
         assert!(found, "it ended without saying {words:?}");
     }
 
-    /// What Ctrl-C does.
-    pub(crate) fn interrupt(&self) {
+    /// Ctrl-C is SIGINT.
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap());
-        nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+        nix::sys::signal::kill(id, signal).unwrap();
     }
 
     pub(crate) fn id(&self) -> u32 {
