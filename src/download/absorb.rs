@@ -6,7 +6,7 @@ use super::compare::{Difference, compare, is_same, keep_stored_values};
 use super::plan::zone_of;
 use super::restate::Cause;
 use crate::archive::{SeriesState, partition_name};
-use crate::model::{Bars, Coverage, Day, Days, Mark, Period, SeriesKey, SeriesMeta};
+use crate::model::{Bars, Coverage, Day, Days, Mark, SeriesKey, SeriesMeta};
 use crate::provider::Answer;
 
 /// What an answer amounts to.
@@ -86,12 +86,7 @@ pub(super) fn learn(
     }
     let zone = zone_of(&next.meta);
     let today = Day::of_local(answer.clock, &zone);
-    let yesterday = today.plus(-1);
-    let finished = if key.period > Period::D1 {
-        yesterday
-    } else {
-        answer.finished.map_or(yesterday, |day| day.max(yesterday)).min(today)
-    };
+    let finished = answer.finished.unwrap_or(today.plus(-1)).min(today);
     mark(&mut next.coverage, key, asked, finished, answer, &bar_days(key, &next.meta, &answer.bars));
     if let Some(before) = answer.first_day.and_then(|day| Days::new(from, day.plus(-1))) {
         for run in next.coverage.runs(before, |_, mark| matches!(mark, Mark::Unknown | Mark::Empty)) {
