@@ -37,7 +37,7 @@ fn succeeded(output: Output) -> String {
 }
 
 /// Shares, indices, crypto, forex, contracts and a continuous future of several exchanges; periods from
-/// five minutes to a quarter; a series of CSV alone beside them.
+/// a minute to a quarter.
 fn mixed_archive() -> Home {
     let home = Home::configured("general.default_provider = 'sample'\n");
     home.expect(0, &["download"]).says("done");
