@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
 use super::download::{archive_error, open_for_writing};
 use super::error::{Error, Exit, Outcome};
+use super::providers::known;
 use super::{Context, chart, output, source};
 use crate::archive::{Archive, RevisionRecord, SeriesRecord, SessionCounts};
 use crate::download::completeness::{Completeness, completeness, status};
@@ -42,6 +43,9 @@ pub(super) fn open(context: &Context) -> Result<Archive, Error> {
 
 /// The series a filter names; an error where it names none.
 fn chosen(archive: &Archive, filter: &SeriesFilter) -> Result<Vec<SeriesRecord>, Error> {
+    if let Some(provider) = &filter.provider {
+        known(provider, false)?;
+    }
     let all = archive.all_series().map_err(archive_error)?;
     let symbols: Vec<String> = all.iter().map(|record| record.key.name()).collect();
     let wanted = |record: &SeriesRecord| {
@@ -103,6 +107,11 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
         "Suspect", "State",
     ];
     output::table(&header, &rows)?;
+    if archive.all_series().map_err(archive_error)?.is_empty() {
+        tracing::warn!(
+            "the catalogue has no series; `vortex archive rebuild` takes over the files there are"
+        );
+    }
     Ok(Exit::Done)
 }
 
@@ -343,6 +352,11 @@ fn revert(context: &Context, args: &RevertArgs) -> Outcome {
         let said = "there is no such revision; `vortex archive revert --list` has them all";
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     };
+    if context.config().dry_run {
+        let said = format!("{} would be put back as it was before {}", revision.key, instant(revision.at));
+        output::line(format!("{said} ({}); nothing was written", revision.reason))?;
+        return Ok(Exit::Done);
+    }
     drop(archive);
     let writer = open_for_writing(context, false)?;
     writer.revert(revision.id).map_err(archive_error)?;

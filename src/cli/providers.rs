@@ -40,6 +40,11 @@ pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
 
 /// Asks each provider for one small answer. Of `all`, those that cannot be asked here are left out.
 fn test(context: &Context, names: &[&'static str]) -> Outcome {
+    if context.config().dry_run {
+        return Err(Error::usage(
+            "a test asks the provider and a dry run asks nobody; leave one of them out",
+        ));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut tested = Vec::new();
     for name in names {
@@ -75,7 +80,7 @@ fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -
 }
 
 /// The providers of a name, `all` being every one where that is allowed.
-fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
+pub(super) fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
     let name = if name == "mock" { "sample" } else { name };
     let found: Vec<_> =
         PROVIDERS.iter().copied().filter(|provider| *provider == name || (all && name == "all")).collect();

@@ -17,6 +17,11 @@ pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
         ));
     }
     let config = context.config();
+    if config.dry_run {
+        return Err(Error::usage(
+            "a rebuild has no dry run; `vortex validate` shows what is not as it should be",
+        ));
+    }
     if !config.archive.is_dir() {
         let said = format!("{} is no folder; -o names another", config.archive.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
@@ -38,8 +43,8 @@ pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
 }
 
 fn report(context: &Context, done: &[Row]) -> Outcome {
-    let left = done.iter().any(|row| matches!(row.outcome, Rebuilt::LeftAlone(_)));
-    let exit = if left { Exit::Partly } else { Exit::Done };
+    let left = done.iter().filter(|row| matches!(row.outcome, Rebuilt::LeftAlone(_))).count();
+    let exit = if left > 0 { Exit::Partly } else { Exit::Done };
     if context.global.json {
         let rows: Vec<_> = done
             .iter()
@@ -54,11 +59,8 @@ fn report(context: &Context, done: &[Row]) -> Outcome {
     if !rows.is_empty() {
         output::table(&["File", "What was done"], &rows)?;
     }
-    output::line(format!(
-        "{} file pairs are in the catalogue again, {} needed a hand",
-        done.len(),
-        rows.len()
-    ))?;
+    let (taken, made) = (done.len() - left, rows.len() - left);
+    output::line(format!("file pairs: {taken} in the catalogue ({made} made whole), {left} left alone"))?;
     Ok(exit)
 }
 

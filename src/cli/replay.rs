@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use serde_json::json;
+
 use super::args::DownloadArgs;
 use super::download::{archive_error, on_signal, open_for_writing, report};
 use super::error::{Error, Exit, Outcome};
@@ -19,16 +21,17 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
             "--provider replay needs --from: the folder of a raw trail, such as DIR/raw",
         ));
     };
+    if !from.is_dir() {
+        let said = format!("--from {}: there is no such folder", from.display());
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
+    }
     let answers = by_provider(from, args)?;
     if answers.is_empty() {
         let said = format!("--from {}: no answer there matches", from.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
     if config.dry_run {
-        for (provider, entries) in &answers {
-            output::line(format!("{provider}: {} answers, {}", entries.len(), span(entries)))?;
-        }
-        return Ok(Exit::Done);
+        return dry_run(context, &answers);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut whole = Summary::default();
@@ -54,6 +57,23 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         whole.interrupted |= summary.interrupted;
     }
     report(context, &whole)
+}
+
+fn dry_run(context: &Context, answers: &BTreeMap<String, Vec<RawEntry>>) -> Outcome {
+    if context.global.json {
+        let providers = answers.iter().map(|(provider, entries)| {
+            let received = |entry: Option<&RawEntry>| entry.map(|entry| entry.about.received);
+            json!({ "provider": provider, "answers": entries.len(),
+                    "first_received": received(entries.first()), "last_received": received(entries.last()) })
+        });
+        output::json(&json!({ "dry_run": true, "providers": providers.collect::<Vec<_>>() }))?;
+        return Ok(Exit::Done);
+    }
+    for (provider, entries) in answers {
+        output::line(format!("{provider}: {} answers, {}", entries.len(), span(entries)))?;
+    }
+    output::line("nothing was written")?;
+    Ok(Exit::Done)
 }
 
 /// The answers of a trail by the provider that gave them, oldest first.

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::args::{ResilienceArgs, ResilienceCommand};
-use super::error::{Error, Exit, Outcome};
+use super::error::{Exit, Outcome};
+use super::providers::known;
 use super::{Context, output};
 use crate::config::keys::PROVIDERS;
 use crate::model::day::instant;
@@ -14,7 +15,7 @@ pub(super) fn run(context: &Context, args: &ResilienceArgs) -> Outcome {
     let throttle = Throttle::open(&context.config().state_directory).map_err(anyhow::Error::from)?;
     match &args.command {
         None | Some(ResilienceCommand::Show) => show(context, &throttle),
-        Some(ResilienceCommand::Reset { provider }) => reset(&throttle, provider.as_deref()),
+        Some(ResilienceCommand::Reset { provider }) => reset(context, &throttle, provider.as_deref()),
     }
 }
 
@@ -62,15 +63,15 @@ fn standing_json(standing: &Standing) -> serde_json::Value {
     })
 }
 
-fn reset(throttle: &Throttle, provider: Option<&str>) -> Outcome {
+fn reset(context: &Context, throttle: &Throttle, provider: Option<&str>) -> Outcome {
     let names: Vec<&str> = match provider {
-        Some(name) if PROVIDERS.contains(&name) => vec![name],
-        Some(name) => {
-            let said = format!("there is no provider {name:?}; there are {}", PROVIDERS.join(", "));
-            return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
-        }
+        Some(name) => known(name, false)?,
         None => PROVIDERS.to_vec(),
     };
+    if context.config().dry_run {
+        output::line(format!("{} would be asked again; nothing was written", names.join(", ")))?;
+        return Ok(Exit::Done);
+    }
     for name in &names {
         throttle.reset(name).map_err(anyhow::Error::from)?;
     }

@@ -38,7 +38,9 @@ pub(super) fn yahoo(config: &Config) -> Result<Yahoo, Error> {
     if !config.yahoo.enabled {
         return Err(Error::usage("provider yahoo is switched off: providers.yahoo.enabled is false"));
     }
-    let throttle = Throttle::open(&config.state_directory).map_err(anyhow::Error::from)?;
-    let yahoo = Yahoo::new(&config.yahoo, Arc::new(throttle), clock()).map_err(Error::usage)?;
+    let throttle =
+        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
+    let throttle = Arc::new(throttle.map_err(anyhow::Error::from)?);
+    let yahoo = Yahoo::new(&config.yahoo, throttle, clock()).map_err(Error::usage)?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))
 }

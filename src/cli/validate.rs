@@ -9,6 +9,7 @@ use super::archive;
 use super::args::{Format, ValidateArgs};
 use super::download::{archive_error, open_for_writing};
 use super::error::{Error, Exit, Outcome};
+use super::providers::known;
 use super::{Context, output};
 use crate::archive::Archive;
 use crate::archive::verify::{Finding, Severity, verify_path};
@@ -16,8 +17,13 @@ use crate::model::SeriesKey;
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
+    if let Some(provider) = &args.provider {
+        known(provider, false)?;
+    }
     let place = place(context, args)?;
-    if args.fix {
+    if args.fix && context.config().dry_run {
+        tracing::warn!("a dry run: nothing is repaired");
+    } else if args.fix {
         repair(context, args, &place)?;
     }
     let findings = match &place {

@@ -104,12 +104,16 @@ const SUCCESS_EVERY: i64 = 10;
 impl Throttle {
     /// Opens `limits.db` in the state folder, making both where they are missing.
     pub fn open(state_directory: &Path) -> Result<Throttle, ThrottleError> {
-        Ok(Throttle {
-            shared: Arc::new(Shared {
-                ledger: Mutex::new(Ledger::open(&state_directory.join("limits.db"))?),
-                known: Mutex::default(),
-            }),
-        })
+        Ok(Throttle::with(Ledger::open(&state_directory.join("limits.db"))?))
+    }
+
+    /// One that is kept nowhere, for who asks nothing.
+    pub fn in_memory() -> Result<Throttle, ThrottleError> {
+        Ok(Throttle::with(Ledger::in_memory()?))
+    }
+
+    fn with(ledger: Ledger) -> Throttle {
+        Throttle { shared: Arc::new(Shared { ledger: Mutex::new(ledger), known: Mutex::default() }) }
     }
 
     /// Waits for the next free slot of a provider. Refuses at once where its circuit is open, and

@@ -88,9 +88,20 @@ impl Ledger {
         }
         OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(io)?;
         let database = |source| ThrottleError::Database { path: path.to_owned(), source };
-        let mut ledger =
-            Ledger { path: path.to_owned(), connection: Connection::open(path).map_err(database)? };
-        match ledger.prepare().map_err(database)? {
+        Ledger::prepared(path, Connection::open(path).map_err(database)?)
+    }
+
+    /// One that no file keeps.
+    pub(super) fn in_memory() -> Result<Ledger, ThrottleError> {
+        let path = Path::new(":memory:");
+        let database = |source| ThrottleError::Database { path: path.to_owned(), source };
+        Ledger::prepared(path, Connection::open_in_memory().map_err(database)?)
+    }
+
+    fn prepared(path: &Path, connection: Connection) -> Result<Ledger, ThrottleError> {
+        let mut ledger = Ledger { path: path.to_owned(), connection };
+        let prepared = ledger.prepare();
+        match prepared.map_err(|source| ThrottleError::Database { path: path.to_owned(), source })? {
             found if found > SCHEMA => {
                 Err(ThrottleError::Newer { path: path.to_owned(), found, known: SCHEMA })
             }

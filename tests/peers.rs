@@ -1,0 +1,171 @@
+//! Other people's readers as judges: pandas, Polars, pyarrow and DuckDB read what the binary wrote, and
+//! yfinance reads what the binary read.
+
+#[path = "support/binary.rs"]
+mod binary;
+mod yahoo_server;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use binary::Home;
+use serde_json::Value;
+use vortex::model::{Day, symbol};
+use yahoo_server::{Clock, Server};
+
+/// The Python that has the readers.
+fn python() -> Command {
+    let python = std::env::var_os("VORTEX_PEERS").expect(
+        "VORTEX_PEERS names no Python with pandas, pyarrow, polars, duckdb and yfinance: \
+         ./run-all-tests.sh makes one in target/peers and runs these tests with it",
+    );
+    let mut command = Command::new(python);
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+fn program(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
+}
+
+#[track_caller]
+fn succeeded(output: Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}{err}");
+    out.into_owned()
+}
+
+/// Shares, indices, crypto, forex, contracts and a continuous future of several exchanges; periods from
+/// a minute to a quarter.
+fn mixed_archive() -> Home {
+    let home = Home::configured("general.default_provider = 'sample'\n");
+    home.expect(0, &["download"]).says("done");
+    home.expect(0, &["download", "-s", "GBPUSD", "--period", "1m,2m", "--start-date", &days_ago(5)]);
+    home
+}
+
+fn days_ago(days: i32) -> String {
+    Day::of_utc(jiff::Timestamp::now().as_second()).plus(-days).to_string()
+}
+
+#[test]
+fn four_readers_see_the_bits_of_the_csvs() {
+    let home = mixed_archive();
+    let files = home.csvs();
+    for kind in ["stocks/1d", "stocks/1W", "stocks/1h", "futures/1d", "forex/5m", "forex/3M", "forex/1m"] {
+        let folder = Path::new("sample").join(kind);
+        assert!(files.keys().any(|path| path.starts_with(&folder)), "nothing in {kind}");
+    }
+    let mut reader = python();
+    let said = succeeded(reader.arg(program("archive_reads.py")).arg(home.archive()).output().unwrap());
+    assert!(said.contains(&format!("{} files", files.len())), "{said}");
+}
+
+#[test]
+fn the_lines_of_the_documentation_work() {
+    let home = mixed_archive();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/archive-format.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), 5, "a block more or less than there are readers");
+    for block in blocks {
+        assert!(block.contains("demo/archive"), "{block}");
+        let lines = block.replace("demo/archive", home.archive().to_str().unwrap());
+        let lines = format!("{lines}\nprint(len(bars))");
+        let rows = succeeded(python().args(["-c", &lines]).output().unwrap());
+        let rows: usize = rows.trim().parse().unwrap();
+        assert!(rows > 1_000, "{rows} rows from {block}");
+    }
+}
+
+const SYMBOLS: [&str; 8] = ["AAPL", "^GSPC", "VOD.L", "7203.T", "EURUSD=X", "BTC-USD", "GC=F", "BRK-B"];
+
+/// Seconds since the epoch to the fields of a bar.
+type Table = BTreeMap<i64, BTreeMap<String, Option<f64>>>;
+
+/// What the archive has of a period, by symbol.
+fn archived(home: &Home, period: &str) -> BTreeMap<String, Table> {
+    let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+    for (path, text) in home.csvs() {
+        let parts: Vec<&str> = path.iter().map(|part| part.to_str().unwrap()).collect();
+        if parts[2] != period {
+            continue;
+        }
+        let file = parts[3].strip_suffix(".csv").unwrap_or(parts[3]);
+        let table = tables.entry(symbol::decode(file).unwrap()).or_default();
+        let mut lines = text.lines();
+        let names: Vec<&str> = lines.next().unwrap().split(',').skip(1).collect();
+        for line in lines {
+            let (stamp, values) = line.split_once(',').unwrap();
+            let stamp: jiff::Timestamp = stamp.parse().unwrap();
+            let values = values.split(',').map(|value| match value {
+                "" => None,
+                value => Some(value.parse().unwrap()),
+            });
+            let bar = names.iter().map(|name| (*name).to_owned()).zip(values).collect();
+            table.insert(stamp.as_second(), bar);
+        }
+    }
+    tables
+}
+
+/// What yfinance has.
+fn by_yfinance(server: &Server, interval: &str, since: &str) -> BTreeMap<String, Table> {
+    let mut reader = python();
+    reader.arg(program("yfinance_reads.py")).args([&server.base_url(), interval, since, &days_ago(-2)]);
+    let json: Value = serde_json::from_str(&succeeded(reader.args(SYMBOLS).output().unwrap())).unwrap();
+    let bar = |row: &Value| {
+        let fields = row[1].as_object().unwrap().iter();
+        (row[0].as_i64().unwrap(), fields.map(|(name, value)| (name.clone(), value.as_f64())).collect())
+    };
+    let tables = json.as_object().unwrap().iter();
+    tables
+        .map(|(symbol, rows)| (symbol.clone(), rows.as_array().unwrap().iter().map(bar).collect()))
+        .collect()
+}
+
+/// Bar by bar, up to the last one that is stored. After it yfinance may have the one of a period that
+/// is not over and the one of the last trade, which an archive never stores.
+fn agree(symbol: &str, interval: &str, ours: &Table, theirs: &Table) {
+    let last = *ours.keys().next_back().unwrap();
+    let running = theirs.range(last + 1..).count();
+    assert!(running <= 2, "{symbol} {interval}: {running} bars after the last stored one");
+    let stamps: Vec<_> = theirs.range(..=last).map(|(at, _)| *at).collect();
+    assert_eq!(ours.keys().copied().collect::<Vec<_>>(), stamps, "{symbol} {interval}");
+    for (at, bar) in ours {
+        for (name, value) in bar {
+            let other = theirs[at].get(name).copied().flatten();
+            // yfinance leaves out a column that is 0 throughout.
+            let other = if theirs[at].contains_key(name) { other } else { Some(0.0) };
+            assert_eq!(*value, other, "{symbol} {interval}: {name} at {at}");
+        }
+    }
+}
+
+#[test]
+fn yfinance_agrees_bar_by_bar() {
+    let server = Server::listen(Clock::System, 0).unwrap();
+    let home = Home::configured(&format!(
+        "providers.yahoo.base_url = \"{}\"\nproviders.yahoo.requests_per_minute = 1_000_000\n",
+        server.base_url()
+    ));
+    for (period, interval, since, fewest) in [
+        // AAPL was split four for one in August 2020.
+        ("1d", "1d", "2020-01-01".to_owned(), 1_500),
+        ("1W", "1wk", "2022-01-03".to_owned(), 200),
+        ("1h", "1h", days_ago(60), 150),
+        ("5m", "5m", days_ago(20), 500),
+    ] {
+        let args = ["download", "-p", "yahoo", "--period", period, "--start-date", &since, "-s"];
+        home.expect(0, &[&args[..], &SYMBOLS].concat());
+        let (ours, theirs) = (archived(&home, period), by_yfinance(&server, interval, &since));
+        assert_eq!(ours.len(), SYMBOLS.len(), "{:?}", ours.keys());
+        for (symbol, table) in &ours {
+            assert!(table.len() > fewest, "{symbol} {period}: {} bars", table.len());
+            agree(symbol, interval, table, &theirs[symbol]);
+        }
+    }
+    home.expect(0, &["validate"]).says("clean");
+}
