@@ -90,6 +90,21 @@ fn every_file_and_test_on_the_map_exists() {
 }
 
 #[test]
+fn every_file_of_the_project_that_a_page_names_exists() {
+    let mut files = 0;
+    for (path, text) in pages() {
+        let spans = inline_code(&text).into_iter();
+        for span in spans.filter(|span| ["tests/", "docs/", "scripts/"].iter().any(|at| span.starts_with(at)))
+        {
+            let file = span.split([' ', ':']).next().unwrap();
+            assert!(root().join(file).exists(), "{} names {file}: there is none", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 10, "only {files} files were found");
+}
+
+#[test]
 fn every_room_is_on_the_map() {
     let map = page("docs/architecture.md");
     for room in rooms() {
