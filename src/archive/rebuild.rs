@@ -284,7 +284,7 @@ fn state_of(key: &SeriesKey, known: Option<SeriesState>, found: &Found) -> Serie
 /// Makes the marks agree with the bars: a day with a bar is present, a day recorded as present
 /// without one is unknown. `derived`: nothing is known but the bars.
 fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: bool) {
-    let zone = state.meta.zone.as_deref().and_then(|zone| jiff::tz::TimeZone::get(zone).ok());
+    let zone = state.meta.time_zone();
     let mut days: Vec<Day> = match (key.period.is_intraday(), zone) {
         (true, Some(zone)) => stamps.iter().map(|time| Day::of_local(*time, &zone)).collect(),
         _ => stamps.iter().map(|time| Day::of_utc(*time)).collect(),

@@ -374,8 +374,7 @@ fn trading_days(series: &SeriesRecord, bars: &Bars) -> Option<HashSet<Day>> {
     if !series.key.period.is_intraday() {
         return Some(bars.utc_days().into_iter().collect());
     }
-    let zone = series.state.meta.zone.as_deref()?;
-    let zone = jiff::tz::TimeZone::get(zone).ok()?;
+    let zone = series.state.meta.time_zone()?;
     (series.key.class == Class::Stock)
         .then(|| bars.times.iter().map(|time| Day::of_local(*time, &zone)).collect())
 }

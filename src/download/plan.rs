@@ -69,7 +69,7 @@ pub struct Standpoint<'a> {
 
 /// The time zone of an exchange; UTC where it is unknown.
 pub fn zone_of(meta: &SeriesMeta) -> TimeZone {
-    meta.zone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
+    meta.time_zone().unwrap_or(TimeZone::UTC)
 }
 
 /// The exchange's date at an instant. Where its zone is unknown, the latest date anywhere on Earth.

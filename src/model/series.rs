@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
@@ -57,4 +58,11 @@ pub struct SeriesMeta {
     pub session_open: Option<i32>,
     /// Seconds after local midnight at which the regular session last closed.
     pub session_close: Option<i32>,
+}
+
+impl SeriesMeta {
+    /// The exchange's time zone; `None` where it is not said or not known here.
+    pub fn time_zone(&self) -> Option<TimeZone> {
+        self.zone.as_deref().and_then(|name| TimeZone::get(name).ok())
+    }
 }
