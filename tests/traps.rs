@@ -273,7 +273,7 @@ fn a_reverted_series_is_held_until_forced() {
     lab.update(&["S0001"], Period::D1, START);
     let key = lab.key("S0001", Period::D1);
     let revision = lab.archive().revisions(Some(&key)).unwrap()[0].id;
-    lab.archive().write("test", None).unwrap().revert(revision).unwrap();
+    lab.archive().write("test").unwrap().revert(revision).unwrap();
     assert!(lab.bars("S0001", Period::D1).same(&before));
     lab.set_now("2024-03-12T22:00:00Z");
     lab.server.reset_counts();

@@ -14,9 +14,8 @@ pub(super) struct Lock {
     _file: File,
 }
 
-/// Takes the lock and writes into its file who holds it. Where another has it, `on_wait` is told who
-/// and this waits; without `on_wait` it is an error.
-pub(super) fn take(path: &Path, holder: &str, on_wait: Option<&dyn Fn(&str)>) -> Result<Lock, ArchiveError> {
+/// Takes the lock and writes into its file who holds it. Where another has it, the error says who.
+pub(super) fn take(path: &Path, holder: &str) -> Result<Lock, ArchiveError> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -24,16 +23,10 @@ pub(super) fn take(path: &Path, holder: &str, on_wait: Option<&dyn Fn(&str)>) ->
         .truncate(false)
         .open(path)
         .map_err(io("open", path))?;
-    match (file.try_lock(), on_wait) {
-        (Ok(()), _) => {}
-        (Err(TryLockError::WouldBlock), None) => {
-            return Err(ArchiveError::Locked { holder: holder_of(&mut file) });
-        }
-        (Err(TryLockError::WouldBlock), Some(on_wait)) => {
-            on_wait(&holder_of(&mut file));
-            file.lock().map_err(io("lock", path))?;
-        }
-        (Err(TryLockError::Error(error)), _) => return Err(io("lock", path)(error)),
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(ArchiveError::Locked { holder: holder_of(&mut file) }),
+        Err(TryLockError::Error(error)) => return Err(io("lock", path)(error)),
     }
     let now = jiff::Timestamp::now().as_second();
     let who = format!("{holder} (process {}, since {})", std::process::id(), instant(now));
@@ -56,25 +49,16 @@ fn holder_of(file: &mut File) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc;
 
     #[test]
-    fn a_second_taker_is_told_who_holds_it_and_may_wait() {
+    fn a_second_taker_is_told_who_holds_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
-        let first = take(&path, "vortex download", None).unwrap();
-        let error = take(&path, "vortex daemon", None).unwrap_err().to_string();
+        let first = take(&path, "vortex download").unwrap();
+        let error = take(&path, "vortex daemon").unwrap_err().to_string();
         assert!(error.contains("vortex download (process "), "{error}");
-        let (told, hears) = mpsc::channel();
-        std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| {
-                let told = move |who: &str| told.send(who.to_owned()).unwrap();
-                take(&path, "vortex daemon", Some(&told)).unwrap();
-            });
-            assert!(hears.recv().unwrap().starts_with("vortex download"));
-            drop(first);
-            waiting.join().unwrap();
-        });
+        drop(first);
+        let _second = take(&path, "vortex daemon").unwrap();
         assert!(std::fs::read_to_string(&path).unwrap().starts_with("vortex daemon"));
     }
 }

@@ -99,10 +99,9 @@ impl Archive {
     }
 
     /// Takes the writer's lock and recovers what an earlier writer left unfinished. `holder` says who
-    /// we are to others. Where another holds the lock: `on_wait` is told once who, then this waits;
-    /// without `on_wait` the error is [`ArchiveError::Locked`].
-    pub fn write(&self, holder: &str, on_wait: Option<&dyn Fn(&str)>) -> Result<Writer, ArchiveError> {
-        let lock = lock::take(&self.root().join(layout::OWN).join("lock"), holder, on_wait)?;
+    /// we are to others. Where another holds the lock, the error is [`ArchiveError::Locked`] and says who.
+    pub fn write(&self, holder: &str) -> Result<Writer, ArchiveError> {
+        let lock = lock::take(&self.root().join(layout::OWN).join("lock"), holder)?;
         let catalogue = self.inner.catalogue.again()?;
         recover::recover(self.root(), &catalogue)?;
         Ok(Writer {

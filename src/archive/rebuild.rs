@@ -48,7 +48,7 @@ impl Archive {
             Err(ArchiveError::Damaged { path, .. }) => path,
             Err(error) => return Err(error),
         };
-        let lock = lock::take(&root.join(layout::OWN).join("lock"), holder, None)?;
+        let lock = lock::take(&root.join(layout::OWN).join("lock"), holder)?;
         let aside = put_aside(&path)?;
         drop(lock);
         Ok((Archive::open(root, state)?, Some(aside)))

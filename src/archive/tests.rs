@@ -31,7 +31,7 @@ impl Place {
     }
 
     pub(super) fn writer(&self) -> Writer {
-        self.archive().write("test", None).unwrap()
+        self.archive().write("test").unwrap()
     }
 }
 
@@ -282,7 +282,7 @@ fn jobs_are_numbered_for_good() {
 #[test]
 fn a_second_writer_is_told_who_holds_the_archive() {
     let place = Place::new();
-    let _first = place.archive().write("vortex download", None).unwrap();
-    let error = place.archive().write("vortex daemon", None).unwrap_err();
+    let _first = place.archive().write("vortex download").unwrap();
+    let error = place.archive().write("vortex daemon").unwrap_err();
     assert!(error.to_string().contains("vortex download (process"), "{error}");
 }

@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use serde_json::{Value, json};
 
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
-use super::download::{archive_error, open_for_writing};
 use super::error::{Error, Exit, Outcome};
 use super::providers::known;
+use super::writer::{self, archive_error};
 use super::{Context, chart, output, source};
 use crate::archive::{Archive, RevisionRecord, SeriesRecord, SessionCounts};
 use crate::download::completeness::{Completeness, completeness, status};
@@ -358,7 +358,7 @@ fn revert(context: &Context, args: &RevertArgs) -> Outcome {
         return Ok(Exit::Done);
     }
     drop(archive);
-    let writer = open_for_writing(context, false)?;
+    let writer = writer::open(context, "vortex archive revert", false)?;
     writer.revert(revision.id).map_err(archive_error)?;
     output::line(format!(
         "{} is as it was before {} ({}); it is held until `vortex download --force -s {}`",

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use tokio::sync::watch;
 
 use super::args::DownloadArgs;
 use super::error::{Error, Exit, Outcome};
+use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::RawTrail;
-use crate::archive::{Archive, ArchiveError, SessionCounts, Writer};
+use crate::archive::{Archive, SessionCounts, Writer};
 use crate::config::assets;
 use crate::download::{self, Job, Selection, SeriesResult, Summary, Survey, Target};
 use crate::model::Day;
@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         return dry_run(context, &targets, provider.as_ref());
     }
     confirm(args, targets.len())?;
-    let writer = open_for_writing(context, args.no_wait)?;
+    let writer = writer::open(context, "vortex download", args.no_wait)?;
     let summary = work(context, args, provider, targets, writer)?;
     report(context, &summary)
 }
@@ -109,29 +109,6 @@ fn confirm(args: &DownloadArgs, series: usize) -> Result<(), Error> {
     }
 }
 
-/// Opens the archive and takes its lock, waiting for another writer unless told not to.
-pub(super) fn open_for_writing(context: &Context, no_wait: bool) -> Result<Writer, Error> {
-    let config = context.config();
-    let archive = Archive::open(&config.archive, &config.state_directory).map_err(archive_error)?;
-    for notice in archive.notices() {
-        tracing::warn!("{notice}");
-    }
-    let holder = format!("vortex download (process {})", std::process::id());
-    let waiting = |who: &str| tracing::warn!("the archive is in use by {who}; waiting (--no-wait to leave)");
-    let on_wait: Option<&dyn Fn(&str)> = if no_wait { None } else { Some(&waiting) };
-    archive.write(&holder, on_wait).map_err(archive_error)
-}
-
-/// A locked archive is for later; anything else has failed.
-pub(super) fn archive_error(error: ArchiveError) -> Error {
-    let exit = match error {
-        ArchiveError::Locked { .. } => Exit::Later,
-        ArchiveError::Newer { .. } => Exit::Usage,
-        _ => Exit::Failed,
-    };
-    Error::new(exit, error)
-}
-
 fn work(
     context: &Context,
     args: &DownloadArgs,
@@ -155,21 +132,6 @@ fn work(
         };
         download::run(writer, job).await.map_err(archive_error)
     })
-}
-
-/// Becomes true when the person or the system asks to end.
-pub(super) fn on_signal() -> io::Result<watch::Receiver<bool>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (tell, cancelled) = watch::channel(false);
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
-        tracing::warn!("ending at the next commit boundary");
-        // The job is over where nobody listens any more.
-        let _ = tell.send(true);
-        tell.closed().await;
-    });
-    Ok(cancelled)
 }
 
 /// What would be asked for.

@@ -18,6 +18,7 @@ mod resilience;
 mod source;
 mod validate;
 mod wizard;
+mod writer;
 
 use std::ffi::OsString;
 use std::io;

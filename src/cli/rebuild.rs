@@ -3,11 +3,14 @@
 use serde_json::json;
 
 use super::args::SeriesFilter;
-use super::download::archive_error;
 use super::error::{Error, Exit, Outcome};
+use super::writer::{self, archive_error};
 use super::{Context, output};
 use crate::archive::Archive;
 use crate::archive::rebuild::{Outcome as Rebuilt, Rebuilt as Row};
+
+/// Who holds the lock, to others.
+const HOLDER: &str = "vortex archive rebuild";
 
 /// Runs the command.
 pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
@@ -26,14 +29,12 @@ pub(super) fn run(context: &Context, filter: &SeriesFilter) -> Outcome {
         let said = format!("{} is no folder; -o names another", config.archive.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
-    let holder = format!("vortex archive rebuild (process {})", std::process::id());
-    let (archive, aside) = Archive::open_for_rebuild(&config.archive, &config.state_directory, &holder)
-        .map_err(archive_error)?;
+    let (archive, aside) =
+        Archive::open_for_rebuild(&config.archive, &config.state_directory, HOLDER).map_err(archive_error)?;
     if let Some(aside) = &aside {
         tracing::warn!("the damaged catalogue was put aside as {}", aside.display());
     }
-    let waiting = |who: &str| tracing::warn!("the archive is in use by {who}; waiting");
-    let writer = archive.write(&holder, Some(&waiting)).map_err(archive_error)?;
+    let writer = writer::take(&archive, HOLDER, false)?;
     let done = writer.rebuild(filter.symbol.as_deref()).map_err(archive_error)?;
     if let Some(symbol) = filter.symbol.as_ref().filter(|_| done.is_empty()) {
         let said = format!("the archive has no file of {symbol}");

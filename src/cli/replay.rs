@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::DownloadArgs;
-use super::download::{archive_error, on_signal, open_for_writing, report};
+use super::download::report;
 use super::error::{Error, Exit, Outcome};
+use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::{RawEntry, entries};
 use crate::download::{self, Replay, Summary};
@@ -39,7 +40,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         let reach = format!("{provider}: replaying {} answers, {}", entries.len(), span(&entries));
         tracing::info!("{reach}; older ones are out of the trail's retention");
         let provider = source::provider(config, &provider)?;
-        let writer = open_for_writing(context, args.no_wait)?;
+        let writer = writer::open(context, "vortex download --provider replay", args.no_wait)?;
         let summary = runtime.block_on(async {
             let replay = Replay {
                 provider,

@@ -8,11 +8,14 @@ use super::providers::known;
 use super::{Context, output};
 use crate::config::keys::PROVIDERS;
 use crate::model::day::instant;
-use crate::provider::limits::{Standing, State, Throttle};
+use crate::provider::limits::{self, Standing, State, Throttle};
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ResilienceArgs) -> Outcome {
-    let throttle = Throttle::open(&context.config().state_directory).map_err(anyhow::Error::from)?;
+    let state = &context.config().state_directory;
+    let known = state.join(limits::FILE).exists();
+    let throttle = if known { Throttle::open(state) } else { Throttle::in_memory() };
+    let throttle = throttle.map_err(anyhow::Error::from)?;
     match &args.command {
         None | Some(ResilienceCommand::Show) => show(context, &throttle),
         Some(ResilienceCommand::Reset { provider }) => reset(context, &throttle, provider.as_deref()),

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::archive;
 use super::args::{Format, ValidateArgs};
-use super::download::{archive_error, open_for_writing};
 use super::error::{Error, Exit, Outcome};
 use super::providers::known;
+use super::writer::{self, archive_error};
 use super::{Context, output};
 use crate::archive::Archive;
 use crate::archive::verify::{Finding, Severity, verify_path};
@@ -94,12 +94,7 @@ fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<(), E
         }
         Place::Archive(folder) => folder,
     };
-    let writer = match folder {
-        Some(folder) => open(context, Some(folder))?
-            .write(&format!("vortex validate --fix (process {})", std::process::id()), None)
-            .map_err(archive_error)?,
-        None => open_for_writing(context, false)?,
-    };
+    let writer = writer::take(&open(context, folder.as_deref())?, "vortex validate --fix", false)?;
     let wanted = wanted(args);
     for repaired in writer.repair(Some(&wanted)).map_err(archive_error)? {
         // Standard output is for the findings.

@@ -80,6 +80,11 @@ pub fn survey(
     let judge = Judge::new(counts, &state.meta, target.key.period, today);
     let at = Standpoint { period: target.key.period, state: &state, judge, limits, today, now };
     let plan = plan(&at, &target.wanted);
+    if plan.windows.is_empty()
+        && let Some(why) = state.suspect
+    {
+        return Ok(Survey::Settled(Outcome::Suspect(why)));
+    }
     Ok(if plan.windows.is_empty() { Survey::Settled(Outcome::Current) } else { Survey::Missing(plan) })
 }
 

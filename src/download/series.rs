@@ -316,12 +316,16 @@ impl Shared {
         stored: &Stored,
         state: SeriesState,
         news: &Bars,
-        restated: Option<String>,
+        mut restated: Option<String>,
     ) -> Result<(), Stop> {
         let key = &course.target.key;
         let mut partitions = Vec::new();
         let (mut added, mut changed) = (0, 0);
         for (name, fresh) in absorb::by_partition(key, news) {
+            if self.archive.is_damaged(key, &name)? {
+                // Whatever stands there goes to the revisions.
+                restated.get_or_insert_with(|| "a damaged file was fetched again".to_owned());
+            }
             let old = match stored.parts.iter().find(|part| part.name == name) {
                 Some(part) => block_in_place(|| self.read_partition(key, part))?,
                 None => Bars::new(key.columns()),

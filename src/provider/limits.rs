@@ -98,13 +98,16 @@ struct Known {
     success_written: i64,
 }
 
+/// The file in the state folder.
+pub const FILE: &str = "limits.db";
+
 /// A success is written at most this often while all is well, in seconds.
 const SUCCESS_EVERY: i64 = 10;
 
 impl Throttle {
     /// Opens `limits.db` in the state folder, making both where they are missing.
     pub fn open(state_directory: &Path) -> Result<Throttle, ThrottleError> {
-        Ok(Throttle::with(Ledger::open(&state_directory.join("limits.db"))?))
+        Ok(Throttle::with(Ledger::open(&state_directory.join(FILE))?))
     }
 
     /// One that is kept nowhere, for who asks nothing.

@@ -136,7 +136,7 @@ impl Lab {
     /// Runs a job.
     pub(crate) fn run(&self, selection: &Selection, provider: Arc<dyn Provider>) -> Summary {
         let targets = download::targets(selection, provider.as_ref()).unwrap();
-        let writer = self.archive().write("test", None).unwrap();
+        let writer = self.archive().write("test").unwrap();
         let (_keep, cancelled) = watch::channel(false);
         let job = Job {
             provider,
@@ -168,7 +168,7 @@ impl Lab {
             now: self.clock(),
             cancelled,
         };
-        let writer = fresh.archive().write("test", None).unwrap();
+        let writer = fresh.archive().write("test").unwrap();
         let summary = runtime().block_on(download::replay(writer, replay)).unwrap();
         assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
         fresh

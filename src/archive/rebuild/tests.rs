@@ -70,7 +70,7 @@ fn a_lost_or_broken_catalogue_is_made_again_as_it_was() {
         }
         let (archive, aside) = Archive::open_for_rebuild(&place.root(), &place.state(), "test").unwrap();
         assert_eq!(aside.is_some_and(|path| path.exists()), broken);
-        let done = archive.write("test", None).unwrap().rebuild(None).unwrap();
+        let done = archive.write("test").unwrap().rebuild(None).unwrap();
         assert!(done.iter().all(|one| one.outcome == Outcome::AsItIs), "{done:?}");
         assert_eq!(everything(&archive), before);
         assert_eq!(archive.session_counts("yahoo").unwrap().by_exchange, counts);

@@ -181,7 +181,7 @@ fn a_start_that_dies_while_it_recovers_is_finished_by_the_next() {
         for nth in 0.. {
             let place = cut_off(scenario, CrashPoint::Renamed, 1).unwrap();
             stop_at(point, nth);
-            let started = place.archive().write("test", None).map(drop);
+            let started = place.archive().write("test").map(drop);
             assert_eq!(survive(), started.is_err());
             if started.is_ok() {
                 break;

@@ -1,0 +1,77 @@
+//! The archive opened for writing, and how a command that holds it is told to end.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Context;
+use super::error::{Error, Exit};
+use crate::archive::{Archive, ArchiveError, Writer};
+
+/// How often a taken lock is tried again; between two tries a signal ends the wait.
+const TRY_EVERY: Duration = Duration::from_millis(200);
+
+/// Opens the archive and takes its lock, waiting for another writer unless told not to.
+pub(super) fn open(context: &Context, command: &str, no_wait: bool) -> Result<Writer, Error> {
+    let config = context.config();
+    let archive = Archive::open(&config.archive, &config.state_directory).map_err(archive_error)?;
+    for notice in archive.notices() {
+        tracing::warn!("{notice}");
+    }
+    take(&archive, command, no_wait)
+}
+
+/// Takes the lock of an archive for a command.
+pub(super) fn take(archive: &Archive, command: &str, no_wait: bool) -> Result<Writer, Error> {
+    match archive.write(command) {
+        Err(ArchiveError::Locked { holder }) if !no_wait => {
+            tracing::warn!("the archive is in use by {holder}; waiting");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(wait(archive, command))
+        }
+        taken => taken.map_err(archive_error),
+    }
+}
+
+async fn wait(archive: &Archive, command: &str) -> Result<Writer, Error> {
+    let mut cancelled = on_signal()?;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TRY_EVERY) => {}
+            _ = cancelled.wait_for(|cancelled| *cancelled) => {
+                return Err(Error::new(Exit::Interrupted, anyhow::anyhow!("interrupted while waiting; nothing was done")));
+            }
+        }
+        match archive.write(command) {
+            Err(ArchiveError::Locked { .. }) => {}
+            taken => return taken.map_err(archive_error),
+        }
+    }
+}
+
+/// A locked archive is for later; one of a newer version asks for another program; anything else has
+/// failed.
+pub(super) fn archive_error(error: ArchiveError) -> Error {
+    let exit = match error {
+        ArchiveError::Locked { .. } => Exit::Later,
+        ArchiveError::Newer { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    Error::new(exit, error)
+}
+
+/// Becomes true when the person or the system asks to end.
+pub(super) fn on_signal() -> io::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (tell, cancelled) = watch::channel(false);
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+        tracing::warn!("ending at the next commit boundary");
+        // The job is over where nobody listens any more.
+        let _ = tell.send(true);
+        tell.closed().await;
+    });
+    Ok(cancelled)
+}
