@@ -143,7 +143,7 @@ pub struct DownloadArgs {
     /// Fetch the whole range again, whatever is stored
     #[arg(long)]
     pub force: bool,
-    /// Ask for at most so many days in one request
+    /// Ask for at most so many new days in one request
     #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
     pub chunk_size: Option<u16>,
     /// Do not ask before a large download

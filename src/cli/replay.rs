@@ -55,6 +55,8 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         whole.job = summary.job;
         whole.results.extend(summary.results);
         whole.files += summary.files;
+        whole.bytes_fetched += summary.bytes_fetched;
+        whole.fatal = whole.fatal.or(summary.fatal);
         whole.interrupted |= summary.interrupted;
     }
     report(context, &whole)
@@ -85,7 +87,7 @@ fn by_provider(from: &Path, args: &DownloadArgs) -> Result<BTreeMap<String, Vec<
         let entry = entry.map_err(unreadable)?;
         let about = &entry.about;
         let symbol = args.symbols.is_empty() || args.symbols.contains(&about.name);
-        let period = args.periods.is_empty() || args.periods.contains(&about.period);
+        let period = args.periods.is_empty() || args.periods.contains(&download::series_period(&entry));
         if symbol && period {
             answers.entry(about.provider.clone()).or_default().push(entry);
         }

@@ -19,10 +19,11 @@ pub(super) enum Verdict {
 }
 
 /// Judges the overlap of an answer with what is stored.
-pub(super) fn judge(stored: &Bars, last_stored: Option<i64>, answer: &Answer) -> Verdict {
-    let newer_split = last_stored.is_some_and(|last| {
-        answer.splits.iter().any(|split| split.ratio != 1.0 && split.day.midnight() > last)
-    });
+pub(super) fn judge(key: &SeriesKey, stored: &Bars, last_stored: Option<i64>, answer: &Answer) -> Verdict {
+    // A longer bar holds every day up to its last.
+    let last_day = last_stored.map(|last| key.period.last_day(Day::of_utc(last)));
+    let newer_split =
+        last_day.is_some_and(|last| answer.splits.iter().any(|split| split.ratio != 1.0 && split.day > last));
     match compare(stored, &answer.bars) {
         Difference::Scale { .. } => Verdict::Refetch(Cause::Scale),
         _ if newer_split => Verdict::Refetch(Cause::Scale),
@@ -34,6 +35,11 @@ pub(super) fn judge(stored: &Bars, last_stored: Option<i64>, answer: &Answer) ->
         }
         Difference::NoOverlap | Difference::None | Difference::Volume => Verdict::Merge(None),
     }
+}
+
+/// Whether fetched bars may be of the instrument that is stored: there is an overlap, and its prices agree.
+pub(super) fn is_same_instrument(stored: &Bars, fetched: &Bars) -> bool {
+    matches!(compare(stored, fetched), Difference::None | Difference::Volume | Difference::Adjustment)
 }
 
 /// How many stored bars the fetched ones change.
@@ -105,6 +111,23 @@ pub(super) fn learn(
     if next.coverage.first_where(|mark| mark == Mark::Suspect).is_none() {
         next.suspect = None;
     }
+    next
+}
+
+/// What the state of a series is after a provider said that it has nothing at all in a window.
+pub(super) fn learn_empty(state: &SeriesState, window: Days, now: i64) -> SeriesState {
+    let mut next = state.clone();
+    // No answer, no clock: only days that are over anywhere on Earth.
+    let over = Days::new(window.first, window.last.min(Day::of_utc(now).plus(-2)));
+    let unknown = |_: Day, mark: Mark| mark == Mark::Unknown;
+    for run in over.map(|over| state.coverage.runs(over, unknown)).unwrap_or_default() {
+        next.coverage.set(run, Mark::Empty);
+    }
+    if window.last >= Day::of_utc(now) {
+        next.asked_at = now;
+    }
+    next.pending_asked_at = now;
+    next.failure = None;
     next
 }
 

@@ -34,7 +34,7 @@ pub struct Wanted {
     pub force: bool,
     /// Ask for history older than the first stored bar.
     pub backfill: bool,
-    /// At most this many days a request.
+    /// At most this many new days a request; the overlap comes on top.
     pub chunk: Option<i32>,
 }
 
@@ -45,9 +45,6 @@ pub struct Plan {
     pub windows: Vec<Days>,
     /// Days that are out of the provider's reach and were never asked for.
     pub out_of_reach: Vec<Days>,
-    /// The last stored session, where it is out of reach of the windows: splits since then have to
-    /// be asked for before anything is added.
-    pub unbridged: Option<Day>,
 }
 
 /// A series as the planner sees it.
@@ -105,15 +102,11 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
         true => Days::new(lower.max(listed.unwrap_or(lower)), to).into_iter().collect(),
         false => missing(at, range),
     };
-    let span = request_span(at.limits, wanted.chunk);
-    for run in join(missing, span).into_iter().rev() {
+    let core = core_span(at, wanted.chunk);
+    for run in join(missing, request_span(at.limits, wanted.chunk)).into_iter().rev() {
         let neighbour = last_stored_before(coverage, run.first);
         let forwards = neighbour.is_some_and(|day| day >= lower);
-        plan.windows.extend(chunks(run, span.map(|span| core_span(at.period, span)), forwards));
-    }
-    // Without a request limit the overlap reaches as far as it has to.
-    if !plan.windows.is_empty() && span.is_some() {
-        plan.unbridged = coverage.last_where(|mark| mark == Mark::Present).filter(|day| *day < lower);
+        plan.windows.extend(chunks(run, core, forwards));
     }
     plan
 }
@@ -132,10 +125,12 @@ pub fn request_span(limits: Limits, chunk: Option<i32>) -> Option<i32> {
     }
 }
 
-/// How much of a request's span is for new days.
-fn core_span(period: Period, span: i32) -> i32 {
-    let reserve = if period.is_intraday() { OVERLAP_RESERVE } else { OVERLAP_BARS as i32 * 3 / 2 };
-    if span > 2 * reserve { span - reserve } else { span }
+/// How many new days a request may bring: the provider's limit less what is left to the overlap, and
+/// no more than the person wants.
+fn core_span(at: &Standpoint<'_>, chunk: Option<i32>) -> Option<i32> {
+    let reserve = if at.period.is_intraday() { OVERLAP_RESERVE } else { OVERLAP_BARS as i32 * 3 / 2 };
+    let core = at.limits.request_days.map(|span| if span > 2 * reserve { span - reserve } else { span });
+    core.into_iter().chain(chunk).min()
 }
 
 /// The days to ask for, as ascending runs.
@@ -238,7 +233,8 @@ fn chunks(run: Days, span: Option<i32>, forwards: bool) -> Vec<Days> {
 
 /// Widens a window so that it overlaps the stored bars beside it: the 10 bars next to it, or one
 /// session of an intraday series; as far as the provider's reach and request limit allow.
-pub fn with_overlap(at: &Standpoint<'_>, window: Days, span: Option<i32>) -> Days {
+pub fn with_overlap(at: &Standpoint<'_>, window: Days) -> Days {
+    let span = at.limits.request_days;
     let coverage = &at.state.coverage;
     let reach = at.limits.reach_days.map(|days| at.today.plus(-days));
     let bars = if at.period.is_intraday() { 1 } else { OVERLAP_BARS };

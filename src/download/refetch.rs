@@ -7,7 +7,7 @@ use super::plan::{request_span, today_of, zone_of};
 use super::restate::{Cause, bridge_ratio, divide, restate};
 use super::series::{Course, NoAnswer, Shared, Stop, Stored, stop_of};
 use crate::archive::SeriesState;
-use crate::model::{Bars, Column, Day, Days, Period, SeriesMeta};
+use crate::model::{Bars, Column, Day, Days, Mark, Period, SeriesMeta};
 use crate::provider::{Answer, Refusal, Split};
 
 impl Shared {
@@ -37,13 +37,16 @@ impl Shared {
             Ok(restated) => {
                 state.suspect = None;
                 let news = absorb::news(&all, &restated);
-                let reason = format!("{}: {} bars restated", cause.words(), absorb::changed(&all, &restated));
-                course.notes.push(reason.clone());
-                let whole = if cause == Cause::Scale { restated } else { news };
+                let changed = absorb::changed(&all, &restated);
+                let reason = format!("{}: {changed} bars restated", cause.words());
+                // The stored bars may have been right already.
+                let reason = (changed > 0).then_some(reason);
+                course.notes.extend(reason.clone());
+                let whole = if cause == Cause::Scale && changed > 0 { restated } else { news };
                 // What lies before everything that was fetched again is still missing.
                 let refetched = all.times.first().map_or(asked.first, |time| Day::of_utc(*time).plus(-2));
                 course.windows.retain(|window| window.last < refetched.min(asked.first));
-                self.store(course, &stored, state, &whole, Some(reason)).await
+                self.store(course, &stored, state, &whole, reason).await
             }
             Err(why) => self.suspect(course, stored.state, why).await,
         }
@@ -120,14 +123,15 @@ impl Shared {
 
     /// No overlap can be had: one daily request tells of splits since the last stored bar, and the
     /// daily bar of that session whether stored bars are on the old scale.
-    pub(super) async fn bridge(&self, course: &mut Course, last_day: Day) -> Result<(), Stop> {
-        let stored = self.stored(course)?;
-        let today = today_of(&stored.state.meta, (self.now)());
-        let Some(answer) = self.daily(course, Days { first: last_day, last: today.max(last_day) }).await?
-        else {
+    pub(super) async fn bridge(&self, course: &mut Course, stored: Stored) -> Result<(), Stop> {
+        let Some(last_day) = stored.state.coverage.last_where(|mark| mark == Mark::Present) else {
             return Ok(());
         };
-        self.bridge_with(course, stored, last_day, &answer).await
+        let today = today_of(&stored.state.meta, (self.now)());
+        match self.daily(course, Days { first: last_day, last: today.max(last_day) }).await? {
+            Some(answer) => self.bridge_with(course, stored, last_day, &answer).await,
+            None => Ok(()),
+        }
     }
 
     /// Puts stored bars on the scale that a daily answer since their last session shows.
@@ -163,7 +167,12 @@ impl Shared {
     }
 
     /// Nothing stored changes; the series waits for a person.
-    async fn suspect(&self, course: &mut Course, mut state: SeriesState, why: String) -> Result<(), Stop> {
+    pub(super) async fn suspect(
+        &self,
+        course: &mut Course,
+        mut state: SeriesState,
+        why: String,
+    ) -> Result<(), Stop> {
         state.suspect = Some(why.clone());
         self.commit(course, state, Vec::new(), None).await?;
         let symbol = &course.target.key.symbol;

@@ -74,6 +74,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         first.notes.extend(unreadable);
     }
     summary.files = shared.files.into_inner();
+    summary.bytes_fetched = shared.bytes_fetched.into_inner();
     summary.interrupted = *replay.cancelled.borrow();
     shared.committer.finish();
     writer.finish_job(job, summary.result().word(), "{}")?;
@@ -90,7 +91,7 @@ fn by_series(replay: &Replay) -> (BTreeMap<SeriesKey, Recorded>, Vec<String>) {
                     class: request.instrument.class,
                     symbol: request.instrument.name.clone(),
                     contract: request.contract,
-                    period: asked_beside(&request).unwrap_or(request.period),
+                    period: series_period(entry),
                 };
                 series.entry(key).or_default().push((request, entry.clone()));
             }
@@ -100,10 +101,15 @@ fn by_series(replay: &Replay) -> (BTreeMap<SeriesKey, Recorded>, Vec<String>) {
     (series, unreadable)
 }
 
-/// The period of the series beside which a daily answer was asked for splits.
-fn asked_beside(request: &Request) -> Option<Period> {
-    let (_, period) = request.correlation.split_once(BESIDE)?;
+/// The period of the series beside which a daily answer was asked for splits, by its correlation id.
+fn asked_beside(correlation: &str) -> Option<Period> {
+    let (_, period) = correlation.split_once(BESIDE)?;
     period.parse().ok()
+}
+
+/// The period of the series an answer belongs to.
+pub fn series_period(entry: &RawEntry) -> Period {
+    asked_beside(&entry.about.correlation).unwrap_or(entry.about.period)
 }
 
 async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Recorded) -> SeriesResult {
@@ -122,7 +128,7 @@ async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Reco
         Ok(()) => Outcome::Done,
         Err(Stop::Outcome(outcome)) => outcome,
         Err(Stop::Interrupted) => Outcome::Interrupted,
-        Err(Stop::Limited(why) | Stop::Fatal(why)) => Outcome::Failed(why),
+        Err(Stop::Limited(why) | Stop::Denied(why) | Stop::Fatal(why)) => Outcome::Failed(why),
     };
     course.result(outcome)
 }
@@ -176,7 +182,7 @@ impl Shared {
             }
         };
         let stored = self.stored(course)?;
-        if asked_beside(request).is_some() {
+        if asked_beside(&request.correlation).is_some() {
             let Some(last) = stored.last else { return Ok(()) };
             let last_day = Day::of_local(last, &zone_of(&stored.state.meta));
             return self.bridge_with(course, stored, last_day, &answer).await;
@@ -184,7 +190,7 @@ impl Shared {
         let key = course.target.key.clone();
         let all = self.bars(&key, &stored.parts, None)?;
         let state = self.learnt(course, &stored.state, request.days, &answer);
-        let cause = match absorb::judge(&all, stored.last, &answer) {
+        let cause = match absorb::judge(&key, &all, stored.last, &answer) {
             Verdict::Merge(_) => None,
             Verdict::Refetch(cause) => Some(cause),
         };

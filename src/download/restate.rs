@@ -130,8 +130,10 @@ pub fn confirm_continuous(fetched: &Bars, splits: &[Split]) -> Result<(), String
 /// What the daily bars of the same sessions say about stored intraday bars that cannot be fetched
 /// again: the ratio by which they have to be divided (1 for none), or why it cannot be told.
 pub fn bridge_ratio(last_close: f64, daily_close: Option<f64>, splits: &[Split]) -> Result<f64, String> {
-    // A closing auction may lie a little beside the last bar of the session.
+    // A closing auction may lie a little beside the last bar of the session …
     const NEAR: f64 = 0.05;
+    // … and must be nearer to one explanation than to the other by this factor.
+    const APART: f64 = 3.0;
     let product: f64 = splits.iter().map(|split| split.ratio).product();
     if is_ratio(product, 1.0) {
         return Ok(1.0);
@@ -140,9 +142,10 @@ pub fn bridge_ratio(last_close: f64, daily_close: Option<f64>, splits: &[Split])
         format!("a split of {product} is listed since the last stored bar and no daily bar of that session confirms it")
     })?;
     let ratio = last_close / daily;
-    if (ratio / product - 1.0).abs() < NEAR {
+    let (applied, unapplied) = (ratio.ln().abs(), (ratio / product).ln().abs());
+    if unapplied < NEAR && unapplied * APART < applied {
         Ok(product)
-    } else if (ratio - 1.0).abs() < NEAR {
+    } else if applied < NEAR && applied * APART < unapplied {
         Ok(1.0)
     } else {
         Err(format!(
@@ -214,6 +217,9 @@ mod tests {
         assert_eq!(bridge_ratio(80.0, Some(20.1), &[split(3, 4.0)]), Ok(4.0));
         assert_eq!(bridge_ratio(20.0, Some(20.1), &[split(3, 4.0)]), Ok(1.0));
         assert_eq!(bridge_ratio(20.0, None, &[]), Ok(1.0));
+        assert_eq!(bridge_ratio(105.0, Some(100.0), &[split(3, 1.05)]), Ok(1.05));
+        assert_eq!(bridge_ratio(100.2, Some(100.0), &[split(3, 1.05)]), Ok(1.0), "it is not applied twice");
+        assert!(bridge_ratio(102.0, Some(100.0), &[split(3, 1.05)]).is_err());
         assert!(bridge_ratio(40.0, Some(20.0), &[split(3, 4.0)]).is_err());
         assert!(bridge_ratio(40.0, None, &[split(3, 4.0)]).is_err());
     }

@@ -1,6 +1,6 @@
 //! A job: many series at once, newest windows first, within the provider's limits.
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -164,7 +164,8 @@ struct Board<'a> {
     shared: &'a Arc<Shared>,
     waiting: BinaryHeap<(Day, std::cmp::Reverse<usize>, Box<Waiting>)>,
     results: Vec<Option<SeriesResult>>,
-    closed: Option<String>,
+    /// What becomes of the series that have no turn any more, once a provider refuses.
+    closed: Option<Outcome>,
     fatal: Option<String>,
 }
 
@@ -233,22 +234,30 @@ impl<'a> Board<'a> {
     async fn work(&mut self, job: &Job) {
         let places = job.provider.concurrency() + BESIDE_REQUESTS;
         let mut flying: JoinSet<(Course, Result<(), Stop>)> = JoinSet::new();
+        let mut names = HashMap::new();
         loop {
             while flying.len() < places && !self.is_stopped() {
-                let Some((_, _, waiting)) = self.waiting.pop() else {
-                    break;
-                };
+                let Some((_, _, waiting)) = self.waiting.pop() else { break };
                 let shared = Arc::clone(self.shared);
                 let mut course = waiting.0;
-                flying.spawn(async move {
+                let name = (course.place, course.target.clone());
+                let task = flying.spawn(async move {
                     let result = shared.step(&mut course).await;
                     (course, result)
                 });
+                names.insert(task.id(), name);
             }
-            match flying.join_next().await {
+            match flying.join_next_with_id().await {
                 None => break,
-                Some(Ok((course, result))) => self.landed(job, course, result).await,
-                Some(Err(error)) => self.fatal = Some(format!("a series ended abnormally: {error}")),
+                Some(Ok((task, (course, result)))) => {
+                    names.remove(&task);
+                    self.landed(job, course, result).await;
+                }
+                Some(Err(error)) => {
+                    let Some((place, target)) = names.remove(&error.id()) else { continue };
+                    let course = Course::new(place, target, NO_LIMITS, Plan::default());
+                    self.settle(course, Outcome::Failed(format!("it ended abnormally: {error}")));
+                }
             }
         }
         self.leave();
@@ -263,17 +272,23 @@ impl<'a> Board<'a> {
             Ok(()) if !course.windows.is_empty() => self.queue(course),
             Ok(()) => self.complete(job, course).await,
             Err(Stop::Outcome(outcome)) => self.settle(course, outcome),
-            Err(Stop::Limited(said)) => {
-                self.shared.observer.event(&Event::Limited { said: &said });
-                self.closed = Some(said.clone());
-                self.settle(course, Outcome::Later(said));
-            }
+            Err(Stop::Limited(said)) => self.close(course, Outcome::Later(said)),
+            Err(Stop::Denied(said)) => self.close(course, Outcome::Failed(said)),
             Err(Stop::Interrupted) => self.settle(course, Outcome::Interrupted),
             Err(Stop::Fatal(why)) => {
                 self.fatal = Some(why.clone());
                 self.settle(course, Outcome::Failed(why));
             }
         }
+    }
+
+    /// The provider refuses: it is asked for no other series.
+    fn close(&mut self, course: Course, outcome: Outcome) {
+        if let Some(said) = outcome.reason() {
+            self.shared.observer.event(&Event::Limited { said });
+        }
+        self.closed = Some(outcome.clone());
+        self.settle(course, outcome);
     }
 
     async fn complete(&mut self, job: &Job, course: Course) {
@@ -284,9 +299,9 @@ impl<'a> Board<'a> {
                 self.fatal = Some(why.clone());
                 self.settle(course, Outcome::Failed(why));
             }
-            Err(_) => {
-                self.settle(course, Outcome::Failed("its Parquet could not be written again".to_owned()))
-            }
+            Err(Stop::Outcome(outcome)) => self.settle(course, outcome),
+            Err(Stop::Limited(why) | Stop::Denied(why)) => self.settle(course, Outcome::Failed(why)),
+            Err(Stop::Interrupted) => self.settle(course, Outcome::Interrupted),
         }
     }
 
@@ -305,7 +320,7 @@ impl<'a> Board<'a> {
         while let Some((_, _, waiting)) = self.waiting.pop() {
             let outcome = match (&self.fatal, &self.closed) {
                 (Some(why), _) => Outcome::Failed(why.clone()),
-                (None, Some(said)) => Outcome::Later(said.clone()),
+                (None, Some(outcome)) => outcome.clone(),
                 (None, None) => Outcome::Interrupted,
             };
             self.settle(waiting.0, outcome);
@@ -335,7 +350,7 @@ impl Course {
             limits,
             windows: VecDeque::from(plan.windows),
             out_of_reach: plan.out_of_reach,
-            unbridged: plan.unbridged,
+            bridged: false,
             added: 0,
             changed: 0,
             requests: 0,

@@ -9,7 +9,7 @@ use tokio::task::block_in_place;
 use super::absorb::{self, Verdict};
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome};
-use super::plan::{Standpoint, Wanted, request_span, today_of, with_overlap};
+use super::plan::{Standpoint, Wanted, today_of, with_overlap};
 use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts};
@@ -58,8 +58,8 @@ pub(super) struct Course {
     /// Still to fetch, next one first.
     pub(super) windows: std::collections::VecDeque<Days>,
     pub(super) out_of_reach: Vec<Days>,
-    /// The last stored session where no overlap can be had; cleared once splits were asked for.
-    pub(super) unbridged: Option<Day>,
+    /// Splits since the last stored session were asked for, where no overlap could be had.
+    pub(super) bridged: bool,
     pub(super) added: u64,
     pub(super) changed: u64,
     pub(super) requests: u32,
@@ -71,8 +71,10 @@ pub(super) struct Course {
 pub(super) enum Stop {
     /// With an outcome of its own.
     Outcome(Outcome),
-    /// The provider is left alone: so are all other series.
+    /// The provider is left alone for a while: so are all other series.
     Limited(String),
+    /// The provider wants a person: it is not asked for the other series either.
+    Denied(String),
     /// The job was told to end.
     Interrupted,
     /// The archive cannot be written: the job ends.
@@ -88,7 +90,11 @@ impl From<ArchiveError> for Stop {
 impl From<Arc<ArchiveError>> for Stop {
     fn from(error: Arc<ArchiveError>) -> Stop {
         match *error {
-            ArchiveError::Edited { .. } | ArchiveError::Damaged { .. } | ArchiveError::Refused(_) => {
+            ArchiveError::Damaged { .. } => {
+                let how = "`vortex validate --fix` mends what can be mended";
+                Stop::Outcome(Outcome::Failed(format!("{error}; {how}")))
+            }
+            ArchiveError::Edited { .. } | ArchiveError::Refused(_) => {
                 Stop::Outcome(Outcome::Failed(error.to_string()))
             }
             _ => Stop::Fatal(error.to_string()),
@@ -116,6 +122,16 @@ pub(super) struct Stored {
     pub(super) state: SeriesState,
     pub(super) parts: Vec<PartitionRecord>,
     pub(super) last: Option<i64>,
+    /// The provider's symbol of the stored bars, where it is another one now.
+    former_code: Option<String>,
+}
+
+impl Stored {
+    /// Whether an answer about these days can be compared with what is stored; so it can where nothing
+    /// is.
+    fn meets(&self, asked: Days) -> bool {
+        self.last.is_none() || asked.iter().any(|day| self.state.coverage.get(day) == Mark::Present)
+    }
 }
 
 impl Shared {
@@ -124,10 +140,12 @@ impl Shared {
         let code = course.target.instrument.code.clone();
         let Some(record) = self.archive.series(key)? else {
             let state = SeriesState { code, ..SeriesState::default() };
-            return Ok(Stored { state, parts: Vec::new(), last: None });
+            return Ok(Stored { state, parts: Vec::new(), last: None, former_code: None });
         };
         let parts = self.archive.partitions(record.id)?;
-        Ok(Stored { state: SeriesState { code, ..record.state }, parts, last: record.last })
+        let former_code = Some(record.state.code.clone()).filter(|former| *former != code);
+        let state = SeriesState { code, ..record.state };
+        Ok(Stored { state, parts, last: record.last, former_code })
     }
 
     /// The stored bars of the partitions that may hold days of a range; all of them for `None`.
@@ -222,14 +240,18 @@ impl Shared {
 
     /// Fetches the next window of a series and stores what it brings.
     pub(super) async fn step(&self, course: &mut Course) -> Result<(), Stop> {
-        if let Some(day) = course.unbridged.take() {
-            self.bridge(course, day).await?;
-        }
         let Some(window) = course.windows.pop_front() else {
             return Ok(());
         };
-        let stored = self.stored(course)?;
+        let mut stored = self.stored(course)?;
         let asked = self.overlapping(course, &stored.state, window);
+        if !course.bridged && !stored.meets(asked) {
+            course.bridged = true;
+            self.bridge(course, stored).await?;
+            stored = self.stored(course)?;
+        }
+        // Before anything is asked: a file that is not as recorded costs no request.
+        let bars = self.bars(&course.target.key, &stored.parts, Some(asked))?;
         let answer = match self.ask(course, course.target.key.period, asked).await {
             Ok(answer) => answer,
             Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
@@ -237,7 +259,7 @@ impl Shared {
                 return self.refused(course, stored.state, window, refusal).await;
             }
         };
-        self.absorb(course, stored, asked, answer).await
+        self.absorb(course, stored, &bars, asked, answer).await
     }
 
     /// The days to ask for so that a window meets what is stored beside it.
@@ -247,7 +269,7 @@ impl Shared {
         let today = today_of(&state.meta, now);
         let judge = Judge::new(&self.counts, &state.meta, period, today);
         let at = Standpoint { period, state, judge, limits, today, now };
-        with_overlap(&at, window, request_span(limits, course.target.wanted.chunk))
+        with_overlap(&at, window)
     }
 
     /// Stores an answer, or fetches everything again where it shows that history was restated.
@@ -255,15 +277,23 @@ impl Shared {
         &self,
         course: &mut Course,
         stored: Stored,
+        bars: &Bars,
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
-        let key = course.target.key.clone();
-        let bars = self.bars(&key, &stored.parts, Some(asked))?;
-        match absorb::judge(&bars, stored.last, &answer) {
+        if let Some(former) = stored.former_code.as_ref().filter(|_| stored.last.is_some())
+            && !absorb::is_same_instrument(bars, &answer.bars)
+        {
+            let (name, code) = (&course.target.instrument.name, &course.target.instrument.code);
+            let why =
+                format!("{name} was {former} and is {code} now, whose bars are others: give it another name");
+            let state = SeriesState { code: former.clone(), ..stored.state.clone() };
+            return self.suspect(course, state, why).await;
+        }
+        match absorb::judge(&course.target.key, bars, stored.last, &answer) {
             Verdict::Merge(restated) => {
                 let state = self.learnt(course, &stored.state, asked, &answer);
-                let news = absorb::news(&bars, &answer.bars);
+                let news = absorb::news(bars, &answer.bars);
                 self.store(course, &stored, state, &news, restated).await?;
             }
             Verdict::Refetch(cause) => self.restate(course, stored, asked, answer, cause).await?,
@@ -378,21 +408,20 @@ impl Shared {
         let now = (self.now)();
         match &refusal {
             Refusal::EmptyWindow { .. } => {
-                // No answer, no clock: only days that are over anywhere on Earth.
-                let over = Day::of_utc(now).plus(-2);
-                let days = Days::new(window.first, window.last.min(over));
-                let unknown = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
-                for run in days.map(|days| state.coverage.runs(days, unknown)).unwrap_or_default() {
-                    state.coverage.set(run, Mark::Empty);
-                }
-                if window.last >= Day::of_utc(now) {
-                    state.asked_at = now;
-                }
+                let state = absorb::learn_empty(&state, window, now);
                 self.commit(course, state, Vec::new(), None).await
             }
-            Refusal::TooOld { .. } if window.len() > 1 => {
-                let clamped = Days { first: window.first.plus(1), last: window.last };
-                course.windows.push_front(clamped);
+            Refusal::TooOld { reach_days, .. } if window.len() > 1 => {
+                // As far as the provider says it reaches, a day less for its clock; else half of it.
+                let told = reach_days.map(|days| Day::of_utc(now).plus(1 - days));
+                let half = window.first.plus(window.len() as i32 / 2);
+                let first = told.unwrap_or(half).max(window.first.plus(1));
+                if let Some(clamped) = Days::new(first, window.last) {
+                    course.windows.push_front(clamped);
+                }
+                if let Some(refused) = told.and_then(|_| Days::new(window.first, first.plus(-1))) {
+                    course.out_of_reach.push(refused);
+                }
                 Ok(())
             }
             Refusal::TooWide { .. } if window.len() > 1 => {
@@ -401,7 +430,9 @@ impl Shared {
                 course.windows.push_front(Days { first: middle, last: window.last });
                 Ok(())
             }
-            Refusal::Limited { .. } | Refusal::Unavailable { .. } => Err(stop_of(&refusal)),
+            Refusal::Limited { .. } | Refusal::Denied { .. } | Refusal::Unavailable { .. } => {
+                Err(stop_of(&refusal))
+            }
             _ => {
                 let unknown = matches!(refusal, Refusal::Unknown { .. });
                 state.failure = Some(Failure { at: now, text: refusal.to_string(), unknown });
@@ -416,6 +447,7 @@ impl Shared {
 pub(super) fn stop_of(refusal: &Refusal) -> Stop {
     match refusal {
         Refusal::Limited { .. } => Stop::Limited(refusal.to_string()),
+        Refusal::Denied { .. } => Stop::Denied(refusal.to_string()),
         Refusal::Unavailable { .. } => Stop::Outcome(Outcome::Later(refusal.to_string())),
         _ => Stop::Outcome(Outcome::Failed(refusal.to_string())),
     }

@@ -58,6 +58,8 @@ pub enum Refusal {
     /// The window begins before the provider's reach: clamp it.
     #[error("the window begins before the provider's reach: {said}")]
     TooOld {
+        /// How many days back the provider says it reaches, where it says so.
+        reach_days: Option<i32>,
         /// The provider's words.
         said: String,
     },

@@ -80,7 +80,6 @@ fn limited_windows_come_newest_first_and_the_rest_is_out_of_reach() {
     assert_eq!(plan.windows.first(), Some(&days("2024-03-12", "2024-03-15")));
     assert_eq!(plan.windows.last(), Some(&days("2024-02-16", "2024-02-16")));
     assert_eq!(plan.out_of_reach, [days("2024-01-01", "2024-02-15")]);
-    assert_eq!(plan.unbridged, None);
 }
 
 #[test]
@@ -123,7 +122,7 @@ fn gaps_inside_are_found_whatever_the_last_bar_is() {
         .stored("2024-01-02", "2024-03-14")
         .asked(NOON - 3600);
     assert_eq!(scene.plan(since("2005-01-03")).windows, [days("2011-01-01", "2024-01-01")]);
-    let wide = scene.at(|at| with_overlap(at, days("2011-01-01", "2024-01-01"), None));
+    let wide = scene.at(|at| with_overlap(at, days("2011-01-01", "2024-01-01")));
     assert_eq!(wide, days("2010-12-20", "2024-01-15"));
 }
 
@@ -153,14 +152,17 @@ fn a_tail_wider_than_one_request_goes_forwards_from_what_is_stored() {
     let scene = Scene::new(Period::M1, MINUTE).stored("2024-02-20", "2024-03-01").asked(NOON - 14 * 86_400);
     let plan = scene.plan(since("2024-02-20"));
     assert_eq!(plan.windows.first(), Some(&days("2024-03-02", "2024-03-05")));
-    let wide = scene.at(|at| with_overlap(at, plan.windows[0], Some(7)));
+    let wide = scene.at(|at| with_overlap(at, plan.windows[0]));
     assert_eq!(wide, days("2024-03-01", "2024-03-05"));
 }
 
 #[test]
-fn a_tail_whose_overlap_is_out_of_reach_has_to_be_bridged() {
-    let scene = Scene::new(Period::M1, MINUTE).stored("2024-01-02", "2024-01-31").asked(1);
-    assert_eq!(scene.plan(since("2024-01-02")).unbridged, Some(day("2024-01-31")));
+fn a_person_limits_new_days_and_the_overlap_comes_on_top() {
+    let scene = Scene::new(Period::D1, FREE).stored("2024-01-02", "2024-02-29").asked(1);
+    let plan = scene.plan(Wanted { chunk: Some(7), ..since("2024-01-02") });
+    assert_eq!(plan.windows.first(), Some(&days("2024-03-01", "2024-03-07")));
+    let wide = scene.at(|at| with_overlap(at, plan.windows[0]));
+    assert_eq!(wide, days("2024-02-16", "2024-03-07"));
 }
 
 #[test]
@@ -170,7 +172,7 @@ fn weeks_are_due_when_they_are_over() {
     assert_eq!(scene.plan(since("2024-01-01")).windows, []);
     scene.now = NOON + 3 * 86_400;
     assert_eq!(scene.plan(since("2024-01-01")).windows, [days("2024-03-11", "2024-03-18")]);
-    let wide = scene.at(|at| with_overlap(at, days("2024-03-11", "2024-03-18"), None));
+    let wide = scene.at(|at| with_overlap(at, days("2024-03-11", "2024-03-18")));
     assert_eq!(wide.first, day("2024-01-01"));
 }
 

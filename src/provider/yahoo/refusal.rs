@@ -63,7 +63,7 @@ fn refusal(raw: &RawAnswer, fault: Option<Fault>, code: &str) -> Refusal {
     match status {
         404 if enveloped => Refusal::Unknown { provider: NAME, code: code.to_owned(), said },
         400 if said.starts_with("Data doesn't exist") => Refusal::EmptyWindow { said },
-        422 if said.contains("must be within the last") => Refusal::TooOld { said },
+        422 if said.contains("must be within the last") => Refusal::TooOld { reach_days: None, said },
         422 if said.contains("worth of") && said.contains("per request") => Refusal::TooWide { said },
         400 | 422 if enveloped => Refusal::Invalid { provider: NAME, said },
         401 => Refusal::Denied { provider: NAME, said: format!("{said} (also with a fresh session)") },
