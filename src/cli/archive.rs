@@ -9,7 +9,7 @@ use super::error::{Error, Exit, Outcome};
 use super::providers::known;
 use super::writer::{self, archive_error};
 use super::{Context, chart, output, source};
-use crate::archive::{Archive, RevisionRecord, SeriesRecord, SessionCounts};
+use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord, SessionCounts};
 use crate::download::completeness::{Completeness, completeness, status};
 use crate::download::sessions::Standing;
 use crate::model::day::instant;
@@ -259,9 +259,13 @@ fn show_text(
             revision.reason
         ))?;
     }
-    let bars = latest_bars(archive, record)?;
-    for line in chart::closes(&bars) {
-        output::line(line)?;
+    match latest_bars(archive, record) {
+        Ok(bars) => {
+            for line in chart::closes(&bars) {
+                output::line(line)?;
+            }
+        }
+        Err(error) => output::line(format!("     Chart  none: {error}"))?,
     }
     for file in files(archive, record)?.iter().rev().take(2).rev() {
         output::line(format!("      File  {file}"))?;
@@ -300,11 +304,11 @@ fn sessions_text(told: &Completeness) -> String {
 }
 
 /// The bars of the newest partitions, enough for a chart.
-fn latest_bars(archive: &Archive, record: &SeriesRecord) -> Result<Bars, Error> {
+fn latest_bars(archive: &Archive, record: &SeriesRecord) -> Result<Bars, ArchiveError> {
     let mut bars = Bars::new(record.key.columns());
-    let parts = archive.partitions(record.id).map_err(archive_error)?;
+    let parts = archive.partitions(record.id)?;
     for part in parts.iter().rev().take(3).rev() {
-        bars.append(&archive.read_partition(&record.key, part).map_err(archive_error)?);
+        bars.append(&archive.read_partition(&record.key, part)?);
     }
     Ok(bars)
 }

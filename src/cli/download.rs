@@ -156,6 +156,7 @@ fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Ou
                 Ok(Survey::Settled(outcome)) => {
                     (outcome.reason().map_or_else(|| outcome.word().to_owned(), str::to_owned), Vec::new())
                 }
+                Ok(Survey::TwinsGone) => ("its Parquet is made again".to_owned(), Vec::new()),
                 Ok(Survey::Missing(plan)) => (format!("{} requests", plan.windows.len()), plan.windows),
             },
         };

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::Context;
 use super::error::{Error, Exit};
 use crate::archive::{Archive, ArchiveError, Writer};
+use crate::config::keys::PROVIDERS;
 
 /// How often a taken lock is tried again; between two tries a signal ends the wait.
 const TRY_EVERY: Duration = Duration::from_millis(200);
@@ -19,7 +20,28 @@ pub(super) fn open(context: &Context, command: &str, no_wait: bool) -> Result<Wr
     for notice in archive.notices() {
         tracing::warn!("{notice}");
     }
+    refuse_lost_catalogue(&archive)?;
     take(&archive, command, no_wait)
+}
+
+/// An archive with files and a catalogue that knows of nothing has lost its own: nothing could be added.
+fn refuse_lost_catalogue(archive: &Archive) -> Result<(), Error> {
+    let files = PROVIDERS.iter().any(|provider| archive.root().join(provider).is_dir());
+    if !files || !archive.jobs(1).map_err(archive_error)?.is_empty() {
+        return Ok(());
+    }
+    let said = format!(
+        "the catalogue of {} is gone and its files are there: `vortex archive rebuild` makes it again from them",
+        archive.root().display()
+    );
+    Err(Error::new(Exit::Failed, anyhow::Error::msg(said)))
+}
+
+/// Whether SIGHUP is ignored, as `nohup` does; bit 0 of the mask is signal 1.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Takes the lock of an archive for a command.
@@ -66,8 +88,16 @@ pub(super) fn on_signal() -> io::Result<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (tell, cancelled) = watch::channel(false);
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    // A terminal that goes away ends the command, unless `nohup` says otherwise.
+    let mut hangup = if ignores_hangup() { None } else { Some(signal(SignalKind::hangup())?) };
     tokio::spawn(async move {
-        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => () }
+        let gone = async {
+            match &mut hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { _ = interrupt.recv() => (), _ = terminate.recv() => (), _ = gone => () }
         tracing::warn!("ending at the next commit boundary");
         // The job is over where nobody listens any more.
         let _ = tell.send(true);

@@ -184,10 +184,13 @@ fn mark_expiry(coverage: &mut Coverage, last: Day) {
 
 /// What is said now, and what was said earlier where nothing is said now.
 fn join_meta(old: &SeriesMeta, new: &SeriesMeta) -> SeriesMeta {
+    // It is printed on terminals and written into files.
+    let plain = |text: &String| text.chars().filter(|c| !c.is_control()).take(64).collect::<String>();
+    let either = |new: &Option<String>, old: &Option<String>| new.as_ref().map(plain).or_else(|| old.clone());
     SeriesMeta {
-        currency: new.currency.clone().or_else(|| old.currency.clone()),
-        exchange: new.exchange.clone().or_else(|| old.exchange.clone()),
-        zone: new.zone.clone().or_else(|| old.zone.clone()),
+        currency: either(&new.currency, &old.currency),
+        exchange: either(&new.exchange, &old.exchange),
+        zone: either(&new.zone, &old.zone),
         every_day: new.every_day || (new.zone.is_none() && old.every_day),
         session_open: new.session_open.or(old.session_open),
         session_close: new.session_close.or(old.session_close),

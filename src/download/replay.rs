@@ -1,8 +1,8 @@
 //! Building an archive from the raw trail: the answers of earlier runs, read again in their order.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 
@@ -54,6 +54,8 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         raw: RawTrail::off(),
         counts: SessionCounts::default(),
         requests: Semaphore::new(0),
+        closed: OnceLock::new(),
+        force: false,
         observer: Arc::clone(&replay.observer),
         now: Arc::clone(&replay.now),
         parquet: replay.parquet,

@@ -1,8 +1,8 @@
 //! A job: many series at once, newest windows first, within the provider's limits.
 
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use super::plan::{Plan, Standpoint, plan, today_of};
 use super::series::{Course, Shared, Stop, Target};
 use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
-use crate::archive::{Archive, ArchiveError, SeriesState, SessionCounts, Writer};
+use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts, Writer};
 use crate::model::Day;
 use crate::provider::{Limits, Provider};
 
@@ -49,6 +49,8 @@ pub struct Job {
 pub enum Survey {
     /// Nothing, and why.
     Settled(Outcome),
+    /// The Parquet twins are to be made again; no request.
+    TwinsGone,
     /// Requests.
     Missing(Plan),
 }
@@ -66,6 +68,13 @@ pub fn survey(
         Some(archive) => archive.series(&target.key)?,
         None => None,
     };
+    let files = match (archive, &record) {
+        (Some(archive), Some(record)) if !target.wanted.force => files(archive, record)?,
+        _ => Files::Sound,
+    };
+    if let Files::Bad(why) = files {
+        return Ok(Survey::Settled(Outcome::Failed(why)));
+    }
     let mut state = record.map(|record| record.state).unwrap_or_default();
     let same_code = state.code == target.instrument.code;
     if !target.wanted.force
@@ -85,7 +94,42 @@ pub fn survey(
     {
         return Ok(Survey::Settled(Outcome::Suspect(why)));
     }
-    Ok(if plan.windows.is_empty() { Survey::Settled(Outcome::Current) } else { Survey::Missing(plan) })
+    Ok(match files {
+        _ if !plan.windows.is_empty() => Survey::Missing(plan),
+        Files::TwinGone => Survey::TwinsGone,
+        _ => Survey::Settled(Outcome::Current),
+    })
+}
+
+/// What a look at the sizes of a series' files tells.
+enum Files {
+    Sound,
+    TwinGone,
+    Bad(String),
+}
+
+/// Looks whether the files of a series are there in their recorded sizes; reads those that are not.
+fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError> {
+    let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len()).ok();
+    let mut twin_gone = false;
+    for part in archive.partitions(record.id)? {
+        let csv = archive.root().join(&part.csv);
+        let twin = part.parquet_hash.as_ref().map(|_| size(&csv.with_extension("parquet")));
+        let bytes = size(&csv).zip(twin.unwrap_or(Some(0))).map(|(csv, twin)| csv + twin);
+        if bytes == Some(part.bytes) || archive.is_damaged(&record.key, &part.name)? {
+            continue;
+        }
+        match archive.read_partition(&record.key, &part) {
+            Ok(_) => twin_gone = true,
+            Err(error @ ArchiveError::Damaged { .. }) => {
+                let how = "`vortex validate --fix` mends it, or `vortex download --force` fetches it again";
+                return Ok(Files::Bad(format!("{error}; {how}")));
+            }
+            Err(error @ ArchiveError::Edited { .. }) => return Ok(Files::Bad(error.to_string())),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(if twin_gone { Files::TwinGone } else { Files::Sound })
 }
 
 /// A series that waits for a person, or that the provider said it does not know.
@@ -129,6 +173,8 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         raw: job.raw.clone(),
         counts,
         requests: Semaphore::new(job.provider.concurrency()),
+        closed: OnceLock::new(),
+        force: job.targets.iter().any(|target| target.wanted.force),
         observer: Arc::clone(&job.observer),
         now: Arc::clone(&job.now),
         parquet: job.parquet,
@@ -213,6 +259,10 @@ impl<'a> Board<'a> {
                 Survey::Settled(Outcome::Current) if job.force_parquet => {
                     self.queue(Course::new(place, target.clone(), limits, Plan::default()));
                 }
+                Survey::TwinsGone => {
+                    let course = Course::new(place, target.clone(), limits, Plan::default());
+                    self.queue(Course { rewrite: job.parquet, ..course });
+                }
                 Survey::Settled(outcome) => {
                     self.settle(Course::new(place, target.clone(), limits, Plan::default()), outcome);
                 }
@@ -292,8 +342,12 @@ impl<'a> Board<'a> {
     }
 
     async fn complete(&mut self, job: &Job, course: Course) {
-        let twins = if job.force_parquet { self.shared.rewrite(&course).await } else { Ok(()) };
+        let twins =
+            if job.force_parquet || course.rewrite { self.shared.rewrite(&course).await } else { Ok(()) };
         match twins {
+            Ok(()) if course.added + course.changed == 0 && !course.rewrite => {
+                self.settle(course, Outcome::Current);
+            }
             Ok(()) => self.settle(course, Outcome::Done),
             Err(Stop::Fatal(why)) => {
                 self.fatal = Some(why.clone());
@@ -351,6 +405,7 @@ impl Course {
             windows: VecDeque::from(plan.windows),
             out_of_reach: plan.out_of_reach,
             bridged: false,
+            rewrite: false,
             added: 0,
             changed: 0,
             requests: 0,

@@ -1,7 +1,7 @@
 //! One series, one window at a time: ask, judge the overlap, fetch again what was restated, commit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::block_in_place;
@@ -38,6 +38,10 @@ pub(super) struct Shared {
     pub(super) counts: SessionCounts,
     /// A permit for each request that may be in flight.
     pub(super) requests: Semaphore,
+    /// What the provider refused all series with; nothing more is asked then.
+    pub(super) closed: OnceLock<Refusal>,
+    /// The person wants everything again: a file that is gone is no obstacle.
+    pub(super) force: bool,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) now: super::Clock,
     pub(super) parquet: bool,
@@ -60,6 +64,8 @@ pub(super) struct Course {
     pub(super) out_of_reach: Vec<Days>,
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
+    /// A Parquet twin is gone or wanted again.
+    pub(super) rewrite: bool,
     pub(super) added: u64,
     pub(super) changed: u64,
     pub(super) requests: u32,
@@ -177,7 +183,8 @@ impl Shared {
         Ok(bars)
     }
 
-    /// The bars of one partition; none of one that is damaged and fetched again for that.
+    /// The bars of one partition; none of one that is damaged and fetched again for that, or that is
+    /// gone where the person wants everything again.
     fn read_partition(&self, key: &SeriesKey, part: &PartitionRecord) -> Result<Bars, ArchiveError> {
         match self.archive.read_partition(key, part) {
             Err(ArchiveError::Edited { .. } | ArchiveError::Damaged { .. })
@@ -185,6 +192,7 @@ impl Shared {
             {
                 Ok(Bars::new(key.columns()))
             }
+            Err(ArchiveError::Damaged { .. }) if self.force => Ok(Bars::new(key.columns())),
             read => read,
         }
     }
@@ -209,8 +217,13 @@ impl Shared {
         };
         let key = &course.target.key;
         let mut cancelled = self.cancelled.clone();
+        let mut asked = false;
         let fetching = async {
             let _permit = self.requests.acquire().await;
+            if let Some(refusal) = self.closed.get() {
+                return Err(refusal.clone());
+            }
+            asked = true;
             self.observer.event(&Event::Asking(key));
             self.provider.fetch(&request).await
         };
@@ -219,8 +232,8 @@ impl Shared {
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
         // A circuit that is open refuses before anything is asked.
-        course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
-        let raw = raw?;
+        course.requests += u32::from(asked && !matches!(raw, Err(Refusal::Limited { .. })));
+        let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
         let (kept, answer) = block_in_place(|| {
@@ -229,13 +242,22 @@ impl Shared {
         if let Err(error) = kept {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
-        let answer = answer?;
+        let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
         for note in &answer.notes {
             if !course.notes.contains(note) {
                 course.notes.push(note.clone());
             }
         }
         Ok(answer)
+    }
+
+    /// A refusal of the whole provider closes it for the other series too.
+    fn note_refusal(&self, refusal: Refusal) -> Refusal {
+        if matches!(refusal, Refusal::Limited { .. } | Refusal::Denied { .. }) {
+            // The first one is as good as any later.
+            let _ = self.closed.set(refusal.clone());
+        }
+        refusal
     }
 
     /// Fetches the next window of a series and stores what it brings.
