@@ -30,6 +30,11 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
     line(render(header, rows, io::stdout().is_terminal()))
 }
 
+/// Writes rows one line each, however wide: what is listed stays a line a row on any terminal.
+pub fn listing(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    line(render(header, rows, false))
+}
+
 /// Writes rows as CSV with a header.
 pub fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
