@@ -236,7 +236,10 @@ impl Throttle {
 
     /// What is known of every provider that was ever asked, by name.
     pub fn snapshot(&self) -> Result<Vec<Standing>, ThrottleError> {
-        let now = micros() / MICROS;
+        self.snapshot_at(micros() / MICROS)
+    }
+
+    fn snapshot_at(&self, now: i64) -> Result<Vec<Standing>, ThrottleError> {
         let mut known = self.known();
         let mut ledger = self.ledger();
         for (provider, known) in known.iter_mut().filter(|(_, known)| known.used > 0) {
