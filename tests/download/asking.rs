@@ -179,8 +179,8 @@ fn a_request_covers_no_more_days_than_the_chunk_size() {
             pairs.find(|(key, _)| key == name).unwrap().1.parse().unwrap()
         };
         let days = (at("period2") - at("period1")) as f64 / 86_400.0;
-        // A day more on either side, for the exchange's zone.
-        assert!(days <= 32.0, "{days} days in {target}");
+        // A day more on either side, for the exchange's zone, and ten before, for where events belong.
+        assert!(days <= 42.0, "{days} days in {target}");
     }
     let csv = fs::read_to_string(home.file("yahoo/stocks/1d/AAPL.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 61);
