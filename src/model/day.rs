@@ -21,6 +21,18 @@ pub fn instant(seconds: i64) -> String {
 pub struct Day(i32);
 
 impl Day {
+    /// No market kept records before 1800-01-01: an earlier date is a slip of the pen.
+    pub const EARLIEST: Day = Day(-62_091);
+
+    /// Reads a date that a person asks for, which is not before [`Day::EARLIEST`].
+    pub fn asked(text: &str) -> Result<Day, String> {
+        let day: Day = text.parse()?;
+        match day < Day::EARLIEST {
+            true => Err(format!("{day} is too early; the first date allowed is {}", Day::EARLIEST)),
+            false => Ok(day),
+        }
+    }
+
     /// The day that many days after 1970-01-01.
     pub const fn new(days: i32) -> Day {
         Day(days)
@@ -192,6 +204,15 @@ mod tests {
         assert_eq!(day("2024-05-31").first_of_quarter(), day("2024-04-01"));
         assert!("2024-1-31".parse::<Day>().is_err());
         assert!("2024-02-30".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn nobody_asks_for_a_date_before_1800() {
+        assert_eq!(Day::EARLIEST.to_string(), "1800-01-01");
+        assert_eq!(Day::asked("1800-01-01"), Ok(Day::EARLIEST));
+        for early in ["1799-12-31", "0000-01-01"] {
+            assert!(Day::asked(early).unwrap_err().contains("1800-01-01"), "{early}");
+        }
     }
 
     #[test]
