@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::providers::known;
 use super::writer::{self, archive_error};
 use super::{Context, chart, output, source};
@@ -279,7 +280,8 @@ fn show_text(
         output::line(format!("            {days}  {}", standing(span.standing)))?;
     }
     if told.spans.len() > MANY_SPANS {
-        output::line(format!("            ({} older spans; --json has all)", told.spans.len() - MANY_SPANS))?;
+        let older = count(told.spans.len() - MANY_SPANS, "older span");
+        output::line(format!("            ({older}; --json has all)"))?;
     }
     let revisions = archive.revisions(Some(key)).map_err(archive_error)?;
     for revision in revisions.iter().rev().take(5) {

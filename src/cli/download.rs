@@ -8,11 +8,13 @@ use serde_json::json;
 
 use super::args::DownloadArgs;
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, SessionCounts, Writer};
 use crate::config::assets;
+use crate::config::file::{self, Accept};
 use crate::download::{self, Job, Selection, SeriesResult, Summary, Survey, Target};
 use crate::model::{Day, Days};
 use crate::provider::Provider;
@@ -51,8 +53,9 @@ fn targets(context: &Context, args: &DownloadArgs, provider: &dyn Provider) -> R
     if let Some(file) = &args.symbols_file {
         symbols.extend(symbols_of(file)?);
     }
-    let (source, instruments) =
-        assets::find(provider.name(), config.assets_file.as_deref(), &config.config_directory)?;
+    let accept = if args.assets.is_some() { Accept::FileOrPipe } else { Accept::File };
+    let explicit = config.assets_file.as_deref().map(|file| (file, accept));
+    let (source, instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
     tracing::debug!("instruments from {source}");
     let selection = Selection {
         instruments,
@@ -84,8 +87,8 @@ fn check_dates(args: &DownloadArgs, today: Day) -> Result<(), Error> {
 
 /// One symbol a line; empty lines and what follows a `#` are left out.
 fn symbols_of(file: &Path) -> Result<Vec<String>, Error> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Error::usage(format!("--symbols-file {}: {error}", file.display())))?;
+    let text = file::read_named(file, Accept::FileOrPipe)
+        .map_err(|error| Error::usage(format!("--symbols-file {} {error}", file.display())))?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let symbols: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if symbols.is_empty() {
@@ -161,8 +164,9 @@ fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Ou
     let cells: Vec<Vec<String>> = rows.iter().map(Foreseen::cells).collect();
     output::table(&["Series", "Period", "Missing", "Requests", "Note"], &cells)?;
     output::line(format!(
-        "{} series, {requests} requests to {}; nothing was asked or written",
+        "{} series, {} to {}; nothing was asked or written",
         rows.len(),
+        count(requests, "request"),
         provider.name()
     ))?;
     Ok(Exit::Done)
@@ -282,21 +286,22 @@ fn told_rows(summary: &Summary) -> Vec<&SeriesResult> {
 }
 
 fn closing_line(context: &Context, summary: &Summary) -> String {
-    let count = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
+    let series = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
     let words = ["updated", "current", "suspect", "held", "failed", "later", "interrupted"];
     let counts: Vec<String> = words
         .iter()
-        .map(|word| (count(word), word))
+        .map(|word| (series(word), word))
         .filter(|(n, _)| *n > 0)
         .map(|(n, word)| format!("{n} {word}"))
         .collect();
     let added: u64 = summary.results.iter().map(|r| r.added).sum();
     format!(
-        "{}: {} series ({}), {added} bars added, {} requests, {} fetched, in {}",
+        "{}: {} series ({}), {} added, {}, {} fetched, in {}",
         summary.result().word(),
         summary.results.len(),
         counts.join(", "),
-        requests(summary),
+        count(added, "bar"),
+        count(requests(summary), "request"),
         indicatif::HumanBytes(summary.bytes_fetched),
         context.config().archive.display()
     )

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::output::count;
 use crate::download::{Event, Observer, Outcome, SeriesResult};
 use crate::model::SeriesKey;
 
@@ -67,7 +68,9 @@ impl BarState {
         let asking: Vec<&str> = self.asking.iter().take(3).map(String::as_str).collect();
         let waiting = self.left.saturating_sub(self.asking.len());
         match &self.pace {
-            Some(pace) if waiting > 0 => format!("{bytes}  {}; {waiting} wait for {pace}", asking.join(", ")),
+            Some(pace) if waiting > 0 => {
+                format!("{bytes}  {}; {waiting} waiting for {pace}", asking.join(", "))
+            }
             _ => format!("{bytes}  {}", asking.join(", ")),
         }
     }
@@ -141,7 +144,7 @@ fn line_of(result: &SeriesResult) -> Option<String> {
     match (&result.outcome, result.outcome.reason()) {
         (Outcome::Current, _) => None,
         (outcome, Some(reason)) => Some(format!("{name} {}: {reason}", outcome.word())),
-        (outcome, None) => Some(format!("{name} {}, {} bars added", outcome.word(), result.added)),
+        (outcome, None) => Some(format!("{name} {}, {} added", outcome.word(), count(result.added, "bar"))),
     }
 }
 

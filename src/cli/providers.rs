@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::args::ProvidersArgs;
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::{Context, output, source};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
@@ -141,7 +142,7 @@ fn reach(limits: impl Fn(Period) -> Limits) -> String {
     let told = groups.iter().map(|(limits, periods)| match (limits.reach_days, limits.request_days) {
         (None, None) => format!("{} all of it", periods.join(" ")),
         (reach, request) => {
-            let reach = reach.map_or_else(|| "all of it".to_owned(), |days| format!("{days} days"));
+            let reach = reach.map_or_else(|| "all of it".to_owned(), |days| count(days, "day"));
             let request = request.map_or_else(String::new, |days| format!(" ({days} a request)"));
             format!("{} {reach}{request}", periods.join(" "))
         }
@@ -161,8 +162,9 @@ fn describe(name: &'static str, config: &Config) -> Description {
             periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
             reach: reach(yahoo::limits),
             limits: format!(
-                "{} requests a minute, {} at once",
-                config.yahoo.requests_per_minute, config.yahoo.concurrency
+                "{} a minute, {} at once",
+                count(config.yahoo.requests_per_minute, "request"),
+                config.yahoo.concurrency
             ),
         },
         "barchart" => Description {
@@ -172,7 +174,7 @@ fn describe(name: &'static str, config: &Config) -> Description {
             account: "vortex config --provider barchart --set-credentials",
             periods: "1m 5m 15m 30m 1h 1d 1W 1M",
             reach: "as far as the account allows".to_owned(),
-            limits: format!("{} downloads a day", config.barchart.daily_limit),
+            limits: format!("{} a day", count(config.barchart.daily_limit, "download")),
         },
         "ibkr" => Description {
             name,

@@ -28,6 +28,18 @@ const LAST: i32 = 2_932_896;
 pub struct Day(i32);
 
 impl Day {
+    /// No market kept records before 1800-01-01: an earlier date is a slip of the pen.
+    pub const EARLIEST: Day = Day(-62_091);
+
+    /// Reads a date that a person asks for, which is not before [`Day::EARLIEST`].
+    pub fn asked(text: &str) -> Result<Day, String> {
+        let day: Day = text.parse()?;
+        match day < Day::EARLIEST {
+            true => Err(format!("{day} is too early; the first date allowed is {}", Day::EARLIEST)),
+            false => Ok(day),
+        }
+    }
+
     /// The day that many days after 1970-01-01.
     pub const fn new(days: i32) -> Day {
         match days {
@@ -228,6 +240,15 @@ mod tests {
         for (seconds, expected) in [(i64::MIN, "0000-01-01"), (i64::MAX, "9999-12-31")] {
             assert_eq!(Day::of_utc(seconds).to_string(), expected);
             assert_eq!(Day::of_local(seconds, &zones[1]).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn nobody_asks_for_a_date_before_1800() {
+        assert_eq!(Day::EARLIEST.to_string(), "1800-01-01");
+        assert_eq!(Day::asked("1800-01-01"), Ok(Day::EARLIEST));
+        for early in ["1799-12-31", "0000-01-01"] {
+            assert!(Day::asked(early).unwrap_err().contains("1800-01-01"), "{early}");
         }
     }
 

@@ -18,7 +18,8 @@ pub use self::ledger::Standing;
 use self::ledger::{Ledger, Slots};
 use super::Refusal;
 
-/// What can go wrong with the ledger.
+/// What can go wrong with the ledger. Each message tells its cause, which is therefore no
+/// [`source`](std::error::Error::source), to be told again: `r#source` is a field like any other.
 #[derive(Debug, Error)]
 pub enum ThrottleError {
     /// The folder or file cannot be made.
@@ -27,7 +28,7 @@ pub enum ThrottleError {
         /// The file.
         path: PathBuf,
         /// The system's words.
-        source: std::io::Error,
+        r#source: std::io::Error,
     },
     /// SQLite refuses; most often the file is damaged.
     #[error("{}: {source}; if it is damaged, delete it: only rate limits and cool-downs are lost", path.display())]
@@ -35,7 +36,7 @@ pub enum ThrottleError {
         /// The file.
         path: PathBuf,
         /// SQLite's words.
-        source: rusqlite::Error,
+        r#source: rusqlite::Error,
     },
     /// Made by a newer version.
     #[error("{} was written by a newer Vortex (schema {found}, this one knows {known}): install that version or delete the file", path.display())]
