@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::completion;
 use crate::model::{Day, Period};
 
 /// Keeps a market-data archive (CSV and Parquet) complete by itself.
@@ -15,13 +16,13 @@ use crate::model::{Day, Period};
     max_term_width = 100,
     after_help = "\
 Examples:
-  vortex download --provider sample --symbol AAPL -o ./data   a first archive, with no network
-  vortex download -s AAPL MSFT --start-date 2015-01-01        two stocks from Yahoo Finance
-  vortex archive list                                         what there is, and whether it is complete
-  vortex config --show --origin                               the configuration in force
+  vortex download -p sample -s AAPL -o ./data   a first archive, with no network
+  vortex download -s AAPL --period 1d,1h        a stock from Yahoo Finance
+  vortex archive list                           one line a series: is it complete
+  vortex config --show --origin                 the configuration in force
 
-Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 no such object,
-69 service not running, 75 try later, 130 interrupted."
+Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done,
+4 no such object, 69 service not running, 75 try later, 130 interrupted."
 )]
 pub struct Cli {
     /// Options that every command has.
@@ -92,9 +93,9 @@ pub enum Command {
     /// Show or reset the providers' limits, cool-downs and circuits
     Resilience(ResilienceArgs),
     /// Print the completion script of a shell
-    #[command(
-        after_help = "Example:\n  vortex completion bash > ~/.local/share/bash-completion/completions/vortex"
-    )]
+    #[command(after_help = "\
+Example:
+  vortex completion bash > ~/.local/share/bash-completion/completions/vortex")]
     Completion(CompletionArgs),
     /// Write the man pages to a folder
     #[command(hide = true)]
@@ -111,7 +112,7 @@ Examples:
   vortex download -s AAPL --force                  fetch it all again")]
 pub struct DownloadArgs {
     /// Ask this provider
-    #[arg(short, long, value_name = "P")]
+    #[arg(short, long, value_name = "P", value_parser = completion::served())]
     pub provider: Option<String>,
     /// Only these: names of the instruments file, or codes of the provider
     #[arg(short, long = "symbol", value_name = "SYMBOL", num_args = 1.., action = ArgAction::Append)]
@@ -150,7 +151,7 @@ pub struct DownloadArgs {
     #[arg(short, long)]
     pub yes: bool,
     /// Only these bar periods: 1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M
-    #[arg(long = "period", value_name = "PERIOD", value_delimiter = ',')]
+    #[arg(long = "period", value_name = "PERIOD", value_delimiter = ',', value_parser = completion::period(), hide_possible_values = true)]
     pub periods: Vec<Period>,
     /// Exit with 75 where another process writes the archive
     #[arg(long)]
@@ -166,9 +167,9 @@ pub struct DownloadArgs {
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  vortex config --show --origin                              where does each value come from
-  vortex config --provider barchart --set-credentials        asks, and shows nothing of it
-  vortex config --export backup.toml                         without passwords"
+  vortex config --show --origin         where does each value come from
+  vortex config --export backup.toml    all but the passwords
+  vortex config --provider barchart --set-credentials"
 )]
 #[command(group(ArgGroup::new("config_action").required(true).args(["show", "set_credentials", "export", "import", "reset", "reference", "example"])))]
 pub struct ConfigArgs {
@@ -179,7 +180,7 @@ pub struct ConfigArgs {
     #[arg(long, requires = "show")]
     pub origin: bool,
     /// The provider whose credentials are set
-    #[arg(short, long, value_name = "P", requires = "set_credentials")]
+    #[arg(short, long, value_name = "P", requires = "set_credentials", value_parser = completion::with_credentials())]
     pub provider: Option<String>,
     /// Ask for the credentials of --provider and store them (mode 0600)
     #[arg(long, requires = "provider")]
@@ -210,10 +211,10 @@ pub struct ProvidersArgs {
     #[arg(long)]
     pub list: bool,
     /// Ask this provider for one small answer; without a name, all that are configured
-    #[arg(long, value_name = "P|all", num_args = 0..=1, default_missing_value = "all")]
+    #[arg(long, value_name = "P|all", num_args = 0..=1, default_missing_value = "all", value_parser = completion::provider_or_all())]
     pub test: Option<String>,
     /// Describe one provider: periods, reach, limits
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = completion::provider())]
     pub info: Option<String>,
 }
 
@@ -225,7 +226,7 @@ pub struct ValidateArgs {
     #[arg(short, long, value_name = "PATH")]
     pub path: Option<PathBuf>,
     /// Only what this provider gave
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = completion::provider())]
     pub provider: Option<String>,
     /// Repair what can be repaired without inventing data
     #[arg(long)]
@@ -284,10 +285,10 @@ pub struct SeriesFilter {
     #[arg(value_name = "SYMBOL")]
     pub symbol: Option<String>,
     /// Only this provider
-    #[arg(short, long, value_name = "P")]
+    #[arg(short, long, value_name = "P", value_parser = completion::provider())]
     pub provider: Option<String>,
     /// Only this period
-    #[arg(long, value_name = "PERIOD")]
+    #[arg(long, value_name = "PERIOD", value_parser = completion::period())]
     pub period: Option<Period>,
 }
 
@@ -322,7 +323,7 @@ pub enum ResilienceCommand {
     /// Close a provider's circuit and end its cool-down; its quota stays counted
     Reset {
         /// Only this provider
-        #[arg(value_name = "P")]
+        #[arg(value_name = "P", value_parser = completion::provider())]
         provider: Option<String>,
     },
 }

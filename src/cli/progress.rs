@@ -2,11 +2,12 @@
 //! that standard output stays the result.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output::count;
 use crate::download::{Event, Observer, Outcome, SeriesResult};
@@ -44,11 +45,25 @@ pub(super) fn observer(quiet: bool) -> std::sync::Arc<dyn Observer> {
     }
 }
 
+/// What stands before the message takes 38 columns at most: 42 are left of 80.
+const TEMPLATE: &str = "{bar:10} {pos}/{len} series{left}  {wide_msg}";
+
 impl Bar {
+    /// Nothing is drawn before it is known what there is to do.
     fn new() -> Bar {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Bar { bar, state: Mutex::new(BarState::default()) }
+        Bar { bar: ProgressBar::hidden(), state: Mutex::new(BarState::default()) }
+    }
+
+    fn begin(&self, to_fetch: usize) {
+        if to_fetch == 0 {
+            return;
+        }
+        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+            self.bar.set_style(style.with_key("left", time_left).progress_chars("━╸─"));
+        }
+        self.bar.set_length(to_fetch as u64);
+        self.bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+        self.bar.enable_steady_tick(Duration::from_millis(200));
     }
 
     fn show(&self, change: impl FnOnce(&mut BarState)) {
@@ -57,22 +72,41 @@ impl Bar {
         change(&mut state);
         self.bar.set_message(state.message());
     }
+
+    /// A line that stays, above the bar where there is one.
+    fn say(&self, line: &str) {
+        if self.bar.is_hidden() {
+            // Nobody reads it any more: the job goes on.
+            let _ = writeln!(std::io::stderr().lock(), "{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+}
+
+/// The time left, once a finished series says how long one takes.
+fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
+    if state.pos() > 0 {
+        // A terminal line cannot fail.
+        let _ = write!(out, " {:#} left", HumanDuration(state.eta()));
+    }
 }
 
 impl BarState {
+    /// Bytes, what is waited for, and the series being asked for: what may be cut off comes last.
     fn message(&self) -> String {
-        let bytes = HumanBytes(self.bytes);
         if let Some(said) = &self.limited {
-            return format!("{bytes}  {said}");
+            return said.clone();
         }
-        let asking: Vec<&str> = self.asking.iter().take(3).map(String::as_str).collect();
         let waiting = self.left.saturating_sub(self.asking.len());
-        match &self.pace {
-            Some(pace) if waiting > 0 => {
-                format!("{bytes}  {}; {waiting} waiting for {pace}", asking.join(", "))
-            }
-            _ => format!("{bytes}  {}", asking.join(", ")),
-        }
+        let pace = self.pace.as_ref().filter(|_| waiting > 0);
+        let asking: Vec<&str> = self.asking.iter().take(3).map(String::as_str).collect();
+        let parts = [
+            HumanBytes(self.bytes).to_string(),
+            pace.map(|pace| format!("{waiting} wait: {pace}")).unwrap_or_default(),
+            asking.join(", "),
+        ];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 }
 
@@ -88,12 +122,7 @@ impl Observer for Bar {
                     state.left = *to_fetch;
                     state.pace.clone_from(pace);
                 });
-                let style =
-                    ProgressStyle::with_template("{bar:24} {pos}/{len} series  {eta} left  {wide_msg}");
-                if let Ok(style) = style {
-                    self.bar.set_style(style.progress_chars("━╸─"));
-                }
-                self.bar.set_length(*to_fetch as u64);
+                self.begin(*to_fetch);
             }
             Event::Asking(key) => self.show(|state| {
                 state.asking.insert(short(key));
@@ -110,7 +139,7 @@ impl Observer for Bar {
                     self.bar.inc(1);
                 }
                 if let Some(reason) = result.outcome.reason() {
-                    self.bar.println(format!("{} {}: {reason}", short(&result.key), result.outcome.word()));
+                    self.say(&format!("{} {}: {reason}", short(&result.key), result.outcome.word()));
                 }
             }
         }
@@ -150,4 +179,38 @@ fn line_of(result: &SeriesResult) -> Option<String> {
 
 impl Observer for Quiet {
     fn event(&self, _: &Event<'_>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(asking: &[&str], left: usize) -> BarState {
+        BarState {
+            bytes: 12_940_000,
+            left,
+            pace: Some("60 requests a minute".to_owned()),
+            asking: asking.iter().map(|name| (*name).to_owned()).collect(),
+            limited: None,
+        }
+    }
+
+    #[test]
+    fn what_is_waited_for_fits_before_the_symbols() {
+        let message = state(&["AAPL 1d", "MSFT 1d"], 2000).message();
+        assert_eq!(message, "12.34 MiB  1998 wait: 60 requests a minute  AAPL 1d, MSFT 1d");
+        assert!(message.find("  AAPL").is_some_and(|at| at <= 42), "{message}");
+    }
+
+    #[test]
+    fn what_is_not_there_leaves_no_trace() {
+        assert_eq!(state(&[], 3).message(), "12.34 MiB  3 wait: 60 requests a minute");
+        assert_eq!(state(&["AAPL 1d"], 1).message(), "12.34 MiB  AAPL 1d");
+        assert_eq!(state(&[], 0).message(), "12.34 MiB");
+    }
+
+    #[test]
+    fn nothing_is_drawn_before_the_plan() {
+        assert!(Bar::new().bar.is_hidden());
+    }
 }

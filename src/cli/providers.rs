@@ -16,11 +16,58 @@ use crate::provider::{Limits, sample, yahoo};
 struct Description {
     name: &'static str,
     title: &'static str,
-    state: &'static str,
+    state: State,
+    default: bool,
     account: &'static str,
+    /// What this version serves.
+    periods: Vec<Served>,
+    requests_per_minute: Option<u32>,
+    concurrency: Option<usize>,
+    requests_per_day: Option<u32>,
+    /// The same for people.
+    #[serde(skip)]
+    words: Words,
+}
+
+/// Whether a provider can be asked.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    Ready,
+    Off,
+    NotInThisVersion,
+}
+
+impl State {
+    const fn words(self) -> &'static str {
+        match self {
+            State::Ready => "ready",
+            State::Off => "off",
+            State::NotInThisVersion => "not in this version",
+        }
+    }
+}
+
+/// How far back and how much at once a period is served; `None` is without end.
+#[derive(Debug, Serialize)]
+struct Served {
+    period: &'static str,
+    reach_days: Option<i32>,
+    request_days: Option<i32>,
+}
+
+/// Periods, reach and limits in words.
+#[derive(Debug)]
+struct Words {
     periods: &'static str,
     reach: String,
     limits: String,
+}
+
+impl Description {
+    fn state(&self) -> String {
+        format!("{}{}", self.state.words(), if self.default { " (default)" } else { "" })
+    }
 }
 
 /// Runs the command.
@@ -105,8 +152,10 @@ fn list(context: &Context, described: &[Description]) -> Outcome {
     }
     let rows: Vec<_> = described
         .iter()
-        .map(|provider| [provider.name, provider.state, provider.account, provider.title])
-        .map(|row| row.map(str::to_owned).to_vec())
+        .map(|provider| {
+            [provider.name, &provider.state(), provider.account, provider.title].map(str::to_owned)
+        })
+        .map(|row| row.to_vec())
         .collect();
     output::table(&["Provider", "State", "Account", "What it is"], &rows)?;
     Ok(Exit::Done)
@@ -118,11 +167,11 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
     }
     output::line(format_args!("{}: {}", provider.name, provider.title))?;
     for (label, text) in [
-        ("state", provider.state),
+        ("state", provider.state().as_str()),
         ("account", provider.account),
-        ("periods", provider.periods),
-        ("reach", &provider.reach),
-        ("limits", &provider.limits),
+        ("periods", provider.words.periods),
+        ("reach", &provider.words.reach),
+        ("limits", &provider.words.limits),
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
     }
@@ -150,58 +199,94 @@ fn reach(limits: impl Fn(Period) -> Limits) -> String {
     told.collect::<Vec<_>>().join("; ")
 }
 
+/// What a provider serves of each period.
+fn served(limits: impl Fn(Period) -> Limits) -> Vec<Served> {
+    let of = |period: Period| {
+        let Limits { reach_days, request_days } = limits(period);
+        Served { period: period.name(), reach_days, request_days }
+    };
+    Period::ALL.map(of).into()
+}
+
+const ALL_PERIODS: &str = "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M";
+
 fn describe(name: &'static str, config: &Config) -> Description {
-    let default = config.default_provider == name;
-    let ready = if default { "ready (default)" } else { "ready" };
-    match name {
-        "yahoo" => Description {
-            name,
-            title: "Yahoo Finance: stocks, indices, funds, crypto, forex, continuous futures",
-            state: if config.yahoo.enabled { ready } else { "off" },
-            account: "none needed",
-            periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
-            reach: reach(yahoo::limits),
-            limits: format!(
-                "{} a minute, {} at once",
-                count(config.yahoo.requests_per_minute, "request"),
-                config.yahoo.concurrency
-            ),
-        },
+    let described = match name {
+        "yahoo" => describe_yahoo(config),
         "barchart" => Description {
-            name,
             title: "Barchart.com: dated futures contracts, stocks, forex",
-            state: "not in this version",
+            state: State::NotInThisVersion,
             account: "vortex config --provider barchart --set-credentials",
-            periods: "1m 5m 15m 30m 1h 1d 1W 1M",
-            reach: "as far as the account allows".to_owned(),
-            limits: format!("{} a day", count(config.barchart.daily_limit, "download")),
+            requests_per_day: Some(config.barchart.daily_limit.into()),
+            words: Words {
+                periods: "1m 5m 15m 30m 1h 1d 1W 1M",
+                reach: "as far as the account allows".to_owned(),
+                limits: format!("{} downloads a day", config.barchart.daily_limit),
+            },
+            ..nothing_special()
         },
         "ibkr" => Description {
-            name,
             title: "Interactive Brokers: through a running TWS or gateway",
-            state: "not in this version",
+            state: State::NotInThisVersion,
             account: "in TWS or the gateway",
-            periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
-            reach: "as far as the market data subscriptions allow".to_owned(),
-            limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
+            words: Words {
+                periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
+                reach: "as far as the market data subscriptions allow".to_owned(),
+                limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
+            },
+            ..nothing_special()
         },
         "replay" => Description {
-            name,
             title: "Replay: reads the raw trail of another provider again",
-            state: ready,
-            account: "none needed",
-            periods: "those in the raw trail",
-            reach: "as far as the raw trail is kept".to_owned(),
-            limits: "none".to_owned(),
+            words: Words {
+                periods: "those in the raw trail",
+                reach: "as far as the raw trail is kept".to_owned(),
+                limits: "none".to_owned(),
+            },
+            ..nothing_special()
         },
         _ => Description {
-            name,
             title: "Sample: a generated market, no network",
-            state: ready,
-            account: "none needed",
-            periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M",
-            reach: reach(sample::limits),
-            limits: "none".to_owned(),
+            periods: served(sample::limits),
+            words: Words { periods: ALL_PERIODS, reach: reach(sample::limits), limits: "none".to_owned() },
+            ..nothing_special()
         },
+    };
+    Description { name, default: config.default_provider == name, ..described }
+}
+
+fn describe_yahoo(config: &Config) -> Description {
+    let settings = &config.yahoo;
+    Description {
+        title: "Yahoo Finance: stocks, indices, funds, crypto, forex, continuous futures",
+        state: if settings.enabled { State::Ready } else { State::Off },
+        periods: served(yahoo::limits),
+        requests_per_minute: Some(settings.requests_per_minute),
+        concurrency: Some(settings.concurrency),
+        words: Words {
+            periods: ALL_PERIODS,
+            reach: reach(yahoo::limits),
+            limits: format!(
+                "{} requests a minute, {} at once",
+                settings.requests_per_minute, settings.concurrency
+            ),
+        },
+        ..nothing_special()
+    }
+}
+
+/// A provider that is ready, with no account and no limits.
+fn nothing_special() -> Description {
+    Description {
+        name: "",
+        title: "",
+        state: State::Ready,
+        default: false,
+        account: "none needed",
+        periods: Vec::new(),
+        requests_per_minute: None,
+        concurrency: None,
+        requests_per_day: None,
+        words: Words { periods: "", reach: String::new(), limits: String::new() },
     }
 }

@@ -57,13 +57,20 @@ fn row(standing: &Standing) -> Vec<String> {
 }
 
 fn standing_json(standing: &Standing) -> serde_json::Value {
+    let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     json!({
-        "provider": standing.provider, "state": standing.state.name(), "until": until(standing.state),
-        "reason": standing.reason, "refusals_in_a_row": standing.consecutive,
-        "failures_in_a_row": standing.failures, "requests_today": standing.requests_today,
-        "last_success": standing.last_success, "last_error_at": standing.last_error_at,
-        "last_error": standing.last_error,
+        "provider": standing.provider, "state": standing.state.name(),
+        "until": until(standing.state).and_then(stamp), "reason": text(&standing.reason),
+        "refusals_in_a_row": standing.consecutive, "failures_in_a_row": standing.failures,
+        "requests_today": standing.requests_today, "last_success": stamp(standing.last_success),
+        "last_error_at": stamp(standing.last_error_at), "last_error": text(&standing.last_error),
     })
+}
+
+/// An instant for programs, by RFC 3339; none where it is 0, which is never.
+fn stamp(seconds: i64) -> Option<String> {
+    let at = jiff::Timestamp::from_second(seconds).ok();
+    at.filter(|_| seconds != 0).map(|at| at.to_string())
 }
 
 fn reset(context: &Context, throttle: &Throttle, provider: Option<&str>) -> Outcome {
@@ -80,4 +87,35 @@ fn reset(context: &Context, throttle: &Throttle, provider: Option<&str>) -> Outc
     }
     output::line(format!("{} may be asked again; what was counted today stays counted", names.join(", ")))?;
     Ok(Exit::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(state: State, last_success: i64, last_error: &str) -> Standing {
+        Standing {
+            provider: "yahoo".to_owned(),
+            state,
+            reason: last_error.to_owned(),
+            consecutive: 0,
+            failures: 0,
+            last_success,
+            last_error_at: last_success,
+            last_error: last_error.to_owned(),
+            requests_today: 7,
+        }
+    }
+
+    #[test]
+    fn what_never_was_is_null() {
+        let json = standing_json(&standing(State::Ready, 0, ""));
+        for field in ["until", "reason", "last_success", "last_error_at", "last_error"] {
+            assert!(json[field].is_null(), "{field}: {json}");
+        }
+        let json = standing_json(&standing(State::Limited { until: 1_717_430_400 }, 1_717_430_399, "429"));
+        assert_eq!(json["until"], "2024-06-03T16:00:00Z");
+        assert_eq!(json["last_success"], "2024-06-03T15:59:59Z");
+        assert_eq!(json["last_error"], "429");
+    }
 }

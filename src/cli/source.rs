@@ -11,6 +11,9 @@ use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
 use crate::provider::{Provider, sample, yahoo};
 
+/// The providers that this version asks.
+pub(super) const SERVED: &[&str] = &[yahoo::NAME, sample::NAME, "replay"];
+
 /// This machine's clock.
 pub(super) fn clock() -> Clock {
     Arc::new(seconds)

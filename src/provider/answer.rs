@@ -62,8 +62,6 @@ pub enum Refusal {
         reach_days: Option<i32>,
         /// The provider's words.
         said: String,
-        /// How many days back it reaches by its own words, where they say so.
-        reach_days: Option<i32>,
     },
     /// The window spans more than the provider gives at once: split it.
     #[error("the window is too wide for one request: {said}")]
