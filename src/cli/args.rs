@@ -18,7 +18,7 @@ use crate::model::{Day, Period};
 Examples:
   vortex download -p sample -s AAPL -o ./data   a first archive, with no network
   vortex download -s AAPL --period 1d,1h        a stock from Yahoo Finance
-  vortex archive list                           one line a series: is it complete
+  vortex archive list                           one line a series, and its state
   vortex config --show --origin                 the configuration in force
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done,
