@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use crate::config::RawSettings;
+use crate::config::keys::PROVIDERS;
 use crate::model::{Class, Contract, Day, Days, Instrument, Period, symbol};
 use crate::provider::{RawAnswer, Request};
 
@@ -110,24 +111,30 @@ impl RawTrail {
     }
 
     /// Removes the days older than the retention; how many. `now` is in seconds since the epoch.
+    /// Only files of a trail are removed, below folders of providers, and only the folders that
+    /// leaves empty: the trail's folder may be one that others use too.
     pub fn sweep(&self, now: i64) -> io::Result<u64> {
         let Some(days) = self.settings.retention_days else {
             return Ok(0);
         };
         let oldest = Day::of_utc(now).plus(-i32::from(days));
         let mut removed = 0;
-        for provider in folders(&self.settings.directory)? {
+        for provider in PROVIDERS.iter().map(|name| self.settings.directory.join(name)) {
             for year in folders(&provider)? {
+                let mut year_shrank = false;
                 for month in folders(&year)? {
+                    let mut month_shrank = false;
                     for day in folders(&month)? {
-                        if day_of(&day).is_some_and(|day| day < oldest) {
-                            fs::remove_dir_all(&day)?;
+                        if day_of(&day).is_some_and(|day| day < oldest) && sweep_day(&day)? {
                             removed += 1;
+                            month_shrank |= remove_empty(&day)?;
                         }
                     }
-                    remove_empty(&month)?;
+                    year_shrank |= month_shrank && remove_empty(&month)?;
                 }
-                remove_empty(&year)?;
+                if year_shrank {
+                    remove_empty(&year)?;
+                }
             }
         }
         Ok(removed)
@@ -278,11 +285,38 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn remove_empty(folder: &Path) -> io::Result<()> {
-    if fs::read_dir(folder)?.next().is_none() {
+/// Removes the files of a trail from a folder; whether there were any.
+fn sweep_day(folder: &Path) -> io::Result<bool> {
+    let mut found = false;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() && entry.file_name().to_str().is_some_and(is_of_a_trail) {
+            fs::remove_file(entry.path())?;
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a file is named as [`RawTrail::keep`] names them, or as [`put`] does before.
+fn is_of_a_trail(name: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let stem = [".json", ".body", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
+    let Some((clock, words)) = stem.and_then(|stem| stem.split_once('_')) else {
+        return false;
+    };
+    let is_clock = clock.len() == 6 && clock.bytes().all(|byte| byte.is_ascii_digit());
+    // The name and the correlation around the period may have underscores of their own.
+    is_clock && words.split('_').skip(1).any(|word| word.parse::<Period>().is_ok())
+}
+
+/// Removes a folder where nothing is in it; whether it did.
+fn remove_empty(folder: &Path) -> io::Result<bool> {
+    let empty = fs::read_dir(folder)?.next().is_none();
+    if empty {
         fs::remove_dir(folder)?;
     }
-    Ok(())
+    Ok(empty)
 }
 
 /// The date of a folder `…/2024/03/31`.
@@ -362,6 +396,32 @@ mod tests {
         assert_eq!(entries(folder.path()).unwrap().count(), 2);
         assert!(!folder.path().join("yahoo/2022").exists());
         assert_eq!(trail.sweep(now).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_sweep_leaves_what_is_not_of_the_trail() {
+        let folder = tempfile::tempdir().unwrap();
+        let trail = trail(folder.path(), true);
+        let ours = trail.keep("yahoo", &request(), &answer(1_600_000_000)).unwrap().unwrap();
+        let beside = |name: &str| ours.with_file_name(name);
+        fs::write(beside(&format!(".{}", ours.file_name().unwrap().to_str().unwrap())), "half").unwrap();
+        let foreign = [
+            beside("notes.json"),
+            beside("122640_x.body"),
+            beside("holiday_EURUSD_1d_abc.json"),
+            folder.path().join("photos/2001/02/03/122640_A_1d_abc.json"),
+            folder.path().join("yahoo/2001/02/03/picture.jpg"),
+        ];
+        for path in &foreign {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "mine").unwrap();
+        }
+        let empty = folder.path().join("yahoo/1999/01/01");
+        fs::create_dir_all(&empty).unwrap();
+        assert_eq!(trail.sweep(1_700_000_000).unwrap(), 1);
+        assert!(foreign.iter().all(|path| path.exists()) && empty.exists());
+        assert_eq!(fs::read_dir(ours.parent().unwrap()).unwrap().count(), 3);
+        assert_eq!(trail.sweep(1_700_000_000).unwrap(), 0);
     }
 
     #[test]
