@@ -9,6 +9,7 @@ mod commit;
 mod crash;
 mod csv;
 mod files;
+mod gaps;
 mod intent;
 mod layout;
 mod lock;
