@@ -79,6 +79,14 @@ impl Archive {
         Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
     }
 
+    /// Opens an archive for reading only: nothing is made, so that somebody who may not write there
+    /// can read it, as on a read-only mount. One without a catalogue is read as if it were empty.
+    pub fn open_to_read(root: &Path, state: &Path) -> Result<Archive, ArchiveError> {
+        let root = root.canonicalize().map_err(files::io("open", root))?;
+        let (catalogue, notices) = catalogue::open_to_read(&root, state)?;
+        Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
+    }
+
     /// Whether there is an archive in a folder.
     pub fn exists(root: &Path) -> bool {
         root.join(layout::OWN).is_dir()

@@ -69,11 +69,7 @@ impl Archive {
 
 /// Renames a database with its journals.
 fn put_aside(path: &Path) -> Result<PathBuf, ArchiveError> {
-    let with = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
+    let with = |ending: &str| files::with_ending(path, ending);
     let aside = format!(".damaged-{}", now());
     for journal in ["-wal", "-shm", "-journal", ""] {
         let from = with(journal);
