@@ -152,6 +152,18 @@ pub(in crate::archive) fn put_partition(
     Ok(())
 }
 
+/// Forgets one partition of a series.
+pub(in crate::archive) fn drop_partition(
+    connection: &Connection,
+    series: i64,
+    name: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM partitions WHERE series = ? AND name = ?")?
+        .execute(params![series, name])?;
+    Ok(())
+}
+
 /// Forgets every partition of a series.
 pub(in crate::archive) fn drop_partitions(connection: &Connection, series: i64) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM partitions WHERE series = ?", [series])?;
