@@ -135,12 +135,12 @@ pub(super) fn revert(writer: &Writer, id: i64) -> Result<Committed, ArchiveError
     let records = writer.archive.partitions(current.id)?;
     let removed = partitions_since(id, &about, &records)?;
     let mut state = current.state;
+    let existing = about.existing.as_ref().unwrap_or(&about.partitions);
     let mut partitions = BTreeMap::new();
     for later in writer.archive.revisions(Some(&key))?.iter().filter(|of| of.id >= id) {
         let kept = self::about(root, later.id)?;
         for name in kept.partitions {
-            let was_there = about.existing.as_ref().is_none_or(|existing| existing.contains(&name));
-            if was_there && !removed.contains(&name) && !partitions.contains_key(&name) {
+            if existing.contains(&name) && !partitions.contains_key(&name) {
                 let days = layout::partition_days(&key, &name);
                 restore(&mut state.coverage, &kept.state.coverage, days);
                 let bars = read_kept(root, later.id, &name, &key)?;

@@ -338,4 +338,25 @@ mod tests {
             assert_eq!(jobs, 0);
         }
     }
+
+    #[test]
+    fn a_reader_makes_nothing_changes_nothing_and_sees_what_a_writer_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        let jobs = |of: &Catalogue| of.read(|c| ledger::jobs(c, 9)).unwrap().len();
+        let (empty, notice) = Catalogue::open_to_read(&path).unwrap();
+        assert_eq!((jobs(&empty), notice), (0, None));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+
+        let writer = Catalogue::open(&path, Journal::Wal).unwrap().unwrap();
+        let (reader, _) = Catalogue::open_to_read(&path).unwrap();
+        writer.change(|t| ledger::start_job(t, "a", "", 0)).unwrap();
+        assert_eq!(jobs(&reader), 1);
+        reader.change(|t| ledger::start_job(t, "b", "", 0)).unwrap_err();
+        assert_eq!(jobs(&writer), 1);
+        drop((reader, writer));
+        assert_eq!(jobs(&Catalogue::open_to_read(&path).unwrap().0), 1);
+        let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        assert_eq!(left.collect::<Vec<_>>(), [path]);
+    }
 }
