@@ -1,9 +1,11 @@
 //! The `vortex` command as a person or a program meets it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
@@ -265,4 +267,65 @@ fn the_log_goes_where_the_configuration_says() {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|line| line["level"] == "WARN"), "{text}");
     assert!(text.contains("VORTEX_SOMETHING"), "{text}");
+}
+
+/// Every file and folder below a folder, with what it holds.
+fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(everything(&path));
+            found.insert(path, Vec::new());
+        } else {
+            found.insert(path.clone(), fs::read(path).unwrap());
+        }
+    }
+    found
+}
+
+/// Lets everybody read a folder with all in it, and nobody write.
+fn only_to_read(folder: &Path) {
+    for path in everything(folder).keys().map(PathBuf::as_path).chain([folder]) {
+        let mode = if path.is_dir() { 0o555 } else { 0o444 };
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+/// As root: somebody else, whom the files' modes concern.
+fn become_nobody(command: &mut Command, home: &Home) {
+    if fs::metadata(home.0.path()).unwrap().uid() == 0 {
+        command.uid(65_534).gid(65_534);
+    }
+}
+
+#[test]
+fn who_may_not_write_can_read() {
+    let home = Home::new();
+    let archive = home.path("archive");
+    let at = archive.to_str().unwrap();
+    let download = ["download", "-o", at, "-p", "sample", "-s", "AAPL", "--period", "1d", "--yes"];
+    assert_eq!(code(&home.run(&download)), 0);
+    let binary = home.path("vortex");
+    fs::copy(env!("CARGO_BIN_EXE_vortex"), &binary).unwrap();
+    fs::set_permissions(home.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    only_to_read(&archive);
+    let before = everything(&archive);
+    for args in [
+        &["archive", "list", "-o", at] as &[&str],
+        &["archive", "show", "AAPL", "-o", at],
+        &["validate", "--path", at],
+        &["download", "-o", at, "-p", "sample", "-s", "AAPL", "--period", "1d", "--dry-run"],
+    ] {
+        let mut command = Command::new(&binary);
+        command.env_clear().env("HOME", "/nonexistent").current_dir("/").stdin(Stdio::null()).args(args);
+        become_nobody(&mut command, &home);
+        let output = command.output().unwrap();
+        assert_eq!(code(&output), 0, "{args:?}: {}", err(&output));
+        assert!(args[0] == "validate" || out(&output).contains("AAPL"), "{args:?}: {}", out(&output));
+        assert_eq!(everything(&archive), before, "{args:?}");
+    }
+    for path in before.keys().chain([&archive]).filter(|path| path.is_dir()) {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
 }

@@ -37,7 +37,7 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
         return Err(ArchiveError::Refused(format!("{} is changed twice in one commit", twice.series.key)));
     }
     let committed = count(&prepared);
-    if committed.files == 0 {
+    if prepared.iter().all(|one| one.series.pairs.is_empty() && one.series.removed.is_empty()) {
         // Without files there is nothing that could be half-done.
         let series = prepared.into_iter().map(|one| one.series).collect();
         writer.catalogue.change(|t| record(t, &Intent { series }))?;
@@ -116,8 +116,15 @@ pub(super) fn finish(
         files::rename(&tmp.join(&of.tmp), &root.join(&of.target))?;
         reached(CrashPoint::Renamed)?;
     }
-    for stale in intent.series.iter().flat_map(|one| &one.pairs).filter_map(|pair| pair.stale.as_ref()) {
-        files::remove(&root.join(stale))?;
+    let goes: Vec<_> = intent.series.iter().flat_map(|one| one.goes()).map(|path| root.join(path)).collect();
+    if !goes.is_empty() {
+        // Nothing goes before what keeps it is on disk.
+        touched.iter().try_for_each(|folder| files::sync_folder(folder))?;
+    }
+    for path in goes {
+        files::remove(&path)?;
+        touched.extend(path.parent().filter(|folder| folder.is_dir()).map(Path::to_owned));
+        reached(CrashPoint::Removed)?;
     }
     for folder in &touched {
         files::sync_folder(folder)?;
@@ -145,7 +152,10 @@ fn record(t: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<()> {
         for Pair { record, .. } in &one.pairs {
             rows::put_partition(t, id, record)?;
         }
-        if !one.pairs.is_empty() {
+        for removal in &one.removed {
+            rows::drop_partition(t, id, &removal.partition)?;
+        }
+        if !one.pairs.is_empty() || !one.removed.is_empty() {
             rows::sum_series(t, id)?;
         }
     }

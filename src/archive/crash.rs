@@ -13,6 +13,8 @@ pub(super) enum CrashPoint {
     IntentCommitted,
     /// One more file is in its place.
     Renamed,
+    /// One more file that goes is gone.
+    Removed,
     /// All files are in their places and the folders on disk; the catalogue knows the old ones.
     FoldersSynced,
     /// The catalogue knows the new files and the intent is gone.

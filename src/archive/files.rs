@@ -19,6 +19,13 @@ pub(super) fn hash(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
 }
 
+/// A path with something at the end of its name.
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
 /// A file's content, `None` where there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
     match fs::read(path) {

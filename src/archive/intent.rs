@@ -22,6 +22,18 @@ pub(super) struct SeriesIntent {
     pub(super) pairs: Vec<Pair>,
     /// The files of a revision.
     pub(super) kept: Vec<Move>,
+    /// Partitions that go; what they held is in the revision.
+    #[serde(default)]
+    pub(super) removed: Vec<Removal>,
+}
+
+/// One partition that goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Removal {
+    /// Its name.
+    pub(super) partition: String,
+    /// Its files, below the archive's folder.
+    pub(super) files: Vec<PathBuf>,
 }
 
 /// One partition's files.
@@ -57,5 +69,11 @@ impl SeriesIntent {
     /// Every file, those of the revision first and each CSV before its Parquet.
     pub(super) fn moves(&self) -> impl Iterator<Item = &Move> {
         self.kept.iter().chain(self.pairs.iter().flat_map(Pair::moves))
+    }
+
+    /// Every file that goes: twins that are not written any more, and partitions.
+    pub(super) fn goes(&self) -> impl Iterator<Item = &PathBuf> {
+        let stale = self.pairs.iter().filter_map(|pair| pair.stale.as_ref());
+        stale.chain(self.removed.iter().flat_map(|removal| &removal.files))
     }
 }

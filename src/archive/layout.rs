@@ -48,6 +48,16 @@ pub(super) fn partition_days(key: &SeriesKey, name: &str) -> Days {
     days.unwrap_or(ALL_DAYS)
 }
 
+/// Where a series lies, below the archive's folder: its CSV where it is one file, else the folder of
+/// its partitions.
+pub(super) fn series_path(key: &SeriesKey) -> Result<PathBuf, ArchiveError> {
+    let mut path = csv_path(key, "")?;
+    if parts(key) != Parts::Whole {
+        path.pop();
+    }
+    Ok(path)
+}
+
 /// Where a partition's CSV lies, below the archive's folder.
 pub(super) fn csv_path(key: &SeriesKey, partition: &str) -> Result<PathBuf, ArchiveError> {
     path(key, partition, "csv")

@@ -9,6 +9,7 @@ mod commit;
 mod crash;
 mod csv;
 mod files;
+mod gaps;
 mod intent;
 mod layout;
 mod lock;
@@ -75,6 +76,14 @@ impl Archive {
         std::fs::create_dir_all(&own).map_err(files::io("make the folder", &own))?;
         let root = root.canonicalize().map_err(files::io("open", root))?;
         let (catalogue, notices) = catalogue::open_for(&root, state)?;
+        Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
+    }
+
+    /// Opens an archive for reading only: nothing is made, so that somebody who may not write there
+    /// can read it, as on a read-only mount. One without a catalogue is read as if it were empty.
+    pub fn open_to_read(root: &Path, state: &Path) -> Result<Archive, ArchiveError> {
+        let root = root.canonicalize().map_err(files::io("open", root))?;
+        let (catalogue, notices) = catalogue::open_to_read(&root, state)?;
         Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::crash::{CrashPoint, reached};
 use super::files::{self, TempFiles};
-use super::intent::{Move, Pair, SeriesIntent};
+use super::intent::{Move, Pair, Removal, SeriesIntent};
 use super::parquet::Notes;
 use super::revision::Kept;
 use super::{
@@ -33,6 +33,17 @@ pub(super) enum InPlace {
 }
 
 pub(super) fn prepare(writer: &Writer, change: Change, in_place: InPlace) -> Result<Prepared, ArchiveError> {
+    prepare_with_removals(writer, change, &[], in_place)
+}
+
+/// As [`prepare`]; the partitions named in `removed` go, and the revision of a restatement keeps what
+/// they hold.
+pub(super) fn prepare_with_removals(
+    writer: &Writer,
+    change: Change,
+    removed: &[String],
+    in_place: InPlace,
+) -> Result<Prepared, ArchiveError> {
     let root = writer.archive.root();
     let mut prepared = Prepared {
         kept: None,
@@ -42,6 +53,7 @@ pub(super) fn prepare(writer: &Writer, change: Change, in_place: InPlace) -> Res
             state: change.state.clone(),
             pairs: Vec::with_capacity(change.partitions.len()),
             kept: Vec::new(),
+            removed: Vec::with_capacity(removed.len()),
         },
     };
     let before = writer.archive.series(&change.key)?;
@@ -69,8 +81,16 @@ pub(super) fn prepare(writer: &Writer, change: Change, in_place: InPlace) -> Res
         prepared.series.pairs.push(Pair { stale, ..pair });
         replaced.extend(old.map(|bytes| (name.clone(), bytes)));
     }
+    for name in removed {
+        let record = recorded.iter().find(|record| record.name == *name);
+        let old = old_csv(writer, &change.key, name, record, in_place)?;
+        let files = vec![layout::csv_path(&change.key, name)?, layout::parquet_path(&change.key, name)?];
+        prepared.series.removed.push(Removal { partition: name.clone(), files });
+        replaced.extend(old.map(|bytes| (name.clone(), bytes)));
+    }
     if let (Some(reason), Some(before), false) = (change.restated, before, replaced.is_empty()) {
-        revision::keep(writer, &mut prepared, before.state, reason, replaced)?;
+        let existing = recorded.into_iter().map(|record| record.name).collect();
+        revision::keep(writer, &mut prepared, before.state, existing, reason, replaced)?;
     }
     Ok(prepared)
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use crate::config::RawSettings;
+use crate::config::keys::PROVIDERS;
 use crate::model::{Class, Contract, Day, Days, Instrument, Period, symbol};
 use crate::provider::{RawAnswer, Request};
 
@@ -110,24 +111,30 @@ impl RawTrail {
     }
 
     /// Removes the days older than the retention; how many. `now` is in seconds since the epoch.
+    /// Only files of a trail are removed, below folders of providers, and only the folders that
+    /// leaves empty: the trail's folder may be one that others use too.
     pub fn sweep(&self, now: i64) -> io::Result<u64> {
         let Some(days) = self.settings.retention_days else {
             return Ok(0);
         };
         let oldest = Day::of_utc(now).plus(-i32::from(days));
         let mut removed = 0;
-        for provider in folders(&self.settings.directory)? {
+        for provider in PROVIDERS.iter().map(|name| self.settings.directory.join(name)) {
             for year in folders(&provider)? {
+                let mut year_shrank = false;
                 for month in folders(&year)? {
+                    let mut month_shrank = false;
                     for day in folders(&month)? {
-                        if day_of(&day).is_some_and(|day| day < oldest) {
-                            fs::remove_dir_all(&day)?;
+                        if day_of(&day).is_some_and(|day| day < oldest) && sweep_day(&day)? {
                             removed += 1;
+                            month_shrank |= remove_empty(&day)?;
                         }
                     }
-                    remove_empty(&month)?;
+                    year_shrank |= month_shrank && remove_empty(&month)?;
                 }
-                remove_empty(&year)?;
+                if year_shrank {
+                    remove_empty(&year)?;
+                }
             }
         }
         Ok(removed)
@@ -278,11 +285,38 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn remove_empty(folder: &Path) -> io::Result<()> {
-    if fs::read_dir(folder)?.next().is_none() {
+/// Removes the files of a trail from a folder; whether there were any.
+fn sweep_day(folder: &Path) -> io::Result<bool> {
+    let mut found = false;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() && entry.file_name().to_str().is_some_and(is_of_a_trail) {
+            fs::remove_file(entry.path())?;
+            found = true;
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a file is named as [`RawTrail::keep`] names them, or as [`put`] does before.
+fn is_of_a_trail(name: &str) -> bool {
+    let name = name.strip_prefix('.').unwrap_or(name);
+    let stem = [".json", ".body", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
+    let Some((clock, words)) = stem.and_then(|stem| stem.split_once('_')) else {
+        return false;
+    };
+    let is_clock = clock.len() == 6 && clock.bytes().all(|byte| byte.is_ascii_digit());
+    // The name and the correlation around the period may have underscores of their own.
+    is_clock && words.split('_').skip(1).any(|word| word.parse::<Period>().is_ok())
+}
+
+/// Removes a folder where nothing is in it; whether it did.
+fn remove_empty(folder: &Path) -> io::Result<bool> {
+    let empty = fs::read_dir(folder)?.next().is_none();
+    if empty {
         fs::remove_dir(folder)?;
     }
-    Ok(())
+    Ok(empty)
 }
 
 /// The date of a folder `…/2024/03/31`.
@@ -293,85 +327,4 @@ fn day_of(folder: &Path) -> Option<Day> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn trail(folder: &Path, compress: bool) -> RawTrail {
-        RawTrail::new(&RawSettings {
-            enabled: true,
-            directory: folder.to_owned(),
-            retention_days: Some(30),
-            compress,
-            include_metadata: true,
-        })
-    }
-
-    fn request() -> Request {
-        Request {
-            instrument: Instrument::of_code("EURUSD=X"),
-            contract: None,
-            period: Period::D1,
-            days: Days::new(Day::new(100), Day::new(200)).unwrap(),
-            correlation: "abc-1".into(),
-        }
-    }
-
-    fn answer(received: i64) -> RawAnswer {
-        RawAnswer {
-            url: "https://example.org/v8/chart/X?interval=1d&crumb=SECRET".into(),
-            status: 200,
-            headers: vec![("date".into(), "today".into()), ("set-cookie".into(), "SECRET".into())],
-            received,
-            body: b"{\"chart\":1}".to_vec(),
-        }
-    }
-
-    #[test]
-    fn answers_are_kept_and_read_again_in_order_without_secrets() {
-        for compress in [true, false] {
-            let folder = tempfile::tempdir().unwrap();
-            let trail = trail(folder.path(), compress);
-            let path = trail.keep("yahoo", &request(), &answer(1_700_000_100)).unwrap().unwrap();
-            let ending = if compress { ".body.zst" } else { ".body" };
-            let expected = format!("yahoo/2023/11/14/221500_EURUSD%3DX_1d_abc-1{ending}");
-            assert_eq!(path, folder.path().join(expected));
-            trail.keep("yahoo", &request(), &answer(1_600_000_000)).unwrap();
-            trail.keep("yahoo", &request(), &answer(1_600_000_000)).unwrap();
-            let entries: Vec<RawEntry> = entries(folder.path()).unwrap().map(Result::unwrap).collect();
-            let times: Vec<i64> = entries.iter().map(|entry| entry.about.received).collect();
-            assert_eq!(times, [1_600_000_000, 1_600_000_000, 1_700_000_100]);
-            let read = entries[2].answer().unwrap();
-            assert_eq!(read.body, answer(0).body);
-            assert_eq!(read.url, "https://example.org/v8/chart/X?interval=1d");
-            assert_eq!(read.headers, [("date".to_owned(), "today".to_owned())]);
-            let asked = entries[2].request().unwrap();
-            assert_eq!(asked.instrument, request().instrument);
-            assert_eq!(asked.days, request().days);
-        }
-    }
-
-    #[test]
-    fn the_sweep_removes_old_days_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let trail = trail(folder.path(), true);
-        let now = 1_700_000_000;
-        for age in [0, 30, 31, 400] {
-            trail.keep("yahoo", &request(), &answer(now - age * 86_400)).unwrap();
-        }
-        assert_eq!(trail.sweep(now).unwrap(), 2);
-        assert_eq!(entries(folder.path()).unwrap().count(), 2);
-        assert!(!folder.path().join("yahoo/2022").exists());
-        assert_eq!(trail.sweep(now).unwrap(), 0);
-    }
-
-    #[test]
-    fn a_body_outside_of_its_folder_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = trail(folder.path(), false).keep("yahoo", &request(), &answer(0)).unwrap().unwrap();
-        let about = path.with_extension("json");
-        let text = fs::read_to_string(&about).unwrap();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        fs::write(&about, text.replace(name, "../../x")).unwrap();
-        assert!(entries(folder.path()).unwrap().next().unwrap().is_err());
-    }
-}
+mod tests;

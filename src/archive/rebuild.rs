@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use super::catalogue::{ledger, rows, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
-    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, layout, lock, now,
+    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, gaps, layout, lock, now,
     parquet, partition_name, revision, verify,
 };
 use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
@@ -18,7 +20,7 @@ use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
 pub enum Outcome {
     /// Both files agree; nothing was written.
     AsItIs,
-    /// The CSV was edited, or its Parquet was bad: the CSV holds, the Parquet was made again.
+    /// The CSV was edited, or its Parquet was bad or lost: the CSV holds, the Parquet was made again.
     ParquetMade,
     /// The CSV was gone and was made again from the Parquet.
     CsvMade,
@@ -67,11 +69,7 @@ impl Archive {
 
 /// Renames a database with its journals.
 fn put_aside(path: &Path) -> Result<PathBuf, ArchiveError> {
-    let with = |ending: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(ending);
-        PathBuf::from(name)
-    };
+    let with = |ending: &str| files::with_ending(path, ending);
     let aside = format!(".damaged-{}", now());
     for journal in ["-wal", "-shm", "-journal", ""] {
         let from = with(journal);
@@ -91,8 +89,10 @@ struct Found {
     write: Vec<(String, Bars)>,
     /// What each readable Parquet says, with its partition.
     notes: Vec<(String, Notes)>,
-    /// The trading dates of the bars, by their stamps.
+    /// The stamps of the bars.
     stamps: Vec<i64>,
+    /// Whether the series is kept with Parquet twins.
+    twins: bool,
 }
 
 impl Writer {
@@ -135,13 +135,22 @@ impl Writer {
         partitions: BTreeSet<String>,
         done: &mut Vec<Rebuilt>,
     ) -> Result<(), ArchiveError> {
+        let root = self.archive.root();
+        let series = self.archive.series(&key)?;
         let mut found = Found::default();
+        for record in series.iter().map(|series| self.archive.partitions(series.id)) {
+            found.twins |= record?.iter().any(|record| record.parquet_hash.is_some());
+        }
+        for name in &partitions {
+            found.twins |= root.join(layout::parquet_path(&key, name)?).exists();
+        }
         for name in partitions {
-            let path = self.archive.root().join(layout::csv_path(&key, &name)?);
+            let path = root.join(layout::csv_path(&key, &name)?);
             let outcome = self.read_pair(&key, name, &mut found)?;
             done.push(Rebuilt { path, outcome });
         }
-        let known = self.archive.series(&key)?.map(|series| series.state);
+        // Every state has a code but one that could not be read.
+        let known = series.map(|series| series.state).filter(|state| !state.code.is_empty());
         if known.is_none() && found.rows.is_empty() && found.write.is_empty() {
             return Ok(());
         }
@@ -210,7 +219,8 @@ impl Writer {
         };
         match (csv, text, twin) {
             (Some(Ok(bars)), Some(text), twin)
-                if twin_bytes.is_none() || twin.as_ref().is_some_and(|twin| twin.same(&bars)) =>
+                if (twin_bytes.is_none() && !found.twins)
+                    || twin.as_ref().is_some_and(|twin| twin.same(&bars)) =>
             {
                 found.rows.push(record(&text, &bars, twin_bytes.as_ref()));
                 found.stamps.extend(&bars.times);
@@ -284,35 +294,26 @@ fn state_of(key: &SeriesKey, known: Option<SeriesState>, found: &Found) -> Serie
 /// Makes the marks agree with the bars: a day with a bar is present, a day recorded as present
 /// without one is unknown. `derived`: nothing is known but the bars.
 fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: bool) {
-    let zone = state.meta.time_zone();
-    let mut days: Vec<Day> = match (key.period.is_intraday(), zone) {
-        (true, Some(zone)) => stamps.iter().map(|time| Day::of_local(*time, &zone)).collect(),
-        _ => stamps.iter().map(|time| Day::of_utc(*time)).collect(),
-    };
-    days.dedup();
-    if key.period.is_intraday() {
-        // Sessions may begin the evening before, and the last may not be over: what was recorded is
-        // better than what the stamps tell, except where nothing was.
-        if derived {
-            days.pop();
-            days.iter().for_each(|day| state.coverage.set_day(*day, Mark::Present));
-        }
-        return;
+    for gap in gaps::gaps(key, state, stamps) {
+        state.coverage.set(gap, Mark::Unknown);
     }
-    if let Some(known) = state.coverage.known() {
-        let empty =
-            |day: Day, mark| mark == Mark::Present && days.binary_search(&key.period.bar_day(day)).is_err();
-        for run in state.coverage.runs(known, empty) {
-            state.coverage.set(run, Mark::Unknown);
-        }
-    }
-    for day in days {
-        let last = if key.period == Period::D1 { day } else { key.period.last_day(day) };
-        for day in Days::new(day, last).iter().flat_map(|days| days.iter()) {
-            if !matches!(state.coverage.get(day), Mark::Suspect) {
-                state.coverage.set_day(day, Mark::Present);
+    if !key.period.is_intraday() {
+        for day in gaps::bar_days(key, state, stamps) {
+            let last = if key.period == Period::D1 { day } else { key.period.last_day(day) };
+            for day in Days::new(day, last).iter().flat_map(|days| days.iter()) {
+                if !matches!(state.coverage.get(day), Mark::Suspect) {
+                    state.coverage.set_day(day, Mark::Present);
+                }
             }
         }
+    } else if derived {
+        // Sessions may begin the evening before, and the last may not be over: what was recorded is
+        // better than what the stamps tell, except where nothing was.
+        let zone = state.meta.time_zone().unwrap_or(TimeZone::UTC);
+        let mut days: Vec<Day> = stamps.iter().map(|time| Day::of_local(*time, &zone)).collect();
+        days.dedup();
+        days.pop();
+        days.iter().for_each(|day| state.coverage.set_day(*day, Mark::Present));
     }
 }
 

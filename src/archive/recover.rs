@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::catalogue::{Catalogue, ledger};
 use super::intent::{Intent, Move, Pair, SeriesIntent};
-use super::{ArchiveError, commit, files, layout};
+use super::{ArchiveError, commit, files, layout, revision};
 use crate::model::Mark;
 
 pub(super) fn recover(root: &Path, catalogue: &Catalogue) -> Result<(), ArchiveError> {
@@ -48,9 +48,20 @@ fn roll_forward(root: &Path, catalogue: &Catalogue, id: i64, mut intent: Intent)
             roll_pair(root, series, pair, &mut moves)?;
         }
         // A revision's file that is lost can never be put back; the revert says so.
+        let mut lost = Vec::new();
         for kept in &series.kept {
-            if find(root, kept)? == Found::InTmp {
-                moves.push(kept.clone());
+            match find(root, kept)? {
+                Found::InTmp => moves.push(kept.clone()),
+                Found::InPlace => {}
+                Found::Nowhere => lost.push(kept.target.clone()),
+            }
+        }
+        let removed = std::mem::take(&mut series.removed);
+        for removal in removed {
+            let kept = revision::file_name(&removal.partition);
+            match lost.iter().find(|path| path.ends_with(&kept)) {
+                Some(path) => mark_suspect(series, &removal.partition, path),
+                None => series.removed.push(removal),
             }
         }
     }
@@ -80,19 +91,24 @@ fn roll_pair(
         series.pairs.push(pair);
         return Ok(());
     };
-    let reason = format!("{} was lost in an unfinished commit", lost.display());
-    tracing::warn!("{}: {reason}; it is fetched again", series.key);
-    let days = layout::partition_days(&series.key, &pair.record.name);
-    if let Some(days) = series.state.coverage.known().and_then(|known| known.intersection(days)) {
-        series.state.coverage.set(days, Mark::Suspect);
-    }
-    series.state.suspect = Some(reason);
+    mark_suspect(series, &pair.record.name, &lost);
     // A new CSV that is in its place already is what the pair has; its twin is then not as recorded,
     // and is made again from it.
     if find(root, &pair.csv)? == Found::InPlace {
         series.pairs.push(pair);
     }
     Ok(())
+}
+
+/// Marks the days of a partition that keeps what it has, because a file of the commit was lost.
+fn mark_suspect(series: &mut SeriesIntent, partition: &str, lost: &Path) {
+    let reason = format!("{} was lost in an unfinished commit", lost.display());
+    tracing::warn!("{}: {reason}; it is fetched again", series.key);
+    let days = layout::partition_days(&series.key, partition);
+    if let Some(days) = series.state.coverage.known().and_then(|known| known.intersection(days)) {
+        series.state.coverage.set(days, Mark::Suspect);
+    }
+    series.state.suspect = Some(reason);
 }
 
 /// A folder made just before the crash may not be on disk in its parent: all of them are synced,

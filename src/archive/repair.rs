@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use super::prepare::{self, InPlace};
 use super::{
-    ArchiveError, Change, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, layout, parquet,
+    ArchiveError, Change, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, gaps, layout,
+    parquet,
 };
 use crate::model::{Bars, Mark, SeriesKey};
 
@@ -18,6 +19,8 @@ pub enum Repair {
     CsvRestored,
     /// Neither can be trusted: the days are fetched again.
     MarkedSuspect,
+    /// Days were recorded as present and had no bar: they are asked for again.
+    GapsReopened,
 }
 
 impl Repair {
@@ -26,6 +29,7 @@ impl Repair {
         match self {
             Repair::ParquetMade => "Parquet made again from the CSV",
             Repair::CsvRestored => "CSV restored from the Parquet",
+            Repair::GapsReopened => "days without a bar; asked for again at the next update",
             Repair::MarkedSuspect => "neither file can be trusted; fetched again at the next update",
         }
     }
@@ -34,7 +38,8 @@ impl Repair {
 /// One mended pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repaired {
-    /// The file that was bad; the CSV where both were.
+    /// The file that was bad; the CSV where both were, and where it has gaps the file or folder of
+    /// the series.
     pub path: PathBuf,
     /// What was done.
     pub repair: Repair,
@@ -42,7 +47,7 @@ pub struct Repaired {
 
 /// Which file of a pair is to be believed.
 enum Pair {
-    Sound,
+    Sound(Bars),
     /// The CSV is as recorded, the Parquet is not.
     Csv(Bars),
     /// The Parquet is as recorded, the CSV is not.
@@ -65,17 +70,25 @@ impl Writer {
 
     fn repair_series(&self, series: SeriesRecord, done: &mut Vec<Repaired>) -> Result<(), ArchiveError> {
         let SeriesRecord { id, key, mut state, .. } = series;
+        let mut stamps = Some(Vec::new());
         for record in self.archive.partitions(id)? {
             let csv = self.archive.root().join(&record.csv);
             let twin = self.archive.root().join(layout::parquet_path(&key, &record.name)?);
             let (path, repair, bars) = match self.judge(&key, &record)? {
-                Pair::Sound => continue,
+                Pair::Sound(bars) => {
+                    stamps.iter_mut().for_each(|stamps| stamps.extend(&bars.times));
+                    continue;
+                }
                 Pair::Csv(bars) => (twin, Repair::ParquetMade, Some(bars)),
                 Pair::Parquet(bars) => (csv, Repair::CsvRestored, Some(bars)),
                 Pair::Neither => (csv, Repair::MarkedSuspect, None),
             };
-            if bars.is_none() {
-                mark_suspect(&key, &record.name, &mut state);
+            match &bars {
+                Some(bars) => stamps.iter_mut().for_each(|stamps| stamps.extend(&bars.times)),
+                None => {
+                    mark_suspect(&key, &record.name, &mut state);
+                    stamps = None;
+                }
             }
             let prepared = prepare::prepare(
                 self,
@@ -92,6 +105,32 @@ impl Writer {
             self.commit(vec![prepared])?;
             done.push(Repaired { path, repair });
         }
+        match stamps {
+            Some(stamps) => self.reopen_gaps(key, state, &stamps, done),
+            // With a part unread, every one of its days would look like a gap.
+            None => Ok(()),
+        }
+    }
+
+    /// Has the days asked for again that are recorded as present and have no bar.
+    fn reopen_gaps(
+        &self,
+        key: SeriesKey,
+        mut state: SeriesState,
+        stamps: &[i64],
+        done: &mut Vec<Repaired>,
+    ) -> Result<(), ArchiveError> {
+        let gaps = gaps::gaps(&key, &state, stamps);
+        if gaps.is_empty() {
+            return Ok(());
+        }
+        gaps.into_iter().for_each(|days| state.coverage.set(days, Mark::Unknown));
+        let path = self.archive.root().join(layout::series_path(&key)?);
+        let only_state =
+            Change { key, state, partitions: Vec::new(), restated: None, fetched_at: 0, parquet: false };
+        let prepared = prepare::prepare(self, only_state, InPlace::MustBeAsRecorded)?;
+        self.commit(vec![prepared])?;
+        done.push(Repaired { path, repair: Repair::GapsReopened });
         Ok(())
     }
 
@@ -102,13 +141,13 @@ impl Writer {
             Err(error) => return Err(error),
         };
         let Some(hash) = &record.parquet_hash else {
-            return Ok(csv.map_or(Pair::Neither, |_| Pair::Sound));
+            return Ok(csv.map_or(Pair::Neither, Pair::Sound));
         };
         let path = self.archive.root().join(layout::parquet_path(key, &record.name)?);
         let as_recorded = files::read(&path)?.is_some_and(|bytes| files::hash(&bytes) == *hash);
         let twin = as_recorded.then(|| parquet::read(&path, key).ok()).flatten().map(|(bars, _)| bars);
         Ok(match (csv, twin) {
-            (Some(csv), Some(twin)) if csv.same(&twin) => Pair::Sound,
+            (Some(csv), Some(twin)) if csv.same(&twin) => Pair::Sound(csv),
             (Some(csv), _) => Pair::Csv(csv),
             (None, Some(twin)) if restores(&twin, record) => Pair::Parquet(twin),
             (None, _) => Pair::Neither,
@@ -139,7 +178,7 @@ mod tests {
     use super::*;
     use crate::archive::tests::{Place, bars, change, commit, key, stored};
     use crate::archive::verify::Kind;
-    use crate::model::Period;
+    use crate::model::{Day, Period};
 
     const START: i64 = 1_701_388_800;
 
@@ -175,6 +214,37 @@ mod tests {
             assert!(stored(archive, &key).same(&good));
         }
         assert!(writer.repair(None).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_present_day_without_a_bar_is_found_in_its_file_and_asked_for_again() {
+        let place = Place::new();
+        let writer = place.writer();
+        let archive = writer.archive();
+        for (key, bars_of, hole, file) in [
+            (key("AAPL", Period::D1), 30, "2024-03-05", "1d/AAPL.csv"),
+            (key("AAPL", Period::H1), 1000, "2023-12-30", "1h/AAPL/2023.csv"),
+            (key("MSFT", Period::H1), 1000, "2025-01-02", "1h/MSFT"),
+        ] {
+            let mut change = change(&key, &bars(&key, START, bars_of, 5.0));
+            let day: Day = hole.parse().unwrap();
+            change.partitions.iter_mut().for_each(|(_, bars)| {
+                let (before, after) =
+                    (bars.between(0, day.midnight()), bars.between(day.plus(2).midnight(), i64::MAX));
+                *bars = before;
+                bars.append(&after);
+            });
+            change.state.coverage.set_day(day, Mark::Present);
+            commit(&writer, change);
+            let gaps: Vec<_> =
+                archive.verify(None).unwrap().into_iter().filter(|of| of.kind == Kind::Gap).collect();
+            let path = place.root().join("yahoo/stocks").join(file);
+            assert!(gaps.iter().any(|of| of.path == path && of.detail.contains(hole)), "{gaps:?}");
+            assert!(writer.repair(None).unwrap().iter().any(|of| of.repair == Repair::GapsReopened));
+            assert_eq!(archive.series(&key).unwrap().unwrap().state.coverage.get(day), Mark::Unknown);
+            assert!(archive.verify(None).unwrap().iter().all(|of| of.kind != Kind::Gap));
+            assert!(writer.repair(None).unwrap().is_empty());
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a restatement replaced: the old CSVs, compressed, and what was known of the series.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -7,10 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::catalogue::ledger;
 use super::intent::Move;
+use super::prepare::InPlace;
 use super::{
-    ArchiveError, Change, Committed, Prepared, SeriesState, Writer, csv, files, layout, now, prepare,
+    ArchiveError, Change, Committed, PartitionRecord, Prepared, SeriesState, Writer, csv, files, layout, now,
+    prepare,
 };
-use crate::model::{Coverage, Days, SeriesKey};
+use crate::model::{Bars, Coverage, Days, SeriesKey};
 
 /// zstd: these files are written seldom and kept for good.
 const LEVEL: i32 = 9;
@@ -43,6 +46,9 @@ pub(super) struct About {
     pub(super) reason: String,
     /// The partitions whose CSVs lie beside this file.
     pub(super) partitions: Vec<String>,
+    /// Every partition the series had then; `None` in revisions of before this was noted.
+    #[serde(default)]
+    pub(super) existing: Option<Vec<String>>,
     /// What was known of the series before.
     pub(super) state: SeriesState,
 }
@@ -52,6 +58,7 @@ pub(super) fn keep(
     writer: &Writer,
     prepared: &mut Prepared,
     state: SeriesState,
+    existing: Vec<String>,
     reason: String,
     replaced: Vec<(String, Vec<u8>)>,
 ) -> Result<(), ArchiveError> {
@@ -60,6 +67,7 @@ pub(super) fn keep(
         at: now(),
         reason: reason.clone(),
         partitions: replaced.iter().map(|(name, _)| name.clone()).collect(),
+        existing: Some(existing),
         state,
     };
     let text =
@@ -87,7 +95,8 @@ fn folder(id: i64) -> PathBuf {
     Path::new(layout::REVISIONS).join(id.to_string())
 }
 
-fn file_name(partition: &str) -> String {
+/// The name of a partition's file in the folder of a revision.
+pub(super) fn file_name(partition: &str) -> String {
     match partition {
         "" => "bars.csv.zst".to_owned(),
         name => format!("{name}.csv.zst"),
@@ -113,34 +122,72 @@ fn restore(coverage: &mut Coverage, before: &Coverage, days: Days) {
     }
 }
 
+/// Takes a series back to before a revision, all of it: what the revision kept is put back, what
+/// later ones kept of the other partitions too, and partitions the series did not have then go. A
+/// partition in none of them was only added to since, on the scale of then.
 pub(super) fn revert(writer: &Writer, id: i64) -> Result<Committed, ArchiveError> {
     let root = writer.archive.root();
     let about = about(root, id)?;
-    let key = about.key;
+    let key = about.key.clone();
     let current = writer.archive.series(&key)?.ok_or_else(|| {
         ArchiveError::Refused(format!("{key} is no longer in the archive; nothing was reverted"))
     })?;
+    let records = writer.archive.partitions(current.id)?;
+    let removed = partitions_since(id, &about, &records)?;
     let mut state = current.state;
-    let mut partitions = Vec::new();
-    for name in about.partitions {
-        let path = root.join(folder(id)).join(file_name(&name));
-        let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
-        let packed = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
-        let text = zstd::bulk::decompress(&packed, LARGEST).map_err(|e| damaged(e.to_string()))?;
-        let bars = csv::decode(&text, key.columns()).map_err(|e| damaged(e.to_string()))?;
-        let days = layout::partition_days(&key, &name);
-        restore(&mut state.coverage, &about.state.coverage, days);
-        partitions.push((name, bars));
+    let existing = about.existing.as_ref().unwrap_or(&about.partitions);
+    let mut partitions = BTreeMap::new();
+    for later in writer.archive.revisions(Some(&key))?.iter().filter(|of| of.id >= id) {
+        let kept = self::about(root, later.id)?;
+        for name in kept.partitions {
+            if existing.contains(&name) && !partitions.contains_key(&name) {
+                let days = layout::partition_days(&key, &name);
+                restore(&mut state.coverage, &kept.state.coverage, days);
+                let bars = read_kept(root, later.id, &name, &key)?;
+                partitions.insert(name, bars);
+            }
+        }
+    }
+    for name in &removed {
+        restore(&mut state.coverage, &Coverage::default(), layout::partition_days(&key, name));
     }
     state.held = Some(format!("reverted to what revision {id} kept"));
-    let records = writer.archive.partitions(current.id)?;
-    let prepared = writer.prepare(Change {
+    let change = Change {
         state,
         parquet: records.iter().any(|record| record.parquet_hash.is_some()),
-        partitions,
+        partitions: partitions.into_iter().collect(),
         restated: Some(format!("revert of revision {id}: {}", about.reason)),
         fetched_at: about.at,
         key,
-    })?;
+    };
+    let prepared = prepare::prepare_with_removals(writer, change, &removed, InPlace::MustBeAsRecorded)?;
     writer.commit(vec![prepared])
+}
+
+/// The partitions that the series has now and had not before a revision.
+fn partitions_since(
+    id: i64,
+    about: &About,
+    records: &[PartitionRecord],
+) -> Result<Vec<String>, ArchiveError> {
+    let others = records.iter().map(|of| &of.name).filter(|name| !about.partitions.contains(name));
+    match &about.existing {
+        Some(existing) => Ok(others.filter(|name| !existing.contains(name)).cloned().collect()),
+        None => match others.min() {
+            None => Ok(Vec::new()),
+            Some(name) => Err(ArchiveError::Refused(format!(
+                "revision {id} does not say whether {} had {name} then, and bars of two price scales must not stand in one series; nothing was reverted: `vortex download --force -s {}` fetches it again",
+                about.key, about.key.symbol
+            ))),
+        },
+    }
+}
+
+/// Reads the bars of a partition that a revision kept.
+fn read_kept(root: &Path, id: i64, partition: &str, key: &SeriesKey) -> Result<Bars, ArchiveError> {
+    let path = root.join(folder(id)).join(file_name(partition));
+    let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
+    let packed = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
+    let text = zstd::bulk::decompress(&packed, LARGEST).map_err(|e| damaged(e.to_string()))?;
+    csv::decode(&text, key.columns()).map_err(|e| damaged(e.to_string()))
 }

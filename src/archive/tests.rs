@@ -207,6 +207,77 @@ fn a_revert_puts_the_old_bars_back_and_can_itself_be_reverted() {
     assert_counts_are_right(archive);
 }
 
+/// A series whose history was restated twice, by a correction of its first year and by a split, and
+/// that grew by a year before each.
+pub(super) fn restated_and_grown(writer: &Writer) -> (SeriesKey, [Bars; 5]) {
+    let key = key("AAPL", Period::H1);
+    let year = |text: &str| text.parse::<Day>().unwrap().midnight();
+    let first = bars(&key, START, 1000, 190.0);
+    let mut corrected = bars(&key, START, 1000, 191.0).between(0, year("2024-01-01"));
+    corrected.append(&first.between(year("2024-01-01"), i64::MAX));
+    let mut longer = corrected.clone();
+    longer.append(&bars(&key, year("2025-01-01"), 60, 200.0));
+    let split = bars(&key, START, 9600, 95.0);
+    let grown = bars(&key, START, 18_400, 95.0);
+    let put = |bars: &Bars, names: &[&str], why: Option<&str>| {
+        let mut change = change(&key, bars);
+        change.partitions.retain(|(name, _)| names.contains(&name.as_str()));
+        change.restated = why.map(str::to_owned);
+        commit(writer, change);
+    };
+    put(&first, &["2023", "2024"], None);
+    put(&corrected, &["2023"], Some("correction"));
+    put(&longer, &["2025"], None);
+    put(&split, &["2023", "2024", "2025"], Some("split"));
+    put(&grown, &["2025", "2026"], None);
+    (key, [first, corrected, longer, split, grown])
+}
+
+#[test]
+fn a_revert_takes_every_partition_back_and_can_itself_be_reverted() {
+    let place = Place::new();
+    let writer = place.writer();
+    let archive = writer.archive();
+    let (key, [first, _, longer, _, grown]) = restated_and_grown(&writer);
+    assert!(stored(archive, &key).same(&grown));
+    let day = |text: &str| text.parse::<Day>().unwrap();
+    let mark = |day| archive.series(&key).unwrap().unwrap().state.coverage.get(day);
+    assert_eq!(mark(day("2026-01-01")), Mark::Present);
+
+    writer.revert(2).unwrap();
+    assert!(stored(archive, &key).same(&longer), "the split, and the year that came after it");
+    assert!(!place.root().join("yahoo/stocks/1h/AAPL/2026.csv").exists());
+    assert_eq!(mark(day("2026-01-01")), Mark::Unknown);
+    assert_eq!(mark(day("2025-01-01")), Mark::Present);
+    assert_eq!(archive.verify(None).unwrap(), []);
+    writer.revert(3).unwrap();
+    assert!(stored(archive, &key).same(&grown));
+    assert_eq!(mark(day("2026-01-01")), Mark::Present);
+
+    // Back over the split: 2024 comes from the split's revision, 2023 from the correction's.
+    writer.revert(1).unwrap();
+    assert!(stored(archive, &key).same(&first));
+    assert_eq!(mark(day("2025-01-01")), Mark::Unknown);
+    assert_eq!(archive.verify(None).unwrap(), []);
+    writer.revert(5).unwrap();
+    assert!(stored(archive, &key).same(&grown));
+    assert_counts_are_right(archive);
+}
+
+#[test]
+fn a_revision_that_does_not_say_what_there_was_is_only_reverted_where_that_is_plain() {
+    let place = Place::new();
+    let writer = place.writer();
+    let (key, [.., grown]) = restated_and_grown(&writer);
+    let about = place.root().join(layout::REVISIONS).join("2/revision.json");
+    let mut text: serde_json::Value = serde_json::from_slice(&fs::read(&about).unwrap()).unwrap();
+    text.as_object_mut().unwrap().remove("existing").unwrap();
+    fs::write(&about, text.to_string()).unwrap();
+    let error = writer.revert(2).unwrap_err().to_string();
+    assert!(error.contains("had 2026 then") && error.contains("--force"), "{error}");
+    assert!(stored(writer.archive(), &key).same(&grown));
+}
+
 /// The stored session counts are those that the stored states add up to.
 fn assert_counts_are_right(archive: &Archive) {
     let stored = archive.session_counts("yahoo").unwrap().by_exchange;

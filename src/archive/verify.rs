@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, layout, parquet};
+use super::{Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet};
 use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
 
 /// Whether a finding makes a file bad.
@@ -132,20 +132,27 @@ impl Archive {
     pub fn verify_series(&self, series: &SeriesRecord) -> Result<Vec<Finding>, ArchiveError> {
         let mut found = Vec::new();
         let mut all = Some(Bars::new(series.key.columns()));
-        for record in self.partitions(series.id)? {
-            let bars = self.verify_partition(&series.key, &record, &mut found)?;
+        let records = self.partitions(series.id)?;
+        for record in &records {
+            let bars = self.verify_partition(&series.key, record, &mut found)?;
             all = all.zip(bars).map(|(mut all, bars)| {
                 all.append(&bars);
                 all
             });
         }
-        let path = self.root().join(layout::csv_path(&series.key, "")?);
+        let place = self.root().join(layout::series_path(&series.key)?);
         if let Some(why) = &series.state.suspect {
-            found.push(finding(&path, Kind::Suspect, why));
+            found.push(finding(&place, Kind::Suspect, why));
         }
         // With a part unread, every one of its days would look like a gap.
         if let Some(all) = all {
-            check_coverage(&path, series, &all, &mut found);
+            let of_day = |day: Day| {
+                let holds = |record: &&PartitionRecord| {
+                    layout::partition_days(&series.key, &record.name).contains(day)
+                };
+                records.iter().find(holds).map_or_else(|| place.clone(), |of| self.root().join(&of.csv))
+            };
+            check_coverage(of_day, series, &all, &mut found);
         }
         Ok(found)
     }
@@ -340,41 +347,27 @@ fn report(
     }
 }
 
-/// Days recorded as present without a bar, and bars on days that are not.
-fn check_coverage(path: &Path, series: &SeriesRecord, bars: &Bars, found: &mut Vec<Finding>) {
+/// Days recorded as present without a bar, and bars on days that are not; `place` is the file that
+/// holds a day.
+fn check_coverage(
+    place: impl Fn(Day) -> PathBuf,
+    series: &SeriesRecord,
+    bars: &Bars,
+    found: &mut Vec<Finding>,
+) {
     let (key, coverage) = (&series.key, &series.state.coverage);
-    let Some(known) = coverage.known() else {
-        return;
-    };
-    let Some(days) = trading_days(series, bars) else {
-        return;
-    };
-    for gap in
-        coverage.runs(known, |day, mark| mark == Mark::Present && !days.contains(&key.period.bar_day(day)))
-    {
-        found.push(finding(path, Kind::Gap, format!("{gap} is recorded as present and has no bar")));
+    for gap in gaps::gaps(key, &series.state, &bars.times) {
+        let said = format!("{gap} is recorded as present and has no bar");
+        found.push(finding(&place(gap.first), Kind::Gap, said));
     }
     // A session that is still running has intraday bars and no mark yet.
-    if key.period == Period::D1 {
+    if let Some(known) = coverage.known().filter(|_| key.period == Period::D1) {
+        let days = gaps::bar_days(key, &series.state, &bars.times);
         let unmarked =
             |day: Day, _| days.contains(&day) && !matches!(coverage.get(day), Mark::Present | Mark::Suspect);
         for run in coverage.runs(known, unmarked) {
-            found.push(finding(
-                path,
-                Kind::Unrecorded,
-                format!("{run} has a bar and is not recorded as present"),
-            ));
+            let said = format!("{run} has a bar and is not recorded as present");
+            found.push(finding(&place(run.first), Kind::Unrecorded, said));
         }
     }
-}
-
-/// The trading dates of bars; `None` where they cannot be told from the stamps: sessions of futures
-/// and currencies begin the evening before.
-fn trading_days(series: &SeriesRecord, bars: &Bars) -> Option<HashSet<Day>> {
-    if !series.key.period.is_intraday() {
-        return Some(bars.utc_days().into_iter().collect());
-    }
-    let zone = series.state.meta.time_zone()?;
-    (series.key.class == Class::Stock)
-        .then(|| bars.times.iter().map(|time| Day::of_local(*time, &zone)).collect())
 }

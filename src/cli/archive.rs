@@ -1,6 +1,7 @@
 //! `vortex archive`: what there is, how complete it is, and taking things back.
 
 use std::io::IsTerminal;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -39,7 +40,16 @@ pub(super) fn open(context: &Context) -> Result<Archive, Error> {
         );
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
-    Archive::open(&config.archive, &config.state_directory).map_err(archive_error)
+    open_to_read(context, &config.archive)
+}
+
+/// An archive opened for reading only; what a person should know of it is told.
+pub(super) fn open_to_read(context: &Context, root: &Path) -> Result<Archive, Error> {
+    let archive = Archive::open_to_read(root, &context.config().state_directory).map_err(archive_error)?;
+    for notice in archive.notices() {
+        tracing::warn!("{notice}");
+    }
+    Ok(archive)
 }
 
 /// The series a filter names; an error where it names none.

@@ -142,7 +142,7 @@ fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Ou
     let config = context.config();
     let exists = Archive::exists(&config.archive);
     let archive = match exists {
-        true => Some(Archive::open(&config.archive, &config.state_directory).map_err(archive_error)?),
+        true => Some(Archive::open_to_read(&config.archive, &config.state_directory).map_err(archive_error)?),
         false => None,
     };
     let counts = match &archive {

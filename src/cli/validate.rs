@@ -30,7 +30,8 @@ pub(super) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     let findings = match &place {
         Place::Loose(path) => verify_path(path).map_err(archive_error)?,
         Place::Archive(folder) => {
-            let archive = open(context, folder.as_deref())?;
+            let root = folder.as_deref().unwrap_or(&context.config().archive);
+            let archive = archive::open_to_read(context, root)?;
             let wanted = wanted(args);
             let all = args.provider.is_none();
             let found = archive.verify(if all { None } else { Some(&wanted) }).map_err(archive_error)?;
@@ -67,11 +68,6 @@ fn place(context: &Context, args: &ValidateArgs) -> Result<Place, Error> {
     })
 }
 
-fn open(context: &Context, folder: Option<&Path>) -> Result<Archive, Error> {
-    let config = context.config();
-    Archive::open(folder.unwrap_or(&config.archive), &config.state_directory).map_err(archive_error)
-}
-
 fn wanted(args: &ValidateArgs) -> impl Fn(&SeriesKey) -> bool + '_ {
     |key| args.provider.as_ref().is_none_or(|provider| *provider == key.provider)
 }
@@ -95,7 +91,10 @@ fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<(), E
         }
         Place::Archive(folder) => folder,
     };
-    let writer = writer::take(&open(context, folder.as_deref())?, "vortex validate --fix", false)?;
+    let config = context.config();
+    let root = folder.as_deref().unwrap_or(&config.archive);
+    let archive = Archive::open(root, &config.state_directory).map_err(archive_error)?;
+    let writer = writer::take(&archive, "vortex validate --fix", false)?;
     let wanted = wanted(args);
     for repaired in writer.repair(Some(&wanted)).map_err(archive_error)? {
         // Standard output is for the findings.

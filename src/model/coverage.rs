@@ -67,7 +67,12 @@ const MARKS: [Mark; 8] = [
     Mark::Suspect,
 ];
 
-/// The marks of a series over its days. A day outside the stored run is [`Mark::Unknown`].
+/// The days that can be marked: 1800-01-01 to 2399-12-31. No provider has bars before or after, and a
+/// wrong date of an answer must not make a coverage of gigabytes.
+const MARKABLE: Days = Days { first: Day::new(-62_091), last: Day::new(157_053) };
+
+/// The marks of a series over its days. A day outside the stored run is [`Mark::Unknown`], and one
+/// before 1800 or after 2399 always is.
 ///
 /// Intraday series are covered by whole trading dates as well: a date is marked once its session is
 /// over. Which empty days are holes is judged later, from all series of the exchange
@@ -91,8 +96,11 @@ impl Coverage {
         usize::try_from(at).ok().and_then(|at| self.marks.get(at)).copied().unwrap_or(Mark::Unknown)
     }
 
-    /// Marks every day of a range.
+    /// Marks every day of a range that lies in the years 1800 to 2399; others are left out.
     pub fn set(&mut self, days: Days, mark: Mark) {
+        let Some(days) = days.intersection(MARKABLE) else {
+            return;
+        };
         if self.marks.is_empty() {
             self.first = days.first;
         }
@@ -133,10 +141,12 @@ impl Coverage {
         Some(self.first.plus(at as i32))
     }
 
-    /// The maximal runs of days within `range` whose mark satisfies `wanted`, ascending.
+    /// The maximal runs of days within `range` whose mark satisfies `wanted`, ascending; days that
+    /// cannot be marked are in none.
     pub fn runs(&self, range: Days, wanted: impl Fn(Day, Mark) -> bool) -> Vec<Days> {
         let mut runs: Vec<Days> = Vec::new();
-        for day in range.iter().filter(|day| wanted(*day, self.get(*day))) {
+        let markable = range.intersection(MARKABLE);
+        for day in markable.iter().flat_map(|days| days.iter()).filter(|day| wanted(*day, self.get(*day))) {
             match runs.last_mut() {
                 Some(run) if run.last.plus(1) == day => run.last = day,
                 _ => runs.push(Days { first: day, last: day }),
@@ -181,7 +191,13 @@ impl Coverage {
             .map(|byte| MARKS.get(usize::from(*byte)).copied())
             .collect::<Option<Vec<_>>>()
             .ok_or("stored coverage has a mark this version does not know")?;
-        Ok(Coverage { first: Day::new(i32::from_le_bytes(*first)), marks })
+        let first = i32::from_le_bytes(*first);
+        let last = i64::from(first) + marks.len() as i64 - 1;
+        if !marks.is_empty() && (first < MARKABLE.first.number() || last > i64::from(MARKABLE.last.number()))
+        {
+            return Err("stored coverage has days outside of the years 1800 to 2399".to_owned());
+        }
+        Ok(Coverage { first: Day::new(first), marks })
     }
 
     /// The stored form as text, for Parquet metadata and intents.
@@ -218,6 +234,23 @@ mod tests {
             coverage.runs(days(0, 20), |_, mark| mark == Mark::Unknown),
             [days(0, 1), days(4, 9), days(13, 20)]
         );
+    }
+
+    #[test]
+    fn an_absurd_date_is_neither_kept_nor_written() {
+        let day = |text: &str| text.parse::<Day>().unwrap();
+        assert_eq!(MARKABLE, Days::new(day("1800-01-01"), day("2399-12-31")).unwrap());
+        let mut coverage = Coverage::default();
+        coverage.set(days(-700_000, 2_000_000), Mark::BeforeListing);
+        coverage.set(days(2_000_000_000, i32::MAX), Mark::Present);
+        assert_eq!(coverage.known(), Some(MARKABLE));
+        assert_eq!(Coverage::from_bytes(&coverage.to_bytes()).unwrap(), coverage);
+        assert_eq!(coverage.runs(days(i32::MIN, i32::MAX), |_, mark| mark != Mark::Unknown), [MARKABLE]);
+        for first in [i32::MIN, -62_092, 157_053, i32::MAX] {
+            let absurd = Coverage { first: Day::new(first), marks: vec![Mark::Present; 2] };
+            let error = Coverage::from_bytes(&absurd.to_bytes()).unwrap_err();
+            assert!(error.contains("1800 to 2399"), "{error}");
+        }
     }
 
     proptest! {

@@ -25,6 +25,18 @@ pub(in crate::archive) fn open_for(
     open_in_state(root, state)
 }
 
+/// Opens the catalogue of an archive for reading, wherever it lives; nothing is made. The second value
+/// is what a person should know of it.
+pub(in crate::archive) fn open_to_read(
+    root: &Path,
+    state: &Path,
+) -> Result<(Catalogue, Vec<String>), ArchiveError> {
+    let (own, elsewhere) = (own(root), in_state(root, state));
+    let path = if elsewhere.exists() && (is_network(root) || !own.exists()) { elsewhere } else { own };
+    let (catalogue, notice) = Catalogue::open_to_read(&path)?;
+    Ok((catalogue, notice.into_iter().collect()))
+}
+
 /// The database's path beside the files.
 pub(in crate::archive) fn own(root: &Path) -> PathBuf {
     root.join(layout::OWN).join("catalogue.db")

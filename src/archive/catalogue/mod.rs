@@ -6,7 +6,7 @@ mod location;
 pub(super) mod rows;
 pub(super) mod sessions;
 
-pub(super) use location::open_for;
+pub(super) use location::{open_for, open_to_read};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
-use super::ArchiveError;
+use super::{ArchiveError, files};
 
 /// Each entry takes the schema one version up; `PRAGMA user_version` counts those that were run.
 /// Entries are never changed once released, only added.
@@ -119,6 +119,45 @@ impl Catalogue {
         Ok(Some(Catalogue { path: path.to_owned(), journal, connection: Mutex::new(connection) }))
     }
 
+    /// Opens the database for reading: it is not made, not migrated, and its journal stays as it is.
+    /// The second value is what a person should know of it.
+    pub(super) fn open_to_read(path: &Path) -> Result<(Catalogue, Option<String>), ArchiveError> {
+        let fail = |source| catalogue_error(path, source);
+        let (mut connection, notice) = match connect_to_read(path) {
+            Ok(connection) => (connection, None),
+            Err(error) if is_refused(&error) => {
+                let log = files::with_ending(path, "-wal");
+                let left_out = std::fs::metadata(&log).is_ok_and(|of| of.len() > 0);
+                let notice = left_out.then(|| {
+                    format!("{} cannot be used by this user; what it holds is left out", log.display())
+                });
+                (connect_immutable(path).map_err(fail)?, notice)
+            }
+            Err(error) => return Err(fail(error)),
+        };
+        let version: i64 =
+            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+        if version == 0 {
+            // Made and not filled yet, or not there at all: an empty one that lies nowhere.
+            connection = Connection::open_in_memory().map_err(fail)?;
+            migrate(path, &mut connection)?;
+        } else if version > MIGRATIONS.len() as i64 {
+            return Err(ArchiveError::Newer {
+                path: path.to_owned(),
+                found: version,
+                known: MIGRATIONS.len() as i64,
+            });
+        } else if version < MIGRATIONS.len() as i64 {
+            return Err(ArchiveError::Refused(format!(
+                "{} is of an older Vortex: any command that writes, such as `vortex download`, brings it up to date",
+                path.display()
+            )));
+        }
+        connection.pragma_update(None, "query_only", true).map_err(fail)?;
+        let journal = Journal::Wal;
+        Ok((Catalogue { path: path.to_owned(), journal, connection: Mutex::new(connection) }, notice))
+    }
+
     /// A second connection to the same database.
     pub(super) fn again(&self) -> Result<Catalogue, ArchiveError> {
         Catalogue::open(&self.path, self.journal)?
@@ -169,6 +208,38 @@ impl Catalogue {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A connection that takes part in the journal, so that a writer may be at work meanwhile. Where the
+/// file may not be written SQLite opens it for reading; where it may, a connection for reading only
+/// would leave the journal's files behind that it makes.
+fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
+    if !path.exists() {
+        return Connection::open_in_memory();
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// A connection that needs no journal, for a folder in which its files cannot be made.
+fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
+    let mut address =
+        url::Url::from_file_path(path).map_err(|()| rusqlite::Error::InvalidPath(path.to_owned()))?;
+    address.set_query(Some("immutable=1"));
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(address.as_str(), flags)
+}
+
+/// Whether SQLite wanted to write something that it may not.
+fn is_refused(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
 }
 
 fn transaction<T>(
@@ -266,5 +337,26 @@ mod tests {
                 catalogue.read(|c| c.query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))).unwrap();
             assert_eq!(jobs, 0);
         }
+    }
+
+    #[test]
+    fn a_reader_makes_nothing_changes_nothing_and_sees_what_a_writer_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        let jobs = |of: &Catalogue| of.read(|c| ledger::jobs(c, 9)).unwrap().len();
+        let (empty, notice) = Catalogue::open_to_read(&path).unwrap();
+        assert_eq!((jobs(&empty), notice), (0, None));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+
+        let writer = Catalogue::open(&path, Journal::Wal).unwrap().unwrap();
+        let (reader, _) = Catalogue::open_to_read(&path).unwrap();
+        writer.change(|t| ledger::start_job(t, "a", "", 0)).unwrap();
+        assert_eq!(jobs(&reader), 1);
+        reader.change(|t| ledger::start_job(t, "b", "", 0)).unwrap_err();
+        assert_eq!(jobs(&writer), 1);
+        drop((reader, writer));
+        assert_eq!(jobs(&Catalogue::open_to_read(&path).unwrap().0), 1);
+        let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        assert_eq!(left.collect::<Vec<_>>(), [path]);
     }
 }

@@ -21,6 +21,7 @@ fn series_of(row: &Row<'_>) -> rusqlite::Result<SeriesRecord> {
             Some(contract)
         }
     };
+    let state = serde_json::from_str(text(6)?).unwrap_or_else(unreadable);
     Ok(SeriesRecord {
         id: row.get(0)?,
         key: SeriesKey {
@@ -30,11 +31,20 @@ fn series_of(row: &Row<'_>) -> rusqlite::Result<SeriesRecord> {
             contract,
             period: text(5)?.parse().map_err(bad_text)?,
         },
-        state: serde_json::from_str(text(6)?).map_err(bad_text)?,
+        state,
         bars: row.get(7)?,
         first: row.get(8)?,
         last: row.get(9)?,
     })
+}
+
+/// What stands for a state that cannot be read, so that one series does not make the others
+/// unreadable: nothing is known, not even the code, and nothing is added until a rebuild.
+fn unreadable(error: serde_json::Error) -> SeriesState {
+    let said = format!(
+        "what the catalogue knew of it cannot be read ({error}): `vortex archive rebuild` makes it again"
+    );
+    SeriesState { suspect: Some(said), ..SeriesState::default() }
 }
 
 /// The contract column of a key.
@@ -139,6 +149,18 @@ pub(in crate::archive) fn put_partition(
             partition.last,
             partition.written
         ])?;
+    Ok(())
+}
+
+/// Forgets one partition of a series.
+pub(in crate::archive) fn drop_partition(
+    connection: &Connection,
+    series: i64,
+    name: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM partitions WHERE series = ? AND name = ?")?
+        .execute(params![series, name])?;
     Ok(())
 }
 

@@ -141,3 +141,70 @@ fn what_cannot_be_read_is_named_and_left_alone() {
     writer.repair(None).unwrap();
     assert_eq!(stored(writer.archive(), &keys[4]).len(), 900);
 }
+
+#[test]
+fn intraday_bars_that_are_gone_are_asked_for_again() {
+    let place = Place::new();
+    let keys = filled(&place);
+    let writer = place.writer();
+    let archive = writer.archive();
+    let coverage = |at: usize| archive.series(&keys[at]).unwrap().unwrap().state.coverage;
+    let day = |text: &str| text.parse::<Day>().unwrap();
+    // A whole year of hours, and of another series the bars of some days of a contract.
+    for ending in ["csv", "parquet"] {
+        fs::remove_file(place.root().join("yahoo/stocks/1h/AAPL/2024").with_extension(ending)).unwrap();
+    }
+    assert_eq!(coverage(0).get(day("2024-01-03")), Mark::Present);
+    writer.rebuild(None).unwrap();
+    assert_eq!(coverage(0).get(day("2024-01-03")), Mark::Unknown);
+    assert_eq!(coverage(0).get(day("2023-12-30")), Mark::Present);
+    assert_eq!(coverage(0).get(day("2023-11-22")), Mark::BeforeListing);
+    assert_eq!(archive.verify(None).unwrap(), []);
+}
+
+#[test]
+fn a_lost_parquet_is_made_again_where_twins_are_kept() {
+    let place = Place::new();
+    let keys = filled(&place);
+    let writer = place.writer();
+    let archive = writer.archive();
+    let twin = place.root().join("yahoo/stocks/1h/AAPL/2023.parquet");
+    let daily = place.root().join("yahoo/stocks/1d/AAPL.parquet");
+    // The catalogue knew of the one, the other's neighbour has one.
+    for known in [true, false] {
+        for path in [&twin, &daily] {
+            fs::remove_file(path).unwrap();
+        }
+        if !known {
+            archive.inner.catalogue.change(|t| t.execute("DELETE FROM series", [])).unwrap();
+        }
+        let done = writer.rebuild(None).unwrap();
+        let made = done.iter().filter(|one| one.outcome == Outcome::ParquetMade).count();
+        assert_eq!((made, twin.exists(), daily.exists()), (1 + usize::from(known), true, known));
+    }
+    assert_eq!(stored(archive, &keys[0]).len(), 900);
+    // A series kept without stays without.
+    let alone = Change { parquet: false, ..change(&key("MSFT", Period::D1), &bars(&keys[1], START, 5, 3.0)) };
+    commit(&writer, alone);
+    let done = writer.rebuild(Some("MSFT")).unwrap();
+    assert_eq!(done.iter().map(|one| &one.outcome).collect::<Vec<_>>(), [&Outcome::AsItIs]);
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_named_and_mended_and_harms_no_other_series() {
+    let place = Place::new();
+    let keys = filled(&place);
+    let before = everything(&place.archive());
+    let writer = place.writer();
+    let archive = writer.archive();
+    let spoil = "UPDATE series SET state = replace(state, '\"coverage\":\"', '\"coverage\":\"AAAA')
+                 WHERE symbol = 'AAPL' AND period = '1d'";
+    assert_eq!(archive.inner.catalogue.change(|t| t.execute(spoil, [])).unwrap(), 1);
+    assert_eq!(archive.all_series().unwrap().len(), keys.len());
+    let state = archive.series(&keys[1]).unwrap().unwrap().state;
+    assert!(state.suspect.unwrap().contains("archive rebuild"));
+    let found = archive.verify(None).unwrap();
+    assert!(found.iter().any(|of| of.kind == Kind::Suspect), "{found:?}");
+    writer.rebuild(None).unwrap();
+    assert_eq!(everything(archive), before);
+}

@@ -15,29 +15,40 @@ struct Scenario {
     act: fn(&Writer) -> Result<Committed, ArchiveError>,
     /// The files it writes and renames, and so how often it comes by those two points.
     files: u32,
+    /// The files it removes.
+    removes: u32,
 }
 
-const SCENARIOS: [Scenario; 7] = [
-    Scenario { name: "a first commit", before: |_| {}, act: |w| put(w, &[daily(40, 9.0)]), files: 2 },
+const SCENARIOS: [Scenario; 8] = [
+    Scenario {
+        name: "a first commit",
+        before: |_| {},
+        act: |w| put(w, &[daily(40, 9.0)]),
+        files: 2,
+        removes: 0,
+    },
     Scenario {
         name: "an update of one partition",
         before: has_days,
         act: |w| put(w, &[daily(41, 9.0)]),
         files: 2,
+        removes: 0,
     },
     Scenario {
         name: "several partitions",
         before: has_hours,
         act: |w| put(w, &[hourly(1400, 190.0)]),
         files: 4,
+        removes: 0,
     },
     Scenario {
         name: "several series in one intent",
         before: has_hours,
         act: |w| put(w, &[hourly(1400, 190.0), daily(40, 9.0)]),
         files: 6,
+        removes: 0,
     },
-    Scenario { name: "a restatement", before: has_hours, act: restate, files: 7 },
+    Scenario { name: "a restatement", before: has_hours, act: restate, files: 7, removes: 0 },
     Scenario {
         name: "a revert",
         before: |w| {
@@ -46,21 +57,33 @@ const SCENARIOS: [Scenario; 7] = [
         },
         act: |w| w.revert(1),
         files: 7,
+        removes: 0,
+    },
+    Scenario {
+        name: "a revert that removes a partition",
+        before: |w| {
+            restated_and_grown(w);
+        },
+        act: |w| w.revert(1),
+        files: 9,
+        removes: 4,
     },
     Scenario {
         name: "a twin that goes",
         before: has_days,
         act: |w| put(w, &[Change { parquet: false, ..daily(41, 9.0) }]),
         files: 1,
+        removes: 1,
     },
 ];
 
 /// The points, and whether the commit is carried out by the next start.
-const POINTS: [(CrashPoint, bool); 6] = [
+const POINTS: [(CrashPoint, bool); 7] = [
     (CrashPoint::FileWritten, false),
     (CrashPoint::TempSynced, false),
     (CrashPoint::IntentCommitted, true),
     (CrashPoint::Renamed, true),
+    (CrashPoint::Removed, true),
     (CrashPoint::FoldersSynced, true),
     (CrashPoint::Recorded, true),
 ];
@@ -163,8 +186,12 @@ fn each_crash_point_of_each_commit_leaves_old_or_new() {
                 assert_tidy(&place, &archive, &said);
                 times += 1;
             }
-            let often = matches!(point, CrashPoint::FileWritten | CrashPoint::Renamed);
-            assert_eq!(times, if often { scenario.files } else { 1 }, "{}: {point:?}", scenario.name);
+            let expected = match point {
+                CrashPoint::FileWritten | CrashPoint::Renamed => scenario.files,
+                CrashPoint::Removed => scenario.removes,
+                _ => 1,
+            };
+            assert_eq!(times, expected, "{}: {point:?}", scenario.name);
         }
     }
 }
@@ -266,6 +293,32 @@ fn a_lost_file_of_a_revision_does_not_hold_the_commit_back_and_its_revert_says_s
     let error = writer.revert(1).unwrap_err().to_string();
     assert!(error.contains("2023.csv.zst: the file is missing"), "{error}");
     assert_eq!(look(writer.archive()), now, "a revert that cannot be whole changes nothing");
+}
+
+#[test]
+fn a_partition_whose_kept_file_is_lost_does_not_go() {
+    let place = Place::new();
+    let writer = place.writer();
+    let (key, [.., grown]) = restated_and_grown(&writer);
+    stop_at(CrashPoint::IntentCommitted, 0);
+    writer.revert(2).unwrap_err();
+    let intents = writer.archive().inner.catalogue.read(ledger::intents).unwrap();
+    drop(writer);
+    assert!(survive());
+    let kept = &intents[0].1.series[0].kept;
+    let lost = kept.iter().find(|of| of.target.ends_with("2026.csv.zst")).unwrap();
+    fs::remove_file(place.root().join(layout::TMP).join(&lost.tmp)).unwrap();
+
+    let writer = place.writer();
+    let archive = writer.archive();
+    let state = archive.series(&key).unwrap().unwrap().state;
+    assert!(state.suspect.unwrap().contains("2026.csv.zst was lost"));
+    let year = "2026-01-01".parse::<Day>().unwrap();
+    assert!(
+        stored(archive, &key)
+            .between(year.midnight(), i64::MAX)
+            .same(&grown.between(year.midnight(), i64::MAX))
+    );
 }
 
 #[test]
