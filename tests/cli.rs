@@ -111,6 +111,7 @@ fn what_is_wrong_on_the_command_line_exits_with_2() {
     for args in [
         &["download", "--chunk-size", "366"][..],
         &["download", "--start-date", "2024-02-30"],
+        &["download", "--start-date", "0000-01-01"],
         &["download", "--period", "4h"],
         &["download", "--provider", "nobody"],
         &["download", "--nonsense"],
@@ -130,6 +131,58 @@ fn what_is_wrong_on_the_command_line_exits_with_2() {
     let json = home.run(&["download", "--chunk-size", "0", "--json"]);
     let json: Value = serde_json::from_str(&out(&json)).unwrap();
     assert_eq!(json["error"]["code"], "usage");
+}
+
+#[test]
+fn a_usage_error_is_one_sentence_for_programs() {
+    let home = Home::new();
+    for (args, said) in [
+        (&["download", "--nonsense"][..], "unexpected argument '--nonsense' found"),
+        (&["download", "--dry-rum"], "a similar argument exists: '--dry-run'"),
+        (&["download", "--color", "blue"], "[possible values: auto, always, never]"),
+        (&["download", "--end-date", "0000-01-01"], "the first date allowed is 1800-01-01"),
+        (&["completion"], "required arguments were not provided: <SHELL>"),
+        (&["archive"], "--help lists"),
+        (&[], "requires a subcommand"),
+    ] {
+        let output = home.run(&[&["--json"], args].concat());
+        assert_eq!(code(&output), 2, "{args:?}");
+        let json: Value = serde_json::from_str(&out(&output)).unwrap();
+        let message = json["error"]["message"].as_str().unwrap();
+        assert!(message.contains(said), "{args:?}: {message}");
+        assert!(!message.contains('\n') && !message.contains("Usage"), "{args:?}: {message}");
+    }
+}
+
+#[test]
+fn each_cause_is_told_once() {
+    let home = Home::new();
+    fs::create_dir_all(home.path(".local/state/vortex")).unwrap();
+    fs::write(home.path(".local/state/vortex/limits.db"), "garbage, not a database".repeat(50)).unwrap();
+    let output = home.run(&["resilience"]);
+    assert_eq!(code(&output), 1);
+    assert_eq!(err(&output).matches("file is not a database").count(), 1, "{}", err(&output));
+}
+
+#[test]
+fn one_request_is_not_many() {
+    let home = Home::new();
+    let args = [
+        "download",
+        "-p",
+        "sample",
+        "-s",
+        "AAPL",
+        "--period",
+        "1d",
+        "--start-date",
+        "2024-01-02",
+        "--end-date",
+    ];
+    let planned = home.run(&[&args[..], &["2024-01-02", "--dry-run"]].concat());
+    assert!(out(&planned).contains("1 series, 1 request to sample"), "{}", out(&planned));
+    let done = home.run(&[&args[..], &["2024-01-02"]].concat());
+    assert!(out(&done).contains("1 bar added, 1 request,"), "{}", out(&done));
 }
 
 #[test]

@@ -226,3 +226,19 @@ mod coverage_text {
         Coverage::from_text(&String::deserialize(from)?).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_message_that_tells_its_cause_has_no_other() {
+        let path = PathBuf::from("/a");
+        let io = ArchiveError::Io { what: "write", path: path.clone(), source: std::io::Error::other("why") };
+        let catalogue = ArchiveError::Catalogue { path, source: rusqlite::Error::InvalidQuery };
+        assert_eq!(io.to_string(), "write /a: why");
+        assert!(io.source().is_none() && catalogue.source().is_none());
+    }
+}

@@ -185,7 +185,7 @@ pub struct ConfigArgs {
     /// Ask for the credentials of --provider and store them (mode 0600)
     #[arg(long, requires = "provider")]
     pub set_credentials: bool,
-    /// Write what differs from the built-in values to a file, without passwords
+    /// Write what differs from the built-in values to a file (- is standard output), without passwords and webhooks
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
     /// Take over a file, once it is known to be valid; the old one is kept beside it

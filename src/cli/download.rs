@@ -106,7 +106,7 @@ fn confirm(args: &DownloadArgs, series: usize) -> Result<(), Error> {
     }
     let question = format!("{series} series are asked for. Go on?");
     let agreed = dialoguer::Confirm::new().with_prompt(question).default(true).interact();
-    match agreed.map_err(anyhow::Error::from)? {
+    match agreed? {
         true => Ok(()),
         false => Err(Error::new(Exit::Interrupted, anyhow::anyhow!("nothing was asked for"))),
     }

@@ -128,12 +128,13 @@ impl From<io::Error> for Error {
 
 impl From<dialoguer::Error> for Error {
     fn from(cause: dialoguer::Error) -> Error {
-        let dialoguer::Error::IO(error) = &cause;
+        // Its own words only repeat those of the cause.
+        let dialoguer::Error::IO(error) = cause;
         let exit = match error.kind() {
             io::ErrorKind::Interrupted => Exit::Interrupted,
             _ => Exit::Failed,
         };
-        Error::new(exit, cause)
+        Error::new(exit, error)
     }
 }
 

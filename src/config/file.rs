@@ -20,6 +20,9 @@ pub enum Accept {
 /// Why a file cannot be read or written; told after its path.
 #[derive(Debug, Error)]
 pub enum FileError {
+    /// Nothing is there.
+    #[error("is not there")]
+    Missing,
     /// A folder, a pipe or a device stands there.
     #[error("is not a regular file but a {0}; put a file there, or take it away")]
     NotRegular(&'static str),
@@ -75,8 +78,7 @@ pub fn read_text(path: &Path, accept: Accept) -> Result<Option<String>, FileErro
 
 /// Reads a file of text that must be there.
 pub fn read_named(path: &Path, accept: Accept) -> Result<String, FileError> {
-    let missing = || FileError::Io(io::Error::from(io::ErrorKind::NotFound));
-    read_text(path, accept)?.ok_or_else(missing)
+    read_text(path, accept)?.ok_or(FileError::Missing)
 }
 
 #[cfg(test)]

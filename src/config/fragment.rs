@@ -206,15 +206,13 @@ impl Fragment {
 }
 
 /// The `*.toml` files of a `conf.d` folder, by name; a folder that is missing has none.
-pub(super) fn files_of(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
+pub(super) fn files_of(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
+    if file::look(folder)?.is_none() {
+        return Ok(files);
+    }
+    for entry in fs::read_dir(folder).map_err(FileError::Io)? {
+        let path = entry.map_err(FileError::Io)?.path();
         if path.extension().is_some_and(|end| end == "toml") {
             files.push(path);
         }

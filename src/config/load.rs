@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::environment;
 use super::error::{ConfigError, Problem};
-use super::file::FileError;
 use super::fragment::{Entry, Fragment, Owner, files_of};
 use super::keys::{Fallback, KEYS, find};
 use super::kind::{Kind, Value};
@@ -93,7 +92,7 @@ impl Layers {
                     self.add_file(&file, owner);
                 }
             }
-            Err(error) => self.merged.unreadable(&parts, owner, FileError::Io(error)),
+            Err(error) => self.merged.unreadable(&parts, owner, error),
         }
     }
 

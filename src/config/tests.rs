@@ -231,6 +231,24 @@ fn secrets_are_shown_nowhere() {
 }
 
 #[test]
+fn a_webhook_shows_where_it_goes_and_not_its_token() {
+    let world = World::new().user("notify.webhook = 'https://hooks.example.com:8443/T1/tok3n?key=tok3n'");
+    let loaded = world.load().unwrap();
+    for text in [loaded.to_toml(true), loaded.to_json().to_string(), loaded.to_export()] {
+        assert!(
+            text.contains("https://hooks.example.com:8443/********") && !text.contains("tok3n"),
+            "{text}"
+        );
+    }
+    // What is exported can be imported.
+    Config::check_text("exported", &loaded.to_export(), &world.sources).unwrap();
+    let plain = World::new().user("notify.webhook = 'https://hooks.example.com'").load().unwrap();
+    assert!(plain.to_toml(false).contains("webhook = \"https://hooks.example.com\"\n"));
+    let wrong = World::new().user("notify.webhook = 'https://me:tok3n@hooks.example.com/'").wrong();
+    assert!(wrong.contains("allowed: https://") && !wrong.contains("tok3n"), "{wrong}");
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let world = World::new().user("general.dry_run = 1\nnonsense = 2\n").env("VORTEX_IBKR_PORT", "x");
     assert_eq!(world.load().map(|_| ()).unwrap_err().problems.len(), 3);
