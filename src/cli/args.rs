@@ -18,7 +18,7 @@ use crate::model::{Day, Period};
 Examples:
   vortex download -p sample -s AAPL -o ./data   a first archive, with no network
   vortex download -s AAPL --period 1d,1h        a stock from Yahoo Finance
-  vortex archive list                           one line a series: is it complete
+  vortex archive list                           what there is, what is late
   vortex config --show --origin                 the configuration in force
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done,
@@ -106,10 +106,10 @@ Example:
 #[derive(Clone, Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
-  vortex download                                  everything in the instruments file
-  vortex download -s AAPL MSFT --period 1d,1h      two stocks, daily and hourly
-  vortex download -p barchart --assets list.json   another provider, another list
-  vortex download -s AAPL --force                  fetch it all again")]
+  vortex download                                the whole instruments file
+  vortex download -s AAPL MSFT --period 1d,1h    two stocks, daily and hourly
+  vortex download -p sample --assets list.json   another provider, another list
+  vortex download -s AAPL --force                fetch it all again")]
 pub struct DownloadArgs {
     /// Ask this provider
     #[arg(short, long, value_name = "P", value_parser = completion::served())]
