@@ -118,6 +118,12 @@ impl Archive {
         self.inner.catalogue.read(|c| rows::series(c, key))
     }
 
+    /// Whether the catalogue knows of any series.
+    pub fn has_series(&self) -> Result<bool, ArchiveError> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM series)";
+        self.inner.catalogue.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
+    }
+
     /// Every series, ordered by provider, class, symbol, contract, period.
     pub fn all_series(&self) -> Result<Vec<SeriesRecord>, ArchiveError> {
         self.inner.catalogue.read(rows::all_series)

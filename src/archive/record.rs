@@ -152,7 +152,9 @@ impl SessionCounts {
     }
 }
 
-/// What can go wrong with an archive; each says what to do.
+/// What can go wrong with an archive; each says what to do. Each message tells its cause, which is
+/// therefore no [`source`](std::error::Error::source), to be told again: `r#source` is a field like
+/// any other.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The operating system refused something.
@@ -163,7 +165,7 @@ pub enum ArchiveError {
         /// On what.
         path: PathBuf,
         /// The system's words.
-        source: std::io::Error,
+        r#source: std::io::Error,
     },
     /// The catalogue refused something.
     #[error("catalogue {}: {source}", path.display())]
@@ -171,7 +173,7 @@ pub enum ArchiveError {
         /// The database file.
         path: PathBuf,
         /// SQLite's words.
-        source: rusqlite::Error,
+        r#source: rusqlite::Error,
     },
     /// Another writer holds the archive.
     #[error("the archive is in use by {holder}")]

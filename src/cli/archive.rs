@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::providers::known;
 use super::writer::{self, archive_error};
 use super::{Context, chart, output, source};
@@ -13,7 +14,7 @@ use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord, Sessio
 use crate::download::completeness::{Completeness, completeness, status};
 use crate::download::sessions::Standing;
 use crate::model::day::instant;
-use crate::model::{Bars, Day};
+use crate::model::{Absence, Bars, Day};
 
 /// More spans than this are left out of a table; `--json` has all.
 const MANY_SPANS: usize = 24;
@@ -91,7 +92,7 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
     for record in chosen(&archive, filter)? {
         let counts = counts.of(&archive, &record.key.provider)?;
         let told = completeness(&record, counts, now);
-        let state = status(&record, counts, now).word();
+        let state = status(&record, &told, counts, now).word();
         if context.global.json {
             values.push(series_json(&record, &told, state));
         } else {
@@ -102,11 +103,12 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
         output::json(&values)?;
         return Ok(Exit::Done);
     }
-    let header = [
-        "Provider", "Series", "Period", "Bars", "Spans", "Expected", "Present", "Absent", "Pending",
-        "Suspect", "State",
-    ];
-    output::table(&header, &rows)?;
+    output::listing(&LIST_HEADER, &rows)?;
+    if rows.iter().any(|row| !row[6].is_empty()) {
+        output::line(
+            "Absent days: n no session, l before listing, x after expiry, r out of the provider's reach, p the provider has none",
+        )?;
+    }
     if archive.all_series().map_err(archive_error)?.is_empty() {
         tracing::warn!(
             "the catalogue has no series; `vortex archive rebuild` takes over the files there are"
@@ -115,31 +117,45 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// One line a series, narrow enough for most terminals.
+const LIST_HEADER: [&str; 10] =
+    ["Series", "Period", "Bars", "Spans", "Expected", "Present", "Absent", "Pending", "Suspect", "State"];
+
 fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<String> {
     let number = |n: usize| if n == 0 { String::new() } else { n.to_string() };
     let present: Vec<_> = told.spans.iter().filter(|span| span.standing == Standing::Present).collect();
     let spans = match (present.first(), present.last()) {
         (Some(first), Some(last)) if present.len() == 1 => {
-            format!("{} to {}", first.days.first, last.days.last)
+            format!("{}..{}", first.days.first, last.days.last)
         }
-        (Some(first), Some(last)) => {
-            format!("{} to {} in {}", first.days.first, last.days.last, present.len())
-        }
+        (Some(first), Some(last)) => format!("{}..{} in {}", first.days.first, last.days.last, present.len()),
         _ => String::new(),
     };
+    let absent: Vec<String> =
+        told.absent.iter().map(|(why, days)| format!("{days}{}", absence_letter(*why))).collect();
     vec![
-        record.key.provider.clone(),
-        record.key.name(),
+        format!("{}/{}", record.key.provider, record.key.name()),
         record.key.period.to_string(),
         record.bars.to_string(),
         spans,
         told.expected.to_string(),
         told.present.to_string(),
-        absences(told),
+        absent.join(" "),
         number(told.pending.len()),
         number(told.suspect as usize),
         state.to_owned(),
     ]
+}
+
+/// The letter of the legend below the list.
+fn absence_letter(why: Absence) -> char {
+    match why {
+        Absence::NoSession => 'n',
+        Absence::BeforeListing => 'l',
+        Absence::AfterExpiry => 'x',
+        Absence::OutOfReach => 'r',
+        Absence::ProviderHasNone => 'p',
+    }
 }
 
 /// Days without a bar that need none, with the reasons.
@@ -166,7 +182,7 @@ fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value
         "judged_from_series": told.judged_from,
         "spans": told.spans.iter().map(|span| json!({
             "first": span.days.first.to_string(), "last": span.days.last.to_string(),
-            "standing": standing(span.standing),
+            "standing": standing_word(span.standing), "reason": absence_words(span.standing),
         })).collect::<Vec<_>>(),
     })
 }
@@ -176,14 +192,30 @@ fn stamp(seconds: i64) -> Option<String> {
     jiff::Timestamp::from_second(seconds).ok().map(|at| at.to_string())
 }
 
+/// A standing in one word.
+fn standing_word(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Unknown => "unknown",
+        Standing::Present => "present",
+        Standing::Pending => "pending",
+        Standing::Suspect => "suspect",
+        Standing::Absent(_) => "absent",
+    }
+}
+
+fn absence_words(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Absent(why) => Some(why.words()),
+        _ => None,
+    }
+}
+
 /// A standing in words.
 fn standing(standing: Standing) -> String {
-    match standing {
-        Standing::Unknown => "not asked yet".to_owned(),
-        Standing::Present => "present".to_owned(),
-        Standing::Pending => "pending".to_owned(),
-        Standing::Suspect => "suspect".to_owned(),
-        Standing::Absent(why) => format!("absent: {}", why.words()),
+    match (standing, absence_words(standing)) {
+        (Standing::Unknown, _) => "never asked for".to_owned(),
+        (_, Some(why)) => format!("absent: {why}"),
+        _ => standing_word(standing).to_owned(),
     }
 }
 
@@ -201,7 +233,7 @@ fn show(context: &Context, filter: &SeriesFilter) -> Outcome {
     for record in chosen(&archive, filter)? {
         let counts = counts.of(&archive, &record.key.provider)?;
         let told = completeness(&record, counts, now);
-        let state = status(&record, counts, now).word();
+        let state = status(&record, &told, counts, now).word();
         if context.global.json {
             let revisions = archive.revisions(Some(&record.key)).map_err(archive_error)?;
             let mut value = series_json(&record, &told, state);
@@ -231,8 +263,8 @@ fn show_text(
     let (currency, exchange, zone) =
         (or_unknown(&meta.currency), or_unknown(&meta.exchange), or_unknown(&meta.zone));
     output::line(format!(
-        "     State  {state}; asked {}",
-        if known.asked_at == 0 { "never".to_owned() } else { instant(known.asked_at) }
+        "     State  {state}{}",
+        if known.asked_at == 0 { String::new() } else { format!("; asked {}", instant(known.asked_at)) }
     ))?;
     for why in [&known.held, &known.suspect].into_iter().flatten() {
         output::line(format!("            {why}"))?;
@@ -248,7 +280,8 @@ fn show_text(
         output::line(format!("            {days}  {}", standing(span.standing)))?;
     }
     if told.spans.len() > MANY_SPANS {
-        output::line(format!("            ({} older spans; --json has all)", told.spans.len() - MANY_SPANS))?;
+        let older = count(told.spans.len() - MANY_SPANS, "older span");
+        output::line(format!("            ({older}; --json has all)"))?;
     }
     let revisions = archive.revisions(Some(key)).map_err(archive_error)?;
     for revision in revisions.iter().rev().take(5) {
@@ -267,8 +300,12 @@ fn show_text(
         }
         Err(error) => output::line(format!("     Chart  none: {error}"))?,
     }
-    for file in files(archive, record)?.iter().rev().take(2).rev() {
+    let files = files(archive, record)?;
+    for file in files.iter().rev().take(2).rev() {
         output::line(format!("      File  {file}"))?;
+    }
+    if files.len() > 2 {
+        output::line(format!("            and {} more beside", files.len() - 2))?;
     }
     output::line("")
 }

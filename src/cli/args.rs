@@ -124,10 +124,10 @@ pub struct DownloadArgs {
     #[arg(long, visible_alias = "assets-file", value_name = "FILE")]
     pub assets: Option<PathBuf>,
     /// First trading date wanted
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = Day::asked)]
     pub start_date: Option<Day>,
     /// Last trading date wanted
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = Day::asked)]
     pub end_date: Option<Day>,
     /// The archive's folder
     #[arg(short, long, value_name = "DIR")]

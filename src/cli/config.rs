@@ -1,6 +1,5 @@
 //! `vortex config`: show, check, export and change the configuration.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::Path;
 
@@ -9,7 +8,11 @@ use dialoguer::{Input, Password};
 use super::args::{ConfigArgs, Global};
 use super::error::{Error, Exit, Outcome};
 use super::{Context, output};
+use crate::config::file::{self, Accept};
 use crate::config::{Config, ConfigError, Overrides, Sources, keys, render, store};
+
+/// Names of standard output, which is not opened again: a file it is sent to would be written over.
+const STANDARD_OUTPUT: [&str; 2] = ["-", "/dev/stdout"];
 
 /// Runs the command. Only what shows the configuration needs one that is valid.
 pub(super) fn run(global: &Global, args: &ConfigArgs) -> Outcome {
@@ -47,17 +50,22 @@ fn show(global: &Global, origin: bool) -> Outcome {
 
 fn export(global: &Global, file: &Path) -> Outcome {
     let context = Context::start(global.clone(), Overrides::default())?;
+    let text = context.loaded.to_export();
+    if STANDARD_OUTPUT.iter().any(|name| file == Path::new(name)) {
+        output::print(&text)?;
+        return Ok(Exit::Done);
+    }
     let file = context.sources.absolute(&file.to_string_lossy());
     if !global.dry_run {
-        store::replace(&file, &context.loaded.to_export())?;
+        store::replace(&file, &text)?;
     }
     output::line(format_args!("exported to {}", file.display()))?;
     Ok(Exit::Done)
 }
 
 fn import(sources: &Sources, file: &Path, dry_run: bool) -> Outcome {
-    let text = fs::read_to_string(file)
-        .map_err(|error| ConfigError::one(file.display().to_string(), format!("cannot be read: {error}")))?;
+    let text = file::read_named(file, Accept::FileOrPipe)
+        .map_err(|error| ConfigError::one(file.display().to_string(), error.to_string()))?;
     Config::check_text(&file.display().to_string(), &text, sources)?;
     let target = sources.user_file();
     if !dry_run {

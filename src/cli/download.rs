@@ -8,13 +8,15 @@ use serde_json::json;
 
 use super::args::DownloadArgs;
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, SessionCounts, Writer};
 use crate::config::assets;
+use crate::config::file::{self, Accept};
 use crate::download::{self, Job, Selection, SeriesResult, Summary, Survey, Target};
-use crate::model::Day;
+use crate::model::{Day, Days};
 use crate::provider::Provider;
 
 /// More series than this are only fetched after a question, on a terminal without `--yes`.
@@ -51,8 +53,9 @@ fn targets(context: &Context, args: &DownloadArgs, provider: &dyn Provider) -> R
     if let Some(file) = &args.symbols_file {
         symbols.extend(symbols_of(file)?);
     }
-    let (source, instruments) =
-        assets::find(provider.name(), config.assets_file.as_deref(), &config.config_directory)?;
+    let accept = if args.assets.is_some() { Accept::FileOrPipe } else { Accept::File };
+    let explicit = config.assets_file.as_deref().map(|file| (file, accept));
+    let (source, instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
     tracing::debug!("instruments from {source}");
     let selection = Selection {
         instruments,
@@ -84,8 +87,8 @@ fn check_dates(args: &DownloadArgs, today: Day) -> Result<(), Error> {
 
 /// One symbol a line; empty lines and what follows a `#` are left out.
 fn symbols_of(file: &Path) -> Result<Vec<String>, Error> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| Error::usage(format!("--symbols-file {}: {error}", file.display())))?;
+    let text = file::read_named(file, Accept::FileOrPipe)
+        .map_err(|error| Error::usage(format!("--symbols-file {} {error}", file.display())))?;
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let symbols: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if symbols.is_empty() {
@@ -149,49 +152,91 @@ fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Ou
     let now = (source::clock())();
     let mut rows = Vec::new();
     for target in targets {
-        let (what, windows) = match provider.limits(target.instrument.class, target.key.period) {
-            Err(why) => (why, Vec::new()),
-            Ok(limits) => match download::survey(archive.as_ref(), &counts, target, limits, now) {
-                Err(error) => return Err(archive_error(error)),
-                Ok(Survey::Settled(outcome)) => {
-                    (outcome.reason().map_or_else(|| outcome.word().to_owned(), str::to_owned), Vec::new())
-                }
-                Ok(Survey::TwinsGone) => ("its Parquet is made again".to_owned(), Vec::new()),
-                Ok(Survey::Missing(plan)) => (format!("{} requests", plan.windows.len()), plan.windows),
-            },
-        };
-        rows.push((target, what, windows));
+        rows.push(foreseen(archive.as_ref(), &counts, target, provider, now)?);
     }
+    let requests: usize = rows.iter().map(|row| row.windows.len()).sum();
     if context.global.json {
-        let series: Vec<_> = rows
-            .iter()
-            .map(|(target, what, windows)| {
-                let windows: Vec<_> = windows.iter().map(|w| json!([w.first.to_string(), w.last.to_string()])).collect();
-                json!({ "symbol": target.key.symbol, "contract": target.key.contract.map(|_| target.key.name()),
-                        "period": target.key.period.name(), "plan": what, "windows": windows })
-            })
-            .collect();
-        output::json(&json!({ "provider": provider.archive_name(), "dry_run": true, "series": series }))?;
+        let series: Vec<_> = rows.iter().map(Foreseen::json).collect();
+        let name = provider.archive_name();
+        output::json(&json!({ "provider": name, "dry_run": true, "requests": requests, "series": series }))?;
         return Ok(Exit::Done);
     }
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|(target, what, windows)| {
-            let span = match (windows.iter().map(|w| w.first).min(), windows.iter().map(|w| w.last).max()) {
-                (Some(first), Some(last)) => format!("{first} to {last}"),
-                _ => String::new(),
-            };
-            vec![target.key.name(), target.key.period.to_string(), span, what.clone()]
-        })
-        .collect();
-    output::table(&["Series", "Period", "Missing", "Plan"], &cells)?;
-    let requests: usize = rows.iter().map(|(_, _, windows)| windows.len()).sum();
+    let cells: Vec<Vec<String>> = rows.iter().map(Foreseen::cells).collect();
+    output::table(&["Series", "Period", "Missing", "Requests", "Note"], &cells)?;
     output::line(format!(
-        "{} series, {requests} requests to {}; nothing was asked or written",
+        "{} series, {} to {}; nothing was asked or written",
         rows.len(),
+        count(requests, "request"),
         provider.name()
     ))?;
     Ok(Exit::Done)
+}
+
+/// What a dry run says of one series.
+struct Foreseen<'a> {
+    target: &'a Target,
+    state: &'static str,
+    reason: Option<String>,
+    windows: Vec<Days>,
+}
+
+fn foreseen<'a>(
+    archive: Option<&Archive>,
+    counts: &SessionCounts,
+    target: &'a Target,
+    provider: &dyn Provider,
+    now: i64,
+) -> Result<Foreseen<'a>, Error> {
+    let none = Vec::new();
+    let limits = match provider.limits(target.instrument.class, target.key.period) {
+        Ok(limits) => limits,
+        Err(why) => return Ok(Foreseen { target, state: "failed", reason: Some(why), windows: none }),
+    };
+    let survey = download::survey(archive, counts, target, limits, now).map_err(archive_error)?;
+    Ok(match survey {
+        Survey::Settled(outcome) => {
+            let reason = outcome.reason().map(str::to_owned);
+            Foreseen { target, state: outcome.word(), reason, windows: none }
+        }
+        Survey::TwinsGone => {
+            let reason = Some("its Parquet is made again".to_owned());
+            Foreseen { target, state: "current", reason, windows: none }
+        }
+        Survey::Missing(plan) => {
+            // The exchange may be a day ahead of us; nobody needs to read that.
+            let today = Day::of_utc(now);
+            let until_today =
+                |window: &Days| Days { last: window.last.min(today.max(window.first)), ..*window };
+            let windows = plan.windows.iter().map(until_today).collect();
+            Foreseen { target, state: "missing", reason: None, windows }
+        }
+    })
+}
+
+impl Foreseen<'_> {
+    fn json(&self) -> serde_json::Value {
+        let key = &self.target.key;
+        let windows: Vec<_> = self
+            .windows
+            .iter()
+            .map(|window| json!([window.first.to_string(), window.last.to_string()]))
+            .collect();
+        json!({
+            "symbol": key.symbol, "contract": key.contract.map(|_| key.name()), "period": key.period.name(),
+            "state": self.state, "reason": self.reason, "requests": windows.len(), "windows": windows,
+        })
+    }
+
+    fn cells(&self) -> Vec<String> {
+        let bounds = (self.windows.iter().map(|w| w.first).min(), self.windows.iter().map(|w| w.last).max());
+        let span = match bounds {
+            (Some(first), Some(last)) => format!("{first} to {last}"),
+            _ => self.state.to_owned(),
+        };
+        let requests = if self.windows.is_empty() { String::new() } else { self.windows.len().to_string() };
+        let (key, note) = (&self.target.key, self.reason.clone().unwrap_or_default());
+        vec![key.name(), key.period.to_string(), span, requests, note]
+    }
 }
 
 /// Tells what came of a job, and the exit code.
@@ -241,21 +286,22 @@ fn told_rows(summary: &Summary) -> Vec<&SeriesResult> {
 }
 
 fn closing_line(context: &Context, summary: &Summary) -> String {
-    let count = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
+    let series = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
     let words = ["updated", "current", "suspect", "held", "failed", "later", "interrupted"];
     let counts: Vec<String> = words
         .iter()
-        .map(|word| (count(word), word))
+        .map(|word| (series(word), word))
         .filter(|(n, _)| *n > 0)
         .map(|(n, word)| format!("{n} {word}"))
         .collect();
     let added: u64 = summary.results.iter().map(|r| r.added).sum();
     format!(
-        "{}: {} series ({}), {added} bars added, {} requests, {} fetched, in {}",
+        "{}: {} series ({}), {} added, {}, {} fetched, in {}",
         summary.result().word(),
         summary.results.len(),
         counts.join(", "),
-        requests(summary),
+        count(added, "bar"),
+        count(requests(summary), "request"),
         indicatif::HumanBytes(summary.bytes_fetched),
         context.config().archive.display()
     )

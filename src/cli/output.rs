@@ -1,11 +1,18 @@
 //! Printing what commands list: tables for people, JSON and CSV for programs.
 
+use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::error::Error;
+
+/// So many things, in words: `1 bar`, `2 bars`.
+pub fn count(number: impl Display + PartialEq + From<u8>, thing: &str) -> String {
+    let end = if number == 1.into() { "" } else { "s" };
+    format!("{number} {thing}{end}")
+}
 
 /// Writes to standard output. A reader that went away ends the command quietly.
 pub fn print(text: &str) -> Result<(), Error> {
@@ -15,7 +22,7 @@ pub fn print(text: &str) -> Result<(), Error> {
 }
 
 /// Writes one line to standard output.
-pub fn line(text: impl std::fmt::Display) -> Result<(), Error> {
+pub fn line(text: impl Display) -> Result<(), Error> {
     print(&format!("{text}\n"))
 }
 
@@ -28,6 +35,11 @@ pub fn json(value: &impl Serialize) -> Result<(), Error> {
 /// Writes rows as a table: fitted into a terminal, plain aligned columns anywhere else.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
     line(render(header, rows, io::stdout().is_terminal()))
+}
+
+/// Writes rows one line each, however wide: what is listed stays a line a row on any terminal.
+pub fn listing(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    line(render(header, rows, false))
 }
 
 /// Writes rows as CSV with a header.
@@ -58,6 +70,12 @@ fn render(header: &[&str], rows: &[Vec<String>], terminal: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_thing_is_not_many() {
+        assert_eq!(count(1usize, "bar"), "1 bar");
+        assert_eq!([count(0u64, "bar"), count(21u32, "older span")], ["0 bars", "21 older spans"]);
+    }
 
     #[test]
     fn a_piped_table_is_a_line_a_row() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::output::count;
 use crate::download::{Event, Observer, Outcome, SeriesResult};
 use crate::model::SeriesKey;
 
@@ -172,7 +173,7 @@ fn line_of(result: &SeriesResult) -> Option<String> {
     match (&result.outcome, result.outcome.reason()) {
         (Outcome::Current, _) => None,
         (outcome, Some(reason)) => Some(format!("{name} {}: {reason}", outcome.word())),
-        (outcome, None) => Some(format!("{name} {}, {} bars added", outcome.word(), result.added)),
+        (outcome, None) => Some(format!("{name} {}, {} added", outcome.word(), count(result.added, "bar"))),
     }
 }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::args::ProvidersArgs;
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::{Context, output, source};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
@@ -190,7 +191,7 @@ fn reach(limits: impl Fn(Period) -> Limits) -> String {
     let told = groups.iter().map(|(limits, periods)| match (limits.reach_days, limits.request_days) {
         (None, None) => format!("{} all of it", periods.join(" ")),
         (reach, request) => {
-            let reach = reach.map_or_else(|| "all of it".to_owned(), |days| format!("{days} days"));
+            let reach = reach.map_or_else(|| "all of it".to_owned(), |days| count(days, "day"));
             let request = request.map_or_else(String::new, |days| format!(" ({days} a request)"));
             format!("{} {reach}{request}", periods.join(" "))
         }

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::args::DownloadArgs;
 use super::download::report;
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::{RawEntry, entries};
@@ -37,7 +38,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut whole = Summary::default();
     for (provider, entries) in answers {
-        let reach = format!("{provider}: replaying {} answers, {}", entries.len(), span(&entries));
+        let reach = format!("{provider}: replaying {}, {}", count(entries.len(), "answer"), span(&entries));
         tracing::info!("{reach}; older ones are out of the trail's retention");
         let provider = source::provider(config, &provider)?;
         let writer = writer::open(context, "vortex download --provider replay", args.no_wait)?;
@@ -73,7 +74,7 @@ fn dry_run(context: &Context, answers: &BTreeMap<String, Vec<RawEntry>>) -> Outc
         return Ok(Exit::Done);
     }
     for (provider, entries) in answers {
-        output::line(format!("{provider}: {} answers, {}", entries.len(), span(entries)))?;
+        output::line(format!("{provider}: {}, {}", count(entries.len(), "answer"), span(entries)))?;
     }
     output::line("nothing was written")?;
     Ok(Exit::Done)

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::archive;
 use super::args::{Format, ValidateArgs};
 use super::error::{Error, Exit, Outcome};
+use super::output::count;
 use super::providers::known;
 use super::writer::{self, archive_error};
 use super::{Context, output};
@@ -150,11 +151,14 @@ fn summary(findings: &[Finding], bad: usize, args: &ValidateArgs) -> String {
     for finding in findings {
         *kinds.entry(finding.kind.name()).or_default() += 1;
     }
-    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let kinds: Vec<String> = kinds.iter().map(|(kind, times)| format!("{times} {kind}")).collect();
     let warnings = findings.len() - bad;
     let more = if warnings > 0 && !args.detailed { "; --detailed lists warnings too" } else { "" };
     match findings.is_empty() {
         true => "clean: no errors, no warnings".to_owned(),
-        false => format!("{bad} errors, {warnings} warnings ({}){more}", kinds.join(", ")),
+        false => {
+            let (bad, warnings) = (count(bad, "error"), count(warnings, "warning"));
+            format!("{bad}, {warnings} ({}){more}", kinds.join(", "))
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn open(context: &Context, command: &str, no_wait: bool) -> Result<Wr
 /// An archive with files and a catalogue that knows of nothing has lost its own: nothing could be added.
 fn refuse_lost_catalogue(archive: &Archive) -> Result<(), Error> {
     let files = PROVIDERS.iter().any(|provider| archive.root().join(provider).is_dir());
-    if !files || !archive.jobs(1).map_err(archive_error)?.is_empty() {
+    if !files || archive.has_series().map_err(archive_error)? {
         return Ok(());
     }
     let said = format!(
@@ -48,7 +48,8 @@ fn ignores_hangup() -> bool {
 pub(super) fn take(archive: &Archive, command: &str, no_wait: bool) -> Result<Writer, Error> {
     match archive.write(command) {
         Err(ArchiveError::Locked { holder }) if !no_wait => {
-            tracing::warn!("the archive is in use by {holder}; waiting");
+            let leave = if command.starts_with("vortex download") { " (--no-wait to leave)" } else { "" };
+            tracing::warn!("the archive is in use by {holder}; waiting{leave}");
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(wait(archive, command))
         }

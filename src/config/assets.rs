@@ -1,12 +1,11 @@
 //! The instruments file: which one is in force, and what it says, fully checked.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::document::{Member, Node, of_json, of_toml};
 use super::error::{ConfigError, Problem};
+use super::file::{self, Accept};
 use crate::model::instrument::{DEFAULT_DAYS_COUNT, MONTH_CODES};
 use crate::model::{Class, Day, Instrument, Period, symbol};
 
@@ -43,11 +42,11 @@ const FIELDS: &[&str] = &[
 /// broken is an error, never passed over.
 pub fn find(
     provider: &str,
-    explicit: Option<&Path>,
+    explicit: Option<(&Path, Accept)>,
     folder: &Path,
 ) -> Result<(String, Vec<Instrument>), ConfigError> {
-    if let Some(file) = explicit {
-        return match read(file, provider)? {
+    if let Some((file, accept)) = explicit {
+        return match read(file, accept, provider)? {
             Some(list) => Ok((file.display().to_string(), list)),
             None => {
                 let said =
@@ -57,7 +56,7 @@ pub fn find(
         };
     }
     for file in candidates(provider, folder) {
-        if let Some(list) = read(&file, provider)? {
+        if let Some(list) = read(&file, Accept::File, provider)? {
             return Ok((file.display().to_string(), list));
         }
     }
@@ -77,15 +76,12 @@ fn candidates(provider: &str, folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads a file, `None` where there is none.
-fn read(file: &Path, provider: &str) -> Result<Option<Vec<Instrument>>, ConfigError> {
+fn read(file: &Path, accept: Accept, provider: &str) -> Result<Option<Vec<Instrument>>, ConfigError> {
     let name = file.display().to_string();
-    match fs::read(file) {
-        Ok(bytes) => match String::from_utf8(bytes) {
-            Ok(text) => parse(&name, &text, provider).map(Some),
-            Err(_) => Err(ConfigError::one(name, "is not UTF-8; save the file as UTF-8")),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(ConfigError::one(name, format!("cannot be read: {error}"))),
+    match file::read_text(file, accept) {
+        Ok(Some(text)) => parse(&name, &text, provider).map(Some),
+        Ok(None) => Ok(None),
+        Err(error) => Err(ConfigError::one(name, error.to_string())),
     }
 }
 
@@ -259,10 +255,10 @@ fn periods(value: &Node) -> Result<Vec<Period>, String> {
 
 fn day(value: &Node) -> Result<Day, String> {
     match value {
-        Node::Text(text) => text.parse().ok(),
+        Node::Text(text) => Day::asked(text).ok(),
         _ => None,
     }
-    .ok_or_else(|| "a date such as \"2024-01-31\"".to_owned())
+    .ok_or_else(|| format!("a date such as \"2024-01-31\", not before {}", Day::EARLIEST))
 }
 
 fn cycle(class: Class, value: &Node) -> Result<String, String> {

@@ -1,10 +1,10 @@
 //! The layer of environment variables, with `.env` files and systemd's credentials.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use super::error::Problem;
+use super::file::{self, Accept, FileError};
 use super::fragment::{Fragment, unknown};
 use super::keys::{self, KEYS, Key, OTHER_VARIABLES};
 use super::kind::Value;
@@ -64,16 +64,16 @@ fn variables(sources: &Sources, fragment: &mut Fragment) -> BTreeMap<String, Var
 
 /// Reads the `VORTEX_*` lines of a `.env` file; other lines belong to others.
 fn read_dotenv(path: &Path, fragment: &mut Fragment, into: &mut BTreeMap<String, Variable>) {
-    let text = match fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => text,
-        Ok(Err(_)) => {
-            let said = "is not UTF-8; save the file as UTF-8";
-            fragment.problems.push(Problem::new(path.display().to_string(), said));
+    let text = match file::read_text(path, Accept::File) {
+        Ok(Some(text)) => text,
+        Ok(None) => return,
+        // It may belong to somebody else.
+        Err(FileError::Io(error)) => {
+            fragment.notices.push(format!("{}: skipped: {error}", path.display()));
             return;
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
         Err(error) => {
-            fragment.notices.push(format!("{}: skipped: {error}", path.display()));
+            fragment.problems.push(Problem::new(path.display().to_string(), error.to_string()));
             return;
         }
     };
@@ -114,15 +114,14 @@ impl Fragment {
     /// Takes a value from the file that a `<NAME>_FILE` names.
     fn take_file(&mut self, sources: &Sources, key: &Key, path: &str, variable: &Variable) {
         let file = sources.absolute(&variable.value);
-        match fs::read_to_string(&file) {
+        match file::read_named(&file, Accept::File) {
             Ok(text) => {
                 let origin = format!("{} ({})", file.display(), variable.origin);
                 self.take(key, path, text.trim_end_matches(['\r', '\n']), origin);
             }
-            Err(error) => self.problems.push(Problem::new(
-                variable.origin.clone(),
-                format!("{} cannot be read: {error}", file.display()),
-            )),
+            Err(error) => self
+                .problems
+                .push(Problem::new(variable.origin.clone(), format!("{} {error}", file.display()))),
         }
     }
 
@@ -160,16 +159,16 @@ impl Fragment {
         for name in ["username", "password"] {
             let file = Path::new(folder).join(format!("barchart.{name}"));
             let path = format!("providers.barchart.{name}");
-            match fs::read_to_string(&file) {
-                Ok(text) => {
+            match file::read_text(&file, Accept::File) {
+                Ok(Some(text)) => {
                     let text = text.trim_end_matches(['\r', '\n']).to_owned();
                     let value = Value::Secret(text.into());
                     self.insert(&path, value, format!("credential {}", file.display()));
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                Err(error) => self
-                    .problems
-                    .push(Problem::new(file.display().to_string(), format!("cannot be read: {error}"))),
+                Ok(None) => {}
+                Err(error) => {
+                    self.problems.push(Problem::new(file.display().to_string(), error.to_string()));
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use toml::de::{DeTable, DeValue};
 
 use super::error::Problem;
+use super::file::{self, Accept, FileError};
 use super::keys::{self, OLD_NAMES};
 use super::kind::{Kind, Value};
 
@@ -42,6 +43,8 @@ pub(super) struct Fragment {
 pub(super) enum Owner {
     System,
     User,
+    /// The user's, named on the command line: it may be a pipe.
+    Named,
 }
 
 impl Fragment {
@@ -49,11 +52,12 @@ impl Fragment {
     /// `None`: there is nothing to read.
     pub(super) fn of_file(path: &Path, owner: Owner) -> Option<Fragment> {
         let mut fragment = Fragment::default();
-        let bytes = match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        let accept = if owner == Owner::Named { Accept::FileOrPipe } else { Accept::File };
+        let bytes = match file::read(path, accept) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return None,
             Err(error) => {
-                fragment.unreadable(path, owner, &error);
+                fragment.unreadable(path, owner, error);
                 return Some(fragment);
             }
         };
@@ -156,13 +160,16 @@ impl Fragment {
     }
 
     /// Something of the system's that may not be read is skipped, anything else is a problem.
-    pub(super) fn unreadable(&mut self, path: &Path, owner: Owner, error: &io::Error) {
-        if error.kind() == io::ErrorKind::PermissionDenied && owner == Owner::System {
-            let said = "skipped, it may not be read";
-            self.notices.push(format!("{}: {said}", path.display()));
-            self.skipped = true;
-        } else {
-            self.problem(path, format!("cannot be read: {error}"));
+    pub(super) fn unreadable(&mut self, path: &Path, owner: Owner, error: FileError) {
+        match error {
+            FileError::Io(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && owner == Owner::System =>
+            {
+                let said = "skipped, it may not be read";
+                self.notices.push(format!("{}: {said}", path.display()));
+                self.skipped = true;
+            }
+            error => self.problem(path, error.to_string()),
         }
     }
 
@@ -178,7 +185,7 @@ impl Fragment {
         };
         let (forbidden, wanted) = match owner {
             Owner::System => (0o007, "0640"),
-            Owner::User => (0o077, "0600"),
+            Owner::User | Owner::Named => (0o077, "0600"),
         };
         let mode = metadata.permissions().mode() & 0o777;
         if mode & forbidden == 0 {

@@ -123,6 +123,11 @@ impl Kind {
         self == Kind::Secret
     }
 
+    /// Whether values of this type may hold a secret, and are exported and quoted nowhere.
+    pub fn may_hold_secret(self) -> bool {
+        matches!(self, Kind::Secret | Kind::Url)
+    }
+
     /// Reads a value of a TOML file; the error says what is wrong and what is allowed.
     pub fn read_toml(self, value: &DeValue<'_>) -> Result<Value, String> {
         let read = match (self, value) {
@@ -221,7 +226,7 @@ impl Kind {
 
     fn refusal(self, value: &str) -> String {
         let allowed = self.allowed();
-        if self.is_secret() {
+        if self.may_hold_secret() {
             return format!("is not usable; allowed: {allowed}");
         }
         let words = match self {

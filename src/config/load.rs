@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::environment;
 use super::error::{ConfigError, Problem};
+use super::file::FileError;
 use super::fragment::{Entry, Fragment, Owner, files_of};
 use super::keys::{Fallback, KEYS, find};
 use super::kind::{Kind, Value};
@@ -92,7 +93,7 @@ impl Layers {
                     self.add_file(&file, owner);
                 }
             }
-            Err(error) => self.merged.unreadable(&parts, owner, &error),
+            Err(error) => self.merged.unreadable(&parts, owner, FileError::Io(error)),
         }
     }
 
@@ -104,7 +105,7 @@ impl Layers {
             self.add_folder(&sources.config_directory(), Owner::User);
         } else {
             let file = sources.user_file();
-            if !self.add_file(&file, Owner::User) {
+            if !self.add_file(&file, Owner::Named) {
                 let said = "there is no such file; --config names an existing configuration";
                 let problem = Problem::new(file.display().to_string(), said);
                 self.merged.problems.push(problem);

@@ -8,6 +8,7 @@ mod cron;
 mod document;
 mod environment;
 pub mod error;
+pub mod file;
 pub mod fragment;
 pub mod keys;
 pub mod kind;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use url::Url;
 
 use super::fragment::Entry;
 use super::keys::{Fallback, KEYS, Key, OLD_NAMES};
@@ -35,9 +36,9 @@ impl Loaded {
             for (name, key, entry) in lines {
                 text.push_str(&match (entry, key.default) {
                     (Some(entry), _) if origin => {
-                        format!("{name} = {}  # {}\n", entry.value.shown(), entry.origin)
+                        format!("{name} = {}  # {}\n", key.masked(entry).shown(), entry.origin)
                     }
-                    (Some(entry), _) => format!("{name} = {}\n", entry.value.shown()),
+                    (Some(entry), _) => format!("{name} = {}\n", key.masked(entry).shown()),
                     (None, Fallback::Words(words)) => format!("# {name}: {words}\n"),
                     (None, Fallback::Is(_)) => String::new(),
                 });
@@ -52,11 +53,12 @@ impl Loaded {
         let values: BTreeMap<_, _> = self
             .paths()
             .into_iter()
-            .map(|(path, _)| {
+            .map(|(path, key)| {
+                let shown = |entry| key.masked(entry).to_json();
                 let entry = self
                     .values
                     .get(&path)
-                    .map(|entry| json!({ "value": entry.value.to_json(), "origin": entry.origin }));
+                    .map(|entry| json!({ "value": shown(entry), "origin": entry.origin }));
                 (path, entry)
             })
             .collect();
@@ -72,14 +74,15 @@ impl Loaded {
 
     /// What differs from the built-in values, as a file that can be imported; without secrets.
     pub fn to_export(&self) -> String {
-        let mut text = "# Exported by Vortex. Passwords are not exported.\n".to_owned();
+        let mut text = "# Exported by Vortex. Passwords and webhooks are not exported.\n".to_owned();
         for (section, lines) in self.sections() {
             let mut body = String::new();
             for (name, key, entry) in lines {
                 match entry {
                     Some(entry) if entry.origin == "default" => {}
-                    Some(_) if key.kind.is_secret() => {
-                        body.push_str(&format!("# {name} is set, and not exported\n"));
+                    Some(entry) if key.kind.may_hold_secret() => {
+                        let shown = key.masked(entry).shown();
+                        body.push_str(&format!("# {name} is set ({shown}), and not exported\n"));
                     }
                     Some(entry) => body.push_str(&format!("{name} = {}\n", entry.value.shown())),
                     None => {}
@@ -145,6 +148,14 @@ impl Value {
             Value::List(items) => json!(items),
             Value::Secret(_) => json!(MASK),
         }
+    }
+}
+
+fn masked_address(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) if text.trim_end_matches('/') == url.origin().ascii_serialization() => text.to_owned(),
+        Ok(url) => format!("{}/{MASK}", url.origin().ascii_serialization()),
+        Err(_) => MASK.to_owned(),
     }
 }
 
@@ -225,6 +236,15 @@ pub fn example() -> String {
 }
 
 impl Key {
+    /// The value as it may be shown: of an address scheme, host and port alone, because a webhook
+    /// carries its token in the path, the query or before the host.
+    fn masked(&self, entry: &Entry) -> Value {
+        match (self.kind, &entry.value) {
+            (Kind::Url, Value::Text(text)) => Value::Text(masked_address(text)),
+            (_, value) => value.clone(),
+        }
+    }
+
     /// The built-in value as TOML.
     fn fallback(&self) -> Option<String> {
         match self.default {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item, Table, TableLike};
 
 use super::error::ConfigError;
+use super::file::{self, Accept};
 use super::load::check_syntax;
 use super::settings::Config;
 use super::sources::Sources;
@@ -16,11 +17,7 @@ use super::sources::Sources;
 /// keys stay. Nothing is written where the result would not be valid.
 pub fn set(sources: &Sources, file: &Path, values: &[(&str, toml_edit::Value)]) -> Result<(), ConfigError> {
     let name = file.display().to_string();
-    let old = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(ConfigError::one(name, format!("cannot be read: {error}"))),
-    };
+    let old = read_old(file)?.unwrap_or_default();
     // The reader's message may quote a line that holds a secret: ours does not.
     check_syntax(&name, &old)?;
     let mut document: DocumentMut =
@@ -49,11 +46,24 @@ fn section<'a>(root: &'a mut dyn TableLike, path: &str) -> Option<&'a mut dyn Ta
     Some(table)
 }
 
-/// Puts a whole new text in the place of the file, readable by the user alone.
+/// Puts a whole new text in the place of the file, readable by the user alone. A pipe or a device
+/// that stands there is written to and stays.
 pub fn replace(file: &Path, text: &str) -> Result<(), ConfigError> {
-    // Where the file is a link, as with dotfiles kept elsewhere, the link stays.
-    let target = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-    write_whole(&target, text).map_err(|error| cannot_write(file, &error))
+    let name = file.display().to_string();
+    let written = match file::look(file) {
+        Err(error) => return Err(ConfigError::one(name, error.to_string())),
+        Ok(None) => write_whole(file, text),
+        // Where the file is a link, as with dotfiles kept elsewhere, the link stays.
+        Ok(Some(there)) if there.is_file() => {
+            fs::canonicalize(file).and_then(|target| write_whole(&target, text))
+        }
+        Ok(Some(_)) => {
+            let written = write_into(file, text);
+            return written.map_err(|error| ConfigError::one(name, format!("cannot be written: {error}")));
+        }
+    };
+    let said = |error| format!("cannot be written: {error}; nothing was changed");
+    written.map_err(|error| ConfigError::one(name, said(error)))
 }
 
 /// Keeps the file beside itself as `config.toml.old`; `None` where there is no file.
@@ -61,13 +71,19 @@ pub fn keep_old(file: &Path) -> Result<Option<PathBuf>, ConfigError> {
     let mut kept = file.as_os_str().to_owned();
     kept.push(".old");
     let kept = PathBuf::from(kept);
-    let text = match fs::read_to_string(file) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(cannot_write(&kept, &error)),
-    };
-    write_whole(&kept, &text).map_err(|error| cannot_write(&kept, &error))?;
+    let Some(text) = read_old(file)? else { return Ok(None) };
+    replace(&kept, &text)?;
     Ok(Some(kept))
+}
+
+fn read_old(file: &Path) -> Result<Option<String>, ConfigError> {
+    let old = file::read_text(file, Accept::File);
+    old.map_err(|error| ConfigError::one(file.display().to_string(), error.to_string()))
+}
+
+/// Writes to what is no regular file, and is neither made nor cut.
+fn write_into(file: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).open(file)?.write_all(text.as_bytes())
 }
 
 fn write_whole(file: &Path, text: &str) -> io::Result<()> {
@@ -91,9 +107,4 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
-}
-
-fn cannot_write(file: &Path, error: &io::Error) -> ConfigError {
-    let said = format!("cannot be written: {error}; nothing was changed");
-    ConfigError::one(file.display().to_string(), said)
 }

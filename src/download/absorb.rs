@@ -102,7 +102,8 @@ pub(super) fn learn(
     if let Some(last) = key.contract.map(|contract| contract.last_day()).filter(|last| *last <= finished) {
         mark_expiry(&mut next.coverage, last);
     }
-    if asked.last >= today {
+    let expired = key.contract.is_some_and(|contract| asked.last >= contract.last_day());
+    if asked.last >= today || expired {
         next.asked_at = answer.clock;
     }
     if asked.last >= today.plus(-super::sessions::PENDING_DAYS) {

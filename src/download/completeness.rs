@@ -22,7 +22,8 @@ pub struct Span {
 /// The sessions of a series, counted. For periods longer than a day, bars are counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completeness {
-    /// Sessions there should be: present, pending, suspect, and those the provider has none of.
+    /// Sessions there should be: present, pending, suspect, never asked for, and those the provider has
+    /// none of.
     pub expected: u32,
     /// Sessions with a bar.
     pub present: u32,
@@ -32,7 +33,7 @@ pub struct Completeness {
     pub pending: Vec<Day>,
     /// Sessions that are not to be trusted.
     pub suspect: u32,
-    /// Days inside the covered range that were never asked for.
+    /// Days of sessions inside the covered range that were never asked for, by the weekday.
     pub unknown: u32,
     /// Runs of days, ascending.
     pub spans: Vec<Span>,
@@ -45,7 +46,7 @@ pub struct Completeness {
 pub enum SeriesStatus {
     /// Nothing is missing that could be there.
     Current,
-    /// A session is pending for more than a day.
+    /// A session is pending for more than a day, or was never asked for.
     Late,
     /// Nothing is added until a person has looked.
     Suspect,
@@ -77,13 +78,15 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
     let Some(known) = state.coverage.known() else {
         return told;
     };
+    let weekdays = judge.weekdays(&state.coverage);
     let mut bar = None;
     for day in known.iter() {
         let standing = judge.standing(day, state.coverage.get(day));
         told.extend_spans(day, standing);
         // A longer bar is counted once, at its first day.
         let this_bar = Some(period.bar_day(day));
-        if period <= Period::D1 || this_bar != bar {
+        let idle = standing == Standing::Unknown && !weekdays[usize::from(day.weekday())];
+        if (period <= Period::D1 && !idle) || (period > Period::D1 && this_bar != bar) {
             told.count(day, standing);
         }
         bar = this_bar;
@@ -93,6 +96,7 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
     }
     told.expected = told.present
         + told.suspect
+        + told.unknown
         + told.pending.len() as u32
         + told.absent.get(&Absence::ProviderHasNone).copied().unwrap_or(0);
     told
@@ -112,16 +116,14 @@ impl Completeness {
     fn extend_spans(&mut self, day: Day, standing: Standing) {
         let no_session = standing == Standing::Absent(Absence::NoSession);
         match self.spans.last_mut() {
-            Some(span) if span.standing == standing || (no_session && span.standing != Standing::Unknown) => {
-                span.days.last = day;
-            }
+            Some(span) if span.standing == standing || no_session => span.days.last = day,
             _ => self.spans.push(Span { days: Days { first: day, last: day }, standing }),
         }
     }
 }
 
 /// The state of a series in one word.
-pub fn status(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> SeriesStatus {
+pub fn status(record: &SeriesRecord, told: &Completeness, counts: &SessionCounts, now: i64) -> SeriesStatus {
     let state = &record.state;
     if state.held.is_some() {
         return SeriesStatus::Held;
@@ -140,7 +142,7 @@ pub fn status(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> Series
         judge.standing(day, state.coverage.get(day)) == Standing::Pending
             && day.instant(close, &zone) + LATE < now
     });
-    if late { SeriesStatus::Late } else { SeriesStatus::Current }
+    if late || told.unknown > 0 { SeriesStatus::Late } else { SeriesStatus::Current }
 }
 
 #[cfg(test)]
@@ -178,7 +180,7 @@ mod tests {
         let standings: Vec<_> = told.spans.iter().map(|span| span.standing).collect();
         let before = Standing::Absent(Absence::BeforeListing);
         assert_eq!(standings, [before, Standing::Present, Standing::Pending, Standing::Present]);
-        assert_eq!(status(&record, &SessionCounts::default(), 20 * 86_400), SeriesStatus::Late);
-        assert_eq!(status(&record, &SessionCounts::default(), 14 * 86_400), SeriesStatus::Current);
+        assert_eq!(status(&record, &told, &SessionCounts::default(), 20 * 86_400), SeriesStatus::Late);
+        assert_eq!(status(&record, &told, &SessionCounts::default(), 14 * 86_400), SeriesStatus::Current);
     }
 }

@@ -81,7 +81,7 @@ pub fn today_of(meta: &SeriesMeta, now: i64) -> Day {
 pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
     let coverage = &at.state.coverage;
     let to = wanted.to.map_or(at.today, |to| to.min(at.today));
-    let reach = at.limits.reach_days.map(|days| at.today.plus(-days));
+    let reach = reach(at);
     let first_stored = coverage.first_where(|mark| mark == Mark::Present);
     let listed = at.state.first_day.map(Day::new);
     let mut from = wanted.from;
@@ -102,13 +102,21 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
         true => Days::new(lower.max(listed.unwrap_or(lower)), to).into_iter().collect(),
         false => missing(at, range),
     };
-    let core = core_span(at, wanted.chunk);
-    for run in join(missing, request_span(at.limits, wanted.chunk)).into_iter().rev() {
+    let whole = request_span(at.limits, wanted.chunk);
+    for run in join(missing, whole).into_iter().rev() {
         let neighbour = last_stored_before(coverage, run.first);
         let forwards = neighbour.is_some_and(|day| day >= lower);
+        // Where nothing is stored, one request that holds all needs no room for an overlap.
+        let fits = first_stored.is_none() && whole.is_some_and(|whole| run.len() <= whole as usize);
+        let core = if fits { whole } else { core_span(at, wanted.chunk) };
         plan.windows.extend(chunks(run, core, forwards));
     }
     plan
+}
+
+/// The first day the provider reaches, by UTC: a day more or less lies within its own margin.
+fn reach(at: &Standpoint<'_>) -> Option<Day> {
+    at.limits.reach_days.map(|days| Day::of_utc(at.now).plus(-days))
 }
 
 /// The last day before `day` that has a bar.
@@ -236,7 +244,7 @@ fn chunks(run: Days, span: Option<i32>, forwards: bool) -> Vec<Days> {
 pub fn with_overlap(at: &Standpoint<'_>, window: Days) -> Days {
     let span = at.limits.request_days;
     let coverage = &at.state.coverage;
-    let reach = at.limits.reach_days.map(|days| at.today.plus(-days));
+    let reach = reach(at);
     let bars = if at.period.is_intraday() { 1 } else { OVERLAP_BARS };
     let spare = span.map_or(i32::MAX / 2, |span| (span - window.len() as i32).max(0));
     let nth = |edge, step, count| nth_stored(coverage, at.period, edge, step, count);

@@ -16,14 +16,37 @@ pub fn instant(seconds: i64) -> String {
         .map_or_else(|_| seconds.to_string(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
-/// A civil date, held as days since 1970-01-01. For a bar it is the trading date of the exchange.
+/// The number of 0000-01-01.
+const FIRST: i32 = -719_528;
+
+/// The number of 9999-12-31.
+const LAST: i32 = 2_932_896;
+
+/// A civil date of the years 0 to 9999, held as days since 1970-01-01; what would lie outside is the
+/// nearest date of that range. For a bar it is the trading date of the exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(i32);
 
 impl Day {
+    /// No market kept records before 1800-01-01: an earlier date is a slip of the pen.
+    pub const EARLIEST: Day = Day(-62_091);
+
+    /// Reads a date that a person asks for, which is not before [`Day::EARLIEST`].
+    pub fn asked(text: &str) -> Result<Day, String> {
+        let day: Day = text.parse()?;
+        match day < Day::EARLIEST {
+            true => Err(format!("{day} is too early; the first date allowed is {}", Day::EARLIEST)),
+            false => Ok(day),
+        }
+    }
+
     /// The day that many days after 1970-01-01.
     pub const fn new(days: i32) -> Day {
-        Day(days)
+        match days {
+            ..FIRST => Day(FIRST),
+            FIRST..=LAST => Day(days),
+            _ => Day(LAST),
+        }
     }
 
     /// Days since 1970-01-01.
@@ -33,13 +56,14 @@ impl Day {
 
     /// The UTC date of an instant given in seconds since the epoch.
     pub fn of_utc(seconds: i64) -> Day {
-        Day(seconds.div_euclid(DAY_SECONDS) as i32)
+        let days = seconds.div_euclid(DAY_SECONDS);
+        Day(days.clamp(i64::from(FIRST), i64::from(LAST)) as i32)
     }
 
     /// The date on the wall of `zone` at an instant given in seconds since the epoch.
     pub fn of_local(seconds: i64, zone: &TimeZone) -> Day {
         let offset = jiff::Timestamp::from_second(seconds).map_or(0, |at| zone.to_offset(at).seconds());
-        Day::of_utc(seconds + i64::from(offset))
+        Day::of_utc(seconds.saturating_add(i64::from(offset)))
     }
 
     /// Midnight UTC of this date, in seconds since the epoch: the stamp of daily and longer bars.
@@ -51,24 +75,24 @@ impl Day {
     /// `second_of_day`.
     pub fn instant(self, second_of_day: i32, zone: &TimeZone) -> i64 {
         let wall = self.midnight() + i64::from(second_of_day);
-        let civil = self.date().at(0, 0, 0, 0) + i64::from(second_of_day).seconds();
+        let civil = self.date().at(0, 0, 0, 0).saturating_add(i64::from(second_of_day).seconds());
         zone.to_ambiguous_timestamp(civil).compatible().map_or(wall, |at| at.as_second())
     }
 
     /// The calendar date.
     pub fn date(self) -> Date {
-        date(1970, 1, 1) + i64::from(self.0).days()
+        date(1970, 1, 1).saturating_add(i64::from(self.0).days())
     }
 
     /// The day of a calendar date.
     pub fn of_date(date: Date) -> Day {
         let since = date.duration_since(jiff::civil::date(1970, 1, 1));
-        Day(since.as_secs().div_euclid(DAY_SECONDS) as i32)
+        Day::of_utc(since.as_secs())
     }
 
     /// The day `days` later (earlier when negative).
     pub const fn plus(self, days: i32) -> Day {
-        Day(self.0 + days)
+        Day::new(self.0.saturating_add(days))
     }
 
     /// 0 for Monday … 6 for Sunday.
@@ -95,6 +119,11 @@ impl Day {
     /// The first day of this day's month.
     pub fn first_of_month(self) -> Day {
         Day::of_date(self.date().first_of_month())
+    }
+
+    /// The last day of this day's month.
+    pub fn last_of_month(self) -> Day {
+        Day::of_date(self.date().last_of_month())
     }
 
     /// The first day of this day's calendar quarter.
@@ -192,6 +221,35 @@ mod tests {
         assert_eq!(day("2024-05-31").first_of_quarter(), day("2024-04-01"));
         assert!("2024-1-31".parse::<Day>().is_err());
         assert!("2024-02-30".parse::<Day>().is_err());
+    }
+
+    #[test]
+    fn no_number_is_too_large_for_a_day() {
+        let zones = [TimeZone::UTC, TimeZone::get("Pacific/Kiritimati").unwrap()];
+        for number in [i32::MIN, FIRST - 1, FIRST, LAST, LAST + 1, i32::MAX] {
+            let day = Day::new(number);
+            let expected = if number < 0 { "0000-01-01" } else { "9999-12-31" };
+            assert_eq!(day.to_string(), expected);
+            assert_eq!(day.plus(number).to_string(), expected);
+            for zone in &zones {
+                assert_eq!(Day::of_local(day.instant(0, zone), zone), day, "{number}");
+                day.instant(i32::MIN, zone);
+                day.instant(i32::MAX, zone);
+            }
+        }
+        for (seconds, expected) in [(i64::MIN, "0000-01-01"), (i64::MAX, "9999-12-31")] {
+            assert_eq!(Day::of_utc(seconds).to_string(), expected);
+            assert_eq!(Day::of_local(seconds, &zones[1]).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn nobody_asks_for_a_date_before_1800() {
+        assert_eq!(Day::EARLIEST.to_string(), "1800-01-01");
+        assert_eq!(Day::asked("1800-01-01"), Ok(Day::EARLIEST));
+        for early in ["1799-12-31", "0000-01-01"] {
+            assert!(Day::asked(early).unwrap_err().contains("1800-01-01"), "{early}");
+        }
     }
 
     #[test]

@@ -128,8 +128,8 @@ impl Period {
     pub fn last_day(self, day: Day) -> Day {
         match self {
             Period::W1 => day.monday().plus(6),
-            Period::Mo1 => day.first_of_month().plus(31).first_of_month().plus(-1),
-            Period::Mo3 => day.first_of_quarter().plus(92).first_of_quarter().plus(-1),
+            Period::Mo1 => day.last_of_month(),
+            Period::Mo3 => day.first_of_quarter().plus(62).last_of_month(),
             _ => day,
         }
     }
@@ -190,5 +190,9 @@ mod tests {
         assert_eq!(Period::Mo3.last_day(day).to_string(), "2024-03-31");
         let winter: Day = "2024-12-31".parse().unwrap();
         assert_eq!(Period::Mo3.last_day(winter).to_string(), "2024-12-31");
+        let last = Day::new(i32::MAX);
+        for period in Period::ALL {
+            assert_eq!(period.last_day(last), last, "{period}: the last date there is");
+        }
     }
 }

@@ -18,7 +18,8 @@ pub use self::ledger::Standing;
 use self::ledger::{Ledger, Slots};
 use super::Refusal;
 
-/// What can go wrong with the ledger.
+/// What can go wrong with the ledger. Each message tells its cause, which is therefore no
+/// [`source`](std::error::Error::source), to be told again: `r#source` is a field like any other.
 #[derive(Debug, Error)]
 pub enum ThrottleError {
     /// The folder or file cannot be made.
@@ -27,7 +28,7 @@ pub enum ThrottleError {
         /// The file.
         path: PathBuf,
         /// The system's words.
-        source: std::io::Error,
+        r#source: std::io::Error,
     },
     /// SQLite refuses; most often the file is damaged.
     #[error("{}: {source}; if it is damaged, delete it: only rate limits and cool-downs are lost", path.display())]
@@ -35,7 +36,7 @@ pub enum ThrottleError {
         /// The file.
         path: PathBuf,
         /// SQLite's words.
-        source: rusqlite::Error,
+        r#source: rusqlite::Error,
     },
     /// Made by a newer version.
     #[error("{} was written by a newer Vortex (schema {found}, this one knows {known}): install that version or delete the file", path.display())]
@@ -93,6 +94,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Known {
     slots: Slots,
+    /// Slots used since they were last counted in the file.
+    used: i64,
     state: Option<State>,
     /// When a success was last written, in seconds since the epoch.
     success_written: i64,
@@ -100,6 +103,18 @@ struct Known {
 
 /// The file in the state folder.
 pub const FILE: &str = "limits.db";
+
+impl Drop for Shared {
+    /// Counts the requests since the last reservation.
+    fn drop(&mut self) {
+        let (Ok(ledger), Ok(known)) = (self.ledger.get_mut(), self.known.get_mut()) else { return };
+        for (provider, known) in known.iter().filter(|(_, known)| known.used > 0) {
+            if let Err(error) = ledger.count(provider, known.used, micros() / MICROS) {
+                tracing::warn!("requests to {provider} could not be counted: {error}");
+            }
+        }
+    }
+}
 
 /// A success is written at most this often while all is well, in seconds.
 const SUCCESS_EVERY: i64 = 10;
@@ -139,14 +154,17 @@ impl Throttle {
         let mut known = self.known();
         let known = known.entry(provider.to_owned()).or_default();
         if let Some(slot) = known.slots.take(now) {
+            known.used += 1;
             return Ok(slot);
         }
         let mut ledger = self.ledger();
         let state = ledger.state(provider, now / MICROS).map_err(|error| unavailable(provider, &error))?;
         known.state = Some(state);
         refusal(provider, state, now / MICROS)?;
-        known.slots =
-            ledger.reserve(provider, per_minute, now).map_err(|error| unavailable(provider, &error))?;
+        known.slots = ledger
+            .reserve(provider, per_minute, now, known.used)
+            .map_err(|error| unavailable(provider, &error))?;
+        known.used = 1;
         Ok(known.slots.take(now).unwrap_or(now))
     }
 
@@ -211,13 +229,24 @@ impl Throttle {
     /// Forgets a provider's circuit and waiting time. The day's count stays.
     pub fn reset(&self, provider: &str) -> Result<(), ThrottleError> {
         self.ledger().reset(provider)?;
-        self.known().remove(provider);
+        if let Some(known) = self.known().get_mut(provider) {
+            *known = Known { used: known.used, ..Known::default() };
+        }
         Ok(())
     }
 
     /// What is known of every provider that was ever asked, by name.
     pub fn snapshot(&self) -> Result<Vec<Standing>, ThrottleError> {
-        self.ledger().snapshot(micros() / MICROS)
+        self.snapshot_at(micros() / MICROS)
+    }
+
+    fn snapshot_at(&self, now: i64) -> Result<Vec<Standing>, ThrottleError> {
+        let mut known = self.known();
+        let mut ledger = self.ledger();
+        for (provider, known) in known.iter_mut().filter(|(_, known)| known.used > 0) {
+            ledger.count(provider, std::mem::take(&mut known.used), now)?;
+        }
+        ledger.snapshot(now)
     }
 
     fn ledger(&self) -> MutexGuard<'_, Ledger> {

@@ -166,7 +166,7 @@ fn the_twin_is_written_where_it_is_wanted() {
 }
 
 #[test]
-fn a_request_covers_no_more_days_than_the_chunk_size() {
+fn a_request_brings_no_more_new_days_than_the_chunk_size() {
     let (server, home) = yahoo_with(FAST);
     let dates = ["--start-date", "2024-01-02", "--end-date", "2024-03-29"];
     home.expect(0, &[&["download", "-s", "AAPL", "--chunk-size", "30"][..], &dates].concat());
@@ -179,8 +179,8 @@ fn a_request_covers_no_more_days_than_the_chunk_size() {
             pairs.find(|(key, _)| key == name).unwrap().1.parse().unwrap()
         };
         let days = (at("period2") - at("period1")) as f64 / 86_400.0;
-        // A day more on either side, for the exchange's zone.
-        assert!(days <= 32.0, "{days} days in {target}");
+        // More on either side: ten bars of overlap, and days for the zone and for events without a bar.
+        assert!(days <= 60.0, "{days} days in {target}");
     }
     let csv = fs::read_to_string(home.file("yahoo/stocks/1d/AAPL.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 61);

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 const EXAMPLE: &str = r#"{ "stock":  { "SPY":  {"code": "SPY", "tick_date": "1993-01-29", "start_date": "1993-01-29", "periods": "1d,1h"} },
@@ -65,6 +67,10 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
         ),
         (r#"{"stock": {"A": {"code": "A", "periods": "1d,"}}}"#, "stock.A.periods"),
         (
+            r#"{"stock": {"A": {"code": "A", "start_date": "1799-12-31"}}}"#,
+            "allowed: a date such as \"2024-01-31\", not before 1800-01-01",
+        ),
+        (
             r#"{"stock": {"A": {"code": "A", "start_date": "2024-02-30"}}}"#,
             "stock.A.start_date is \"2024-02-30\"",
         ),
@@ -107,8 +113,11 @@ fn lists_are_looked_up_in_order_and_a_broken_one_is_not_passed_over() {
         assert_eq!(found().unwrap().0, file.display().to_string());
     }
     let named = folder.path().join("assets/default.json");
-    assert_eq!(find("yahoo", Some(&named), folder.path()).unwrap().0, named.display().to_string());
-    assert!(find("yahoo", Some(Path::new("/nowhere.json")), folder.path()).is_err());
+    assert_eq!(
+        find("yahoo", Some((&named, Accept::File)), folder.path()).unwrap().0,
+        named.display().to_string()
+    );
+    assert!(find("yahoo", Some((Path::new("/nowhere.json"), Accept::File)), folder.path()).is_err());
     fs::write(folder.path().join("assets.json"), b"\xff").unwrap();
     assert!(found().unwrap_err().to_string().contains("UTF-8"));
 }

@@ -58,8 +58,14 @@ impl Addresses {
     /// The address a redirect leads to, if it may be followed.
     pub(super) fn redirected(&self, from: &Url, to: Url) -> Result<Url, HttpError> {
         if from.scheme() == "https" && to.scheme() != "https" && !self.is_base(&to) {
+            // What was really asked is the `base_url`, where there is one.
+            let asked = shown(&self.outgoing(from)?);
             return Err(HttpError::Refused {
-                said: format!("a redirect from https to {}, which is not followed", shown(&to)),
+                said: format!(
+                    "a redirect from {asked} to {}, which is not followed: {} is asked over https or at its base_url alone",
+                    shown(&to),
+                    self.provider
+                ),
             });
         }
         self.check(&to).map(|()| to)
@@ -93,9 +99,10 @@ impl Addresses {
     }
 }
 
-/// Scheme and host alone: path and query of a foreign address are nobody's business.
+/// Scheme, host and port alone: path and query of a foreign address are nobody's business.
 fn shown(url: &Url) -> String {
-    format!("{}://{}", url.scheme(), url.host_str().unwrap_or_default())
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    format!("{}://{}{port}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -18,6 +18,7 @@ use self::address::Addresses;
 use self::cookies::Cookies;
 use super::{RawAnswer, Refusal};
 use crate::config::HttpSettings;
+use crate::config::file::{self, Accept};
 
 /// The most bytes of a decoded body that are read: no honest answer comes near it.
 pub const BODY_LIMIT: usize = 64 << 20;
@@ -271,7 +272,8 @@ fn client(
     }
     if let Some(path) = &settings.ca_file {
         let wrong = |said: String| SetupError::CaFile { provider, path: path.clone(), said };
-        let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let pem = file::read(path, Accept::File).map_err(|error| wrong(error.to_string()))?;
+        let pem = pem.ok_or_else(|| wrong("there is no such file".to_owned()))?;
         let certificates = Certificate::from_pem_bundle(&pem).map_err(|error| wrong(causes(&error)))?;
         if certificates.is_empty() {
             return Err(wrong("no certificate in it".to_owned()));

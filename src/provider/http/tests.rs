@@ -88,14 +88,16 @@ async fn redirects_stay_with_the_provider() {
         .route("/lookalike", to("https://evilconsent.example.com/"))
         .route("/plain", to("http://data.example.com/"))
         .route("/round", to("/round"));
-    let http = http(serve(router).await);
+    let address = serve(router).await;
+    let http = http(address);
+    let plain = format!("a redirect from http://{address} to http://data.example.com, which is not followed");
     let reply = http.send(call("https://data.example.com/within")).await.unwrap();
     assert_eq!(reply.raw.body, b"the form");
     assert_eq!(reply.last.host_str(), Some("eu.consent.example.com"));
     for (path, said) in [
         ("away", "https://evil.example.net leads away"),
         ("lookalike", "leads away"),
-        ("plain", "from https to http://data.example.com"),
+        ("plain", plain.as_str()),
         ("round", "more than 5 redirects"),
     ] {
         let error = http.send(call(&format!("https://data.example.com/{path}"))).await;

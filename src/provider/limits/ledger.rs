@@ -143,6 +143,7 @@ impl Ledger {
         provider: &str,
         per_minute: u32,
         now: i64,
+        used: i64,
     ) -> Result<Slots, ThrottleError> {
         let per_minute = i64::from(per_minute.max(1));
         let interval = 60 * MICROS / per_minute;
@@ -155,9 +156,21 @@ impl Ledger {
             row.run(
                 "UPDATE provider SET next_slot = ?2, day = ?3,
                      requests = CASE WHEN day = ?3 THEN requests ELSE 0 END + ?4 WHERE name = ?1",
-                params![provider, next + count * interval, day, count],
+                params![provider, next + count * interval, day, used],
             )?;
             Ok(Slots { next, interval, left: count })
+        })
+    }
+
+    /// Adds to the requests of the day of `now`.
+    pub(super) fn count(&mut self, provider: &str, used: i64, now: i64) -> Result<(), ThrottleError> {
+        let day = Day::of_utc(now).number();
+        self.change(provider, |row| {
+            row.run(
+                "UPDATE provider SET day = ?2,
+                     requests = CASE WHEN day = ?2 THEN requests ELSE 0 END + ?3 WHERE name = ?1",
+                params![provider, day, used],
+            )
         })
     }
 

@@ -111,10 +111,10 @@ fn a_reset_closes_the_circuit_and_keeps_the_count() {
     throttle.slot("yahoo", 60, NOW * MICROS).unwrap();
     throttle.limited_at("yahoo", None, "429", NOW).unwrap();
     throttle.reset("yahoo").unwrap();
-    let standing = throttle.ledger().snapshot(NOW).unwrap();
+    let standing = throttle.snapshot_at(NOW).unwrap();
     assert_eq!(standing[0].state, State::Ready);
     assert_eq!(standing[0].requests_today, 1);
-    let tomorrow = throttle.ledger().snapshot(NOW + 86_400).unwrap();
+    let tomorrow = throttle.snapshot_at(NOW + 86_400).unwrap();
     assert_eq!(tomorrow[0].requests_today, 0);
     assert!(throttle.slot("yahoo", 60, NOW * MICROS).is_ok());
 }

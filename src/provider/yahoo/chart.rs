@@ -3,12 +3,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use crate::model::Day;
+
+/// The seconds since the epoch that an instant may be: those of the years 1800 to 2300. With others
+/// an answer is refused, so that arithmetic on what was let in cannot overflow.
+pub(super) const INSTANTS: Range<i64> = -5_364_662_400..10_445_328_000;
 
 #[derive(Deserialize)]
 pub(super) struct Reply {
@@ -37,6 +42,24 @@ pub(super) struct Chart {
     pub(super) indicators: Indicators,
     #[serde(default)]
     pub(super) events: Events,
+}
+
+impl Chart {
+    /// Every instant of the answer, with the field it stands in.
+    pub(super) fn instants(&self) -> impl Iterator<Item = (&'static str, i64)> + '_ {
+        let named = |field| move |stamp| (field, stamp);
+        let meta = &self.meta;
+        let current = meta.current_trading_period.as_ref().and_then(|current| current.regular);
+        let periods = meta.trading_periods.as_ref().map_or_else(Vec::new, TradingPeriods::regular);
+        let edges = |window: Window| [window.start, window.end];
+        let stamps = self.timestamp.iter().copied().map(named("timestamp"));
+        stamps
+            .chain(meta.first_trade_date.map(named("firstTradeDate")))
+            .chain(meta.regular_market_time.map(named("regularMarketTime")))
+            .chain(current.into_iter().flat_map(edges).map(named("currentTradingPeriod")))
+            .chain(periods.into_iter().flat_map(edges).map(named("tradingPeriods")))
+            .chain(self.events.instants().map(named("event date")))
+    }
 }
 
 #[derive(Deserialize)]
@@ -131,6 +154,19 @@ pub(super) struct Events {
     pub(super) dividends: BTreeMap<String, Payment>,
     pub(super) capital_gains: BTreeMap<String, Payment>,
     pub(super) splits: BTreeMap<String, SplitEvent>,
+}
+
+impl Events {
+    fn instants(&self) -> impl Iterator<Item = i64> + '_ {
+        let payments = self.dividends.iter().chain(&self.capital_gains);
+        let payments = payments.filter_map(|(key, event)| filed(key, event.date));
+        payments.chain(self.splits.iter().filter_map(|(key, event)| filed(key, event.date)))
+    }
+}
+
+/// The instant of an event: its own date where it has one, else the one it is filed under.
+pub(super) fn filed(key: &str, date: Option<i64>) -> Option<i64> {
+    date.or_else(|| key.parse().ok())
 }
 
 #[derive(Deserialize)]

@@ -6,6 +6,7 @@ use super::refusal::unusable;
 use crate::model::{Day, Period};
 use crate::provider::Refusal;
 
+/// Reads the rows of the bars asked for, and those before them that say where an event belongs.
 pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) -> Result<(), Refusal> {
     let mut dated = dated_rows(context, chart)?;
     // Stable: rows of one bar stay in the order received.
@@ -13,18 +14,19 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) -> Resul
     let (mut nulls, mut unfinished, mut doubles) = (0, 0, 0);
     let mut kept: Vec<Dated> = Vec::with_capacity(dated.len());
     for row in dated {
-        if !context.days.contains(row.bar) {
+        if !context.looked_at.contains(row.bar) {
             continue;
         }
+        let asked = usize::from(context.days.contains(row.bar));
         if context.period.last_day(row.bar) > context.finished {
-            unfinished += 1;
+            unfinished += asked;
         } else if row.values.is_null() {
-            nulls += 1;
-            if context.period == Period::D1 {
+            nulls += asked;
+            if context.period == Period::D1 && asked == 1 {
                 found.sessions.push(row.bar);
             }
         } else if let Some(last) = kept.last_mut().filter(|last| last.bar == row.bar) {
-            doubles += 1;
+            doubles += asked;
             last.take_in(context, row);
         } else {
             kept.push(row);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::chart::{Events, Payment, SplitEvent};
+use super::chart::{Events, Payment, SplitEvent, filed};
 use super::read::{Context, Found, trading_date};
 use crate::model::{Column, Day};
 use crate::provider::Split;
 
 /// Puts the events of finished dates into their columns.
 pub(super) fn fill(context: &Context, events: &Events, found: &mut Found) {
-    let splits = splits(context, events).iter().map(|split| (split.day, split.ratio)).collect();
+    let splits = listed(context, events);
     // Two splits within one bar multiply; 0 says that there was none.
     let multiply = |old: f64, ratio: f64| if old == 0.0 { ratio } else { old * ratio };
     let add = |old: f64, amount: f64| old + amount;
@@ -40,13 +40,15 @@ fn put(
         let stamp = context.period.bar_day(day).midnight();
         let at = times.partition_point(|time| *time < stamp);
         let (Some(next), Some(value)) = (times.get(at), values.get_mut(at)) else {
-            let note = format!("{name} {amount} of {day} has no bar yet, left away");
-            found.notes.push(note);
+            if context.days.contains(day) {
+                let note = format!("{name} {amount} of {day} has no bar yet, left away");
+                found.notes.push(note);
+            }
             continue;
         };
         *value = join(*value, amount);
-        if *next != stamp {
-            let bar = Day::of_utc(*next);
+        let bar = Day::of_utc(*next);
+        if *next != stamp && context.days.contains(bar) {
             let note = format!("{name} {amount} of {day} has no bar, put on {bar}");
             found.notes.push(note);
         }
@@ -56,16 +58,15 @@ fn put(
 /// The splits of the dates asked for, ascending; also one of a session that is not over: prices are
 /// on its scale already.
 pub(super) fn splits(context: &Context, events: &Events) -> Vec<Split> {
-    let mut splits: Vec<Split> = events
-        .splits
-        .iter()
-        .filter_map(|(key, event)| {
-            let day = date(context, key, event.date)?;
-            ratio(event).map(|ratio| Split { day, ratio })
-        })
-        .collect();
+    let asked = listed(context, events).into_iter().filter(|(day, _)| context.days.contains(*day));
+    let mut splits: Vec<Split> = asked.map(|(day, ratio)| Split { day, ratio }).collect();
     splits.sort_by_key(|split| split.day);
     splits
+}
+
+fn listed(context: &Context, events: &Events) -> Vec<(Day, f64)> {
+    let splits = events.splits.iter();
+    splits.filter_map(|(key, event)| Some((date(context, key, event.date)?, ratio(event)?))).collect()
 }
 
 fn payments(context: &Context, events: &BTreeMap<String, Payment>) -> Vec<(Day, f64)> {
@@ -77,10 +78,8 @@ fn ratio(event: &SplitEvent) -> Option<f64> {
     (ratio.is_finite() && ratio > 0.0).then_some(ratio)
 }
 
-/// An event's own date where it has one, else the one it is filed under; none outside of what was
-/// asked for.
+/// An event's date; none outside of what is looked at.
 fn date(context: &Context, key: &str, date: Option<i64>) -> Option<Day> {
-    let stamp = date.or_else(|| key.parse().ok())?;
-    let day = trading_date(stamp, &context.zone);
-    context.days.contains(day).then_some(day)
+    let day = trading_date(filed(key, date)?, &context.zone);
+    context.looked_at.contains(day).then_some(day)
 }

@@ -41,7 +41,7 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
     let doubles = received - rows.len();
     let rows = match wanted == step {
         true => rows,
-        false => gathered(context, rows, wanted),
+        false => gathered(context, &sessions, rows, wanted),
     };
     let mut unfinished = 0;
     for (stamp, row) in rows {
@@ -59,14 +59,17 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
     found.note(unfinished, "of a bar that is not over, dropped");
 }
 
-/// Longer bars made of shorter ones, on the wall clock of the exchange. Exact: a shorter bar that is
-/// missing had no trades, so what there is holds every trade of the longer one; and bars whose end
-/// lies ahead are dropped afterwards.
-fn gathered(context: &Context, rows: Vec<(i64, Row)>, wanted: i64) -> Vec<(i64, Row)> {
+/// Longer bars made of shorter ones, counted from the opening of their session; where none is named,
+/// from midnight on the wall of the exchange. Exact: a shorter bar that is missing had no trades, so
+/// what there is holds every trade of the longer one; and bars whose end lies ahead are dropped
+/// afterwards.
+fn gathered(context: &Context, sessions: &Sessions, rows: Vec<(i64, Row)>, wanted: i64) -> Vec<(i64, Row)> {
     let mut longer: Vec<(i64, Row)> = Vec::with_capacity(rows.len());
     for (stamp, row) in rows {
-        let midnight = Day::of_local(stamp, &context.zone).instant(0, &context.zone);
-        let start = stamp - (stamp - midnight).rem_euclid(wanted);
+        let session = sessions.before(stamp).filter(|session| stamp < session.end);
+        let midnight = || Day::of_local(stamp, &context.zone).instant(0, &context.zone);
+        let opening = session.map_or_else(midnight, |session| session.start);
+        let start = stamp - (stamp - opening).rem_euclid(wanted);
         match longer.last_mut() {
             Some((last, values)) if *last == start => values.join(row),
             _ => longer.push((start, row)),

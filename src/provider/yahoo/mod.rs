@@ -109,7 +109,7 @@ impl Provider for Yahoo {
     }
 
     fn pace(&self) -> Option<String> {
-        Some(format!("{} requests a minute", self.requests_per_minute))
+        Some(format!("the rate of {} a minute", self.requests_per_minute))
     }
 
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::chart::{Chart, Meta, Quote, Window};
 use super::refusal::{chart_of, unusable};
-use super::request::{interval, whole_bars};
+use super::request::{interval, looked_at, whole_bars};
 use super::{NAME, daily, events, intraday};
 use crate::model::{Bars, Column, Day, Days, Period, SeriesMeta};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
@@ -15,9 +15,11 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     let zone = zone(&chart.meta)?;
     let clock = clock(raw, &chart.meta);
     let session = regular(&chart.meta).map(|session| session.to_midnight(&zone));
+    let days = whole_bars(request.period, request.days);
     let context = Context {
         period: request.period,
-        days: whole_bars(request.period, request.days),
+        days,
+        looked_at: looked_at(request.period, days),
         clock,
         finished: finished(clock, session, &zone),
         session,
@@ -31,7 +33,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     } else {
         daily::read(&context, &chart, &mut found)?;
         events::fill(&context, &chart.events, &mut found);
+        found.bars = found.bars.between(days.first.midnight(), days.last.plus(1).midnight());
     }
+    let first_day = first_day(&context, &chart.meta, &mut found);
     found.sessions.extend(last_session(&context, &chart.meta));
     found.sessions.sort_unstable();
     found.sessions.dedup();
@@ -39,7 +43,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         bars: found.bars,
         splits: events::splits(&context, &chart.events),
         sessions: found.sessions,
-        first_day: chart.meta.first_trade_date.map(|stamp| trading_date(stamp, &context.zone)),
+        first_day,
         finished: Some(context.finished),
         clock,
         notes: found.notes,
@@ -52,6 +56,8 @@ pub(super) struct Context {
     pub(super) period: Period,
     /// The dates asked for, as whole bars.
     pub(super) days: Days,
+    /// These and the ones before them whose rows say on which bar an event belongs.
+    pub(super) looked_at: Days,
     pub(super) zone: TimeZone,
     /// The provider's clock, in seconds since the epoch.
     pub(super) clock: i64,
@@ -199,6 +205,17 @@ fn finished(clock: i64, session: Option<Window>, zone: &TimeZone) -> Day {
         Some(session) => Day::of_local(session.start, zone).plus(-1).min(today),
         None => yesterday,
     }
+}
+
+/// The first date of the whole history; one that is still to come says nothing.
+fn first_day(context: &Context, meta: &Meta, found: &mut Found) -> Option<Day> {
+    let stamp = meta.first_trade_date?;
+    let day = trading_date(stamp, &context.zone);
+    if stamp > context.clock {
+        found.notes.push(format!("firstTradeDate {stamp} ({day}) is still to come, left out of account"));
+        return None;
+    }
+    Some(day)
 }
 
 /// The date of the last trade, once it is over. A currency's stray weekend quote is no session.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::NAME;
-use super::chart::{Chart, Fault, Reply};
+use super::chart::{Chart, Fault, INSTANTS, Reply};
 use crate::provider::{RawAnswer, Refusal};
 
 /// How long a rate limit is taken to hold where nothing else is known, in seconds.
@@ -17,6 +17,9 @@ const SAID_CHARS: usize = 160;
 
 /// What the service sends when it is down, also with status 200.
 const DOWN: &str = "Will be right back";
+
+/// What comes before the days of the reach, where a window begins too early.
+const WITHIN: &str = "must be within the last";
 
 /// The chart in an answer, or why there is none.
 pub(super) fn chart_of(raw: &RawAnswer, code: &str) -> Result<Chart, Refusal> {
@@ -35,7 +38,14 @@ pub(super) fn chart_of(raw: &RawAnswer, code: &str) -> Result<Chart, Refusal> {
         return Err(refusal(raw, Some(fault), code));
     }
     let chart = body.result.and_then(|charts| charts.into_iter().next());
-    chart.ok_or_else(|| unusable("neither a result nor an error is in it".to_owned()))
+    let chart = chart.ok_or_else(|| unusable("neither a result nor an error is in it".to_owned()))?;
+    let strange = chart.instants().find(|(_, stamp)| !INSTANTS.contains(stamp));
+    match strange {
+        Some((field, stamp)) => {
+            Err(unusable(format!("its {field} {stamp} is no instant of the years 1800 to 2300")))
+        }
+        None => Ok(chart),
+    }
 }
 
 /// Whether the service is down for a while: worth a retry.
@@ -63,7 +73,7 @@ fn refusal(raw: &RawAnswer, fault: Option<Fault>, code: &str) -> Refusal {
     match status {
         404 if enveloped => Refusal::Unknown { provider: NAME, code: code.to_owned(), said },
         400 if said.starts_with("Data doesn't exist") => Refusal::EmptyWindow { said },
-        422 if said.contains("must be within the last") => Refusal::TooOld { reach_days: None, said },
+        422 if said.contains(WITHIN) => Refusal::TooOld { reach_days: reach_days(&said), said },
         422 if said.contains("worth of") && said.contains("per request") => Refusal::TooWide { said },
         400 | 422 if enveloped => Refusal::Invalid { provider: NAME, said },
         401 => Refusal::Denied { provider: NAME, said: format!("{said} (also with a fresh session)") },
@@ -102,6 +112,14 @@ fn fault(body: &[u8]) -> Option<Fault> {
         error: Option<Fault>,
     }
     serde_json::from_slice::<Envelope>(body).ok()?.chart.error
+}
+
+/// The days in "... must be within the last 60 days."
+fn reach_days(said: &str) -> Option<i32> {
+    let (_, after) = said.split_once(WITHIN)?;
+    let mut words = after.split_whitespace();
+    let days = words.next()?.parse().ok()?;
+    words.next()?.starts_with("day").then_some(days)
 }
 
 /// The provider's own words, short and on one line.

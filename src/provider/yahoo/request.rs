@@ -69,10 +69,24 @@ pub(super) fn whole_bars(period: Period, days: Days) -> Days {
     Days { first: period.bar_day(days.first), last: period.last_day(days.last) }
 }
 
+/// How many days before the first date asked for the events are looked at: more than any exchange
+/// closes for.
+const LEAD_DAYS: i32 = 10;
+
+/// The dates whose rows say on which bar an event belongs: those of the bars asked for and the bars
+/// shortly before them. An event whose date has no bar goes onto the next one, and its date may lie
+/// before the first bar asked for; whichever window a bar is fetched with, it gets the same events.
+pub(super) fn looked_at(period: Period, days: Days) -> Days {
+    match period.is_intraday() {
+        true => days,
+        false => Days { first: period.bar_day(days.first.plus(-LEAD_DAYS)), ..days },
+    }
+}
+
 /// The instants to ask for, in seconds since the epoch, so that the trading dates are whole in every
 /// exchange's time zone, within what the service enforces to the second.
 pub(super) fn window(period: Period, days: Days, now: i64) -> (i64, i64) {
-    let days = whole_bars(period, days);
+    let days = looked_at(period, whole_bars(period, days));
     // A session of date D opens no earlier than 12 h before D's midnight UTC and ends no later than
     // 11 h after the next. Daily bars may be stamped with local midnight, 14 h before.
     let (before, after) = match period.is_intraday() {

@@ -153,6 +153,106 @@ fn events_stand_on_the_bar_of_their_date_or_the_next() {
     assert_eq!(open.splits.len(), 1, "a split of today is known before the close");
 }
 
+/// Dividends, splits and gains by bar of a daily answer, read for one range of dates.
+fn events_of(body: &str, period: &str, first: &str, last: &str) -> (Vec<[f64; 3]>, Answer) {
+    let answer = read(&request("AAPL", period, first, last), &raw(200, Some(AT_CLOSE), body)).unwrap();
+    let column = |column| answer.bars.column(column).unwrap().to_vec();
+    let paid = column(Column::Dividends).into_iter().zip(column(Column::StockSplits));
+    let all = paid.zip(column(Column::CapitalGains)).map(|((paid, split), gain)| [paid, split, gain]);
+    (all.collect(), answer)
+}
+
+#[test]
+fn an_event_without_a_bar_goes_onto_the_same_bar_in_any_window() {
+    // Bars of the 18th, 19th and 23rd; events of the 19th, and of the 20th and 21st, without bars.
+    let table =
+        rows(&[(FRIDAY - 2 * 86_400, Some(1.0), 1), (FRIDAY - 86_400, Some(1.0), 1), (OPEN, Some(2.0), 1)]);
+    let (thursday, saturday) = (FRIDAY - 86_400, FRIDAY + 86_400);
+    let events = format!(
+        r#"{table},"events":{{
+        "dividends":{{"{thursday}":{{"amount":0.5}},"{FRIDAY}":{{"amount":0.25}}}},
+        "splits":{{"{saturday}":{{"numerator":2,"denominator":1}}}},
+        "capitalGains":{{"{saturday}":{{"amount":3.0}}}}}}"#
+    );
+    let body = chart("1d", &session(OPEN, CLOSE, OPEN), &events);
+    let (whole, _) = events_of(&body, "1d", "2026-11-18", "2026-11-23");
+    assert_eq!(whole, [[0.0, 0.0, 0.0], [0.5, 0.0, 0.0], [0.25, 2.0, 3.0]]);
+    for cut in 18..23 {
+        let (mut parts, before) = events_of(&body, "1d", "2026-11-18", &format!("2026-11-{cut}"));
+        let (after, answer) = events_of(&body, "1d", &format!("2026-11-{}", cut + 1), "2026-11-23");
+        parts.extend(after);
+        assert_eq!(parts, whole, "cut after the {cut}th");
+        let listed = before.splits.len() + answer.splits.len();
+        assert_eq!(listed, 1, "a split is listed in the window of its date");
+    }
+    let (_, last) = events_of(&body, "1d", "2026-11-23", "2026-11-23");
+    assert_eq!(last.bars.len(), 1, "the bars before are looked at alone");
+    assert!(last.notes.iter().all(|note| !note.contains("2026-11-19")), "{:?}", last.notes);
+}
+
+#[test]
+fn an_event_of_a_week_without_a_bar_goes_onto_the_same_week_in_any_window() {
+    // Weeks of the 2nd and the 16th; a dividend of the 11th.
+    let monday = |weeks: i64| FRIDAY - 4 * 86_400 - weeks * 7 * 86_400;
+    let table = rows(&[(monday(2), Some(1.0), 1), (monday(0), Some(2.0), 1)]);
+    let paid = monday(1) + 2 * 86_400;
+    let events = format!(r#"{table},"events":{{"dividends":{{"{paid}":{{"amount":0.5}}}}}}"#);
+    let body = chart("1wk", &session(OPEN, CLOSE, OPEN), &events);
+    let (whole, _) = events_of(&body, "1W", "2026-11-02", "2026-11-22");
+    assert_eq!(whole, [[0.0; 3], [0.5, 0.0, 0.0]]);
+    let (last, _) = events_of(&body, "1W", "2026-11-16", "2026-11-22");
+    assert_eq!(last, whole[1..]);
+}
+
+#[test]
+fn instants_of_no_sensible_year_are_refused_by_field_and_value() {
+    let good = rows(&[(FRIDAY, Some(1.0), 1)]);
+    let bad = [i64::MIN, -5_364_662_401, 10_445_328_000, 99_999_999_999_999, i64::MAX];
+    for stamp in bad {
+        let event = |kind: &str, value: &str| format!(r#"{good},"events":{{"{kind}":{{{value}}}}}"#);
+        let period = format!(r#"{{"start":{FRIDAY},"end":{stamp}}}"#);
+        let dated = format!(r#""{FRIDAY}":{{"date":{stamp}}}"#);
+        let filed = format!(r#""{stamp}":{{"amount":1.0}}"#);
+        for (field, meta, rest) in [
+            ("timestamp", String::new(), rows(&[(stamp, Some(1.0), 1)])),
+            ("firstTradeDate", format!(r#","firstTradeDate":{stamp}"#), good.clone()),
+            ("regularMarketTime", format!(r#","regularMarketTime":{stamp}"#), good.clone()),
+            ("currentTradingPeriod", session(stamp, CLOSE, OPEN), good.clone()),
+            ("currentTradingPeriod", session(OPEN, stamp, OPEN), good.clone()),
+            ("tradingPeriods", format!(r#","tradingPeriods":[[{period}]]"#), good.clone()),
+            ("event date", String::new(), event("dividends", &filed)),
+            ("event date", String::new(), event("capitalGains", &dated)),
+            ("event date", String::new(), event("splits", &dated)),
+        ] {
+            for (period, granularity) in [("1d", "1d"), ("5m", "5m"), ("20m", "5m")] {
+                let body = chart(granularity, &meta, &rest);
+                let request = request("AAPL", period, "2026-11-16", "2026-11-23");
+                let refusal = read(&request, &raw(200, Some(AT_CLOSE), &body)).unwrap_err();
+                assert!(matches!(refusal, Refusal::Unusable { .. }), "{refusal}");
+                assert!(refusal.to_string().contains(&format!("its {field} {stamp} ")), "{refusal}");
+            }
+        }
+    }
+    for stamp in [-5_364_662_400, 10_445_327_999] {
+        let body = chart("1d", &session(stamp, stamp, stamp), &rows(&[(stamp, Some(1.0), 1)]));
+        let request = request("AAPL", "1d", "1799-01-01", "2301-12-31");
+        assert!(read(&request, &raw(200, Some(AT_CLOSE), &body)).is_ok(), "{stamp}");
+    }
+}
+
+#[test]
+fn a_first_trade_still_to_come_is_not_believed() {
+    let table = rows(&[(FRIDAY, Some(1.0), 1)]);
+    let request = request("AAPL", "1d", "2026-11-16", "2026-11-23");
+    for (stamp, first) in [(CLOSE, Some(day("2026-11-23"))), (CLOSE + 1, None)] {
+        let body = chart("1d", &format!(r#","firstTradeDate":{stamp}"#), &table);
+        let answer = read(&request, &raw(200, Some(AT_CLOSE), &body)).unwrap();
+        assert_eq!(answer.first_day, first);
+        let noted = answer.notes.iter().any(|note| note.contains(&format!("firstTradeDate {stamp}")));
+        assert_eq!(noted, first.is_none(), "{:?}", answer.notes);
+    }
+}
+
 #[test]
 fn a_week_carries_its_monday_and_joins_its_live_row() {
     let monday = FRIDAY - 4 * 86_400;
@@ -222,8 +322,54 @@ fn ten_and_twenty_minutes_are_made_of_five_on_the_exchanges_clock() {
     expect(&ten, &[("11-23 14:30", 4.0), ("11-23 14:40", 2.0), ("11-23 14:50", 5.0)]);
     let row: Vec<f64> = ten.bars.row(0).collect();
     assert_eq!(row, [1.0, 4.0, 1.0, 4.0, 20.0]);
-    let twenty = intraday("20m", "5m", "Mon, 23 Nov 2026 14:59:59 GMT", 0, &table);
-    expect(&twenty, &[("11-23 14:20", 4.0)]);
+    let twenty = intraday("20m", "5m", "Mon, 23 Nov 2026 15:09:59 GMT", 0, &table);
+    expect(&twenty, &[("11-23 14:30", 2.0)]);
+}
+
+/// Bars of 20 minutes made of rows of 5 in one zone, with the sessions named.
+fn twenty(zone: &str, sessions: &[(i64, i64)], table: &[Line]) -> Answer {
+    let windows: Vec<String> =
+        sessions.iter().map(|(start, end)| format!(r#"[{{"start":{start},"end":{end}}}]"#)).collect();
+    let meta = format!(r#","tradingPeriods":[{}]"#, windows.join(","));
+    let body = chart("5m", &meta, &rows(table)).replace("America/New_York", zone);
+    let request = request("AAPL", "20m", "2026-11-19", "2026-11-20");
+    read(&request, &raw(200, Some(BEFORE_CLOSE), &body)).unwrap()
+}
+
+#[test]
+fn made_bars_are_counted_from_the_opening() {
+    // New York opens at 14:30 UTC, Mumbai at 09:15 of a clock that is 5:30 ahead.
+    let at = |open: i64, minutes: i64, price| (open + minutes * 60, Some(price), 1);
+    let table = [at(FRIDAY, 0, 1.0), at(FRIDAY, 15, 2.0), at(FRIDAY, 20, 3.0), at(FRIDAY, 385, 4.0)];
+    let york = twenty("America/New_York", &[(FRIDAY, FRIDAY + 390 * 60)], &table);
+    expect(&york, &[("11-20 14:30", 2.0), ("11-20 14:50", 3.0), ("11-20 20:50", 4.0)]);
+
+    let open = day("2026-11-20").midnight() + 3 * 3600 + 45 * 60;
+    let table = [at(open, 0, 1.0), at(open, 15, 2.0), at(open, 20, 3.0), at(open, 370, 4.0)];
+    let mumbai = twenty("Asia/Kolkata", &[(open, open + 375 * 60)], &table);
+    expect(&mumbai, &[("11-20 03:45", 2.0), ("11-20 04:05", 3.0), ("11-20 09:45", 4.0)]);
+}
+
+#[test]
+fn made_bars_keep_to_the_opening_over_lunch_and_where_none_is_named_to_midnight() {
+    // Tokyo: 9:00 to 11:30 and 12:30 to 15:30, nulls between; the service names one session or two.
+    let open = day("2026-11-20").midnight();
+    let at = |minutes: i64, price| (open + minutes * 60, price, 1);
+    let table = [at(0, Some(1.0)), at(145, Some(2.0)), at(150, None), at(210, Some(3.0)), at(215, Some(4.0))];
+    let minutes = |from: i64, to: i64| (open + from * 60, open + to * 60);
+    let one = twenty("Asia/Tokyo", &[minutes(0, 390)], &table);
+    expect(&one, &[("11-20 00:00", 1.0), ("11-20 02:20", 2.0), ("11-20 03:20", 4.0)]);
+    let two = twenty("Asia/Tokyo", &[minutes(0, 150), minutes(210, 390)], &table);
+    expect(&two, &[("11-20 00:00", 1.0), ("11-20 02:20", 2.0), ("11-20 03:30", 4.0)]);
+
+    // A session that began the evening before, one that is the whole day, and none at all.
+    let table = [at(10, Some(1.0)), at(25, Some(2.0))];
+    let evening = twenty("UTC", &[minutes(-130, 600)], &table);
+    expect(&evening, &[("11-20 00:10", 2.0)]);
+    for sessions in [&[minutes(0, 1439)][..], &[]] {
+        let midnight = twenty("UTC", sessions, &table);
+        expect(&midnight, &[("11-20 00:00", 1.0), ("11-20 00:20", 2.0)]);
+    }
 }
 
 #[test]

@@ -45,6 +45,24 @@ fn each_row_of_the_error_table_is_told_apart(
     assert!(refusal.starts_with(expected), "{refusal}");
 }
 
+#[test]
+fn the_reach_is_read_from_the_services_words() {
+    for (words, days) in [
+        (
+            "1m data not available for startTime=60 and endTime=90. The requested range must be within the last 30 days.",
+            Some(30),
+        ),
+        ("The requested range must be within the last 730 days.", Some(730)),
+        ("The requested range must be within the last few days.", None),
+        ("The requested range must be within the last 2 years.", None),
+        ("The requested range must be within the last 99999999999 days.", None),
+        ("The requested range must be within the last", None),
+    ] {
+        let refusal = refused(422, &envelope("Unprocessable Entity", words));
+        assert!(matches!(refusal, Refusal::TooOld { reach_days, .. } if reach_days == days), "{refusal:?}");
+    }
+}
+
 #[rstest]
 #[case(404, "<html>not here</html>", "Unusable")]
 #[case(403, "<html>blocked</html>", "Denied")]

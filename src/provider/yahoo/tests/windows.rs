@@ -82,16 +82,17 @@ fn windows_beyond_the_limits_are_clamped() {
 }
 
 #[test]
-fn long_bars_are_asked_for_whole() {
+fn long_bars_are_asked_for_whole_with_those_before_them() {
     let now = day("2026-11-23").midnight();
     let middle = Days { first: day("2026-05-20"), last: day("2026-05-20") };
     for (period, first, last) in [
-        (Period::W1, "2026-05-18", "2026-05-24"),
-        (Period::Mo1, "2026-05-01", "2026-05-31"),
-        (Period::Mo3, "2026-04-01", "2026-06-30"),
+        (Period::D1, "2026-05-10", "2026-05-20"),
+        (Period::W1, "2026-05-04", "2026-05-24"),
+        (Period::Mo1, "2026-04-01", "2026-05-31"),
+        (Period::Mo3, "2026-01-01", "2026-06-30"),
     ] {
         let (start, end) = window(period, middle, now);
-        assert!(start <= day(first).midnight() - 14 * 3600, "{period}");
+        assert_eq!(start, day(first).midnight() - DAY, "{period}");
         assert!(end >= day(last).plus(1).midnight() + 12 * 3600, "{period}");
     }
 }
