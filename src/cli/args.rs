@@ -18,7 +18,7 @@ use crate::model::{Day, Period};
 Examples:
   vortex download -p sample -s AAPL -o ./data   a first archive, with no network
   vortex download -s AAPL --period 1d,1h        a stock from Yahoo Finance
-  vortex archive list                           one line a series, and its state
+  vortex archive list                           what there is, what is late
   vortex config --show --origin                 the configuration in force
 
 Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done,
@@ -106,10 +106,10 @@ Example:
 #[derive(Clone, Debug, Default, Args)]
 #[command(after_help = "\
 Examples:
-  vortex download                                  everything in the instruments file
-  vortex download -s AAPL MSFT --period 1d,1h      two stocks, daily and hourly
-  vortex download -p barchart --assets list.json   another provider, another list
-  vortex download -s AAPL --force                  fetch it all again")]
+  vortex download                                the whole instruments file
+  vortex download -s AAPL MSFT --period 1d,1h    two stocks, daily and hourly
+  vortex download -p sample --assets list.json   another provider, another list
+  vortex download -s AAPL --force                fetch it all again")]
 pub struct DownloadArgs {
     /// Ask this provider
     #[arg(short, long, value_name = "P", value_parser = completion::served())]
@@ -185,7 +185,7 @@ pub struct ConfigArgs {
     /// Ask for the credentials of --provider and store them (mode 0600)
     #[arg(long, requires = "provider")]
     pub set_credentials: bool,
-    /// Write what differs from the built-in values to a file (- is standard output), without passwords and webhooks
+    /// Write what differs from the built-in values to a file, without passwords
     #[arg(long, value_name = "FILE")]
     pub export: Option<PathBuf>,
     /// Take over a file, once it is known to be valid; the old one is kept beside it

@@ -86,7 +86,8 @@ fn reset(sources: &Sources, dry_run: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn tell_kept(target: &Path) -> Result<(), Error> {
+/// Keeps the old file beside the new one, and says so.
+pub(super) fn tell_kept(target: &Path) -> Result<(), Error> {
     match store::keep_old(target)? {
         Some(kept) => output::line(format_args!("the old one is kept as {}", kept.display())),
         None => Ok(()),
