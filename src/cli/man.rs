@@ -14,12 +14,18 @@ use super::error::{Exit, Outcome};
 /// Writes `vortex.1`, `vortex-download.1`, … to a folder.
 pub(super) fn run(args: &ManArgs) -> Outcome {
     let folder = &args.folder;
-    let mut command = Cli::command();
-    command.build();
+    let command = pages();
     fs::create_dir_all(folder)
         .and_then(|()| write_pages(&command, folder))
         .with_context(|| format!("the man pages cannot be written to {}", folder.display()))?;
     Ok(Exit::Done)
+}
+
+/// The commands that have a page: `vortex help` and its like only show others.
+fn pages() -> Command {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    command
 }
 
 /// The page of a command and those of the commands below it.
@@ -53,7 +59,7 @@ fn page(command: &Command) -> std::io::Result<Vec<u8>> {
 fn synopsis(command: &Command) -> String {
     let name = command.get_bin_name().unwrap_or_else(|| command.get_name());
     let mut words = vec![name.to_owned()];
-    let shown = |arg: &&Arg| !arg.is_hide_set() && !arg.is_global_set();
+    let shown = |arg: &&Arg| !arg.is_hide_set() && !arg.is_global_set() && arg.get_id() != "help";
     let options = command.get_arguments().filter(|arg| !arg.is_positional());
     words.extend(options.filter(shown).map(optional));
     if command.get_arguments().any(|arg| arg.is_global_set()) {
@@ -120,8 +126,7 @@ mod tests {
 
     /// The page of a command, by the names below `vortex`.
     fn page_of(path: &[&str]) -> String {
-        let mut command = Cli::command();
-        command.build();
+        let mut command = pages();
         for name in path {
             command = command.find_subcommand(name).unwrap().clone();
         }
@@ -151,6 +156,16 @@ mod tests {
         assert!(synopsis(&["providers"]).contains("[--test [P|all]]"));
         assert!(synopsis(&["archive", "show"]).contains("[SYMBOL]"));
         assert!(synopsis(&["completion"]).contains("SHELL"));
+    }
+
+    #[test]
+    fn help_has_no_page() {
+        let home = tempfile::tempdir().unwrap();
+        run(&ManArgs { folder: home.path().join("pages") }).unwrap();
+        let pages = fs::read_dir(home.path().join("pages")).unwrap();
+        let names: Vec<_> = pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
+        assert!(names.contains(&"vortex-archive-show.1".to_owned()), "{names:?}");
+        assert!(names.iter().all(|name| !name.contains("help")), "{names:?}");
     }
 
     #[test]

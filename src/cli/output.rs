@@ -32,6 +32,11 @@ pub fn json(value: &impl Serialize) -> Result<(), Error> {
     line(text)
 }
 
+/// An instant in seconds since the epoch for programs, by RFC 3339.
+pub fn stamp(seconds: i64) -> Option<String> {
+    jiff::Timestamp::from_second(seconds).ok().map(|at| at.to_string())
+}
+
 /// Writes rows as a table: fitted into a terminal, plain aligned columns anywhere else.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
     line(render(header, rows, io::stdout().is_terminal()))

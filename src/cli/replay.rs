@@ -66,7 +66,8 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
 fn dry_run(context: &Context, answers: &BTreeMap<String, Vec<RawEntry>>) -> Outcome {
     if context.global.json {
         let providers = answers.iter().map(|(provider, entries)| {
-            let received = |entry: Option<&RawEntry>| entry.map(|entry| entry.about.received);
+            let received =
+                |entry: Option<&RawEntry>| entry.and_then(|entry| output::stamp(entry.about.received));
             json!({ "provider": provider, "answers": entries.len(),
                     "first_received": received(entries.first()), "last_received": received(entries.last()) })
         });

@@ -67,10 +67,9 @@ fn standing_json(standing: &Standing) -> serde_json::Value {
     })
 }
 
-/// An instant for programs, by RFC 3339; none where it is 0, which is never.
+/// An instant for programs; none where it is 0, which is never.
 fn stamp(seconds: i64) -> Option<String> {
-    let at = jiff::Timestamp::from_second(seconds).ok();
-    at.filter(|_| seconds != 0).map(|at| at.to_string())
+    output::stamp(seconds).filter(|_| seconds != 0)
 }
 
 fn reset(context: &Context, throttle: &Throttle, provider: Option<&str>) -> Outcome {

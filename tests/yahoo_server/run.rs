@@ -3,6 +3,8 @@
 #[path = "mod.rs"]
 mod yahoo_server;
 
+use std::io;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -34,12 +36,29 @@ struct Arguments {
     now: Option<jiff::Timestamp>,
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let clock =
         arguments.now.map_or(Clock::System, |now| Clock::Set(Arc::new(AtomicI64::new(now.as_second()))));
-    let server = Server::listen(clock, arguments.port)?;
-    println!("Playing Yahoo at {}", server.base_url());
-    server.wait();
-    Ok(())
+    match Server::listen(clock, arguments.port) {
+        Ok(server) => {
+            println!("Playing Yahoo at {}", server.base_url());
+            server.wait();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("yahoo-server: {}", refusal(&error, arguments.port));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why the server cannot listen, and what to do.
+fn refusal(error: &io::Error, port: u16) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "port {port} of 127.0.0.1 is taken: stop who has it, or choose another with --port (0 takes a free one)"
+        ),
+        _ => format!("port {port} of 127.0.0.1 cannot be opened: {error}"),
+    }
 }
