@@ -28,6 +28,11 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 
 /// A file's content, `None` where there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
+    // A pipe would be waited for, a folder is no file.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let said = "it is not a regular file; move it away".to_owned();
+        return Err(ArchiveError::Damaged { path: path.to_owned(), said });
+    }
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

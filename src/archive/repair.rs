@@ -163,7 +163,11 @@ fn restores(twin: &Bars, record: &PartitionRecord) -> bool {
 fn mark_suspect(key: &SeriesKey, partition: &str, state: &mut SeriesState) {
     let days = layout::partition_days(key, partition);
     if let Some(days) = state.coverage.known().and_then(|known| known.intersection(days)) {
-        state.coverage.set(days, Mark::Suspect);
+        // Days without a session stay what they are.
+        let with_bar = state.coverage.runs(days, |_, mark| mark == Mark::Present);
+        for run in if with_bar.is_empty() { vec![days] } else { with_bar } {
+            state.coverage.set(run, Mark::Suspect);
+        }
     }
     state.suspect = Some(format!(
         "{} and its Parquet are both damaged",

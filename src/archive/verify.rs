@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::catalogue::ledger;
 use super::{Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet};
 use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
 
@@ -47,6 +48,8 @@ pub enum Kind {
     Leftover,
     /// The series is marked as suspect.
     Suspect,
+    /// The file belongs to a commit that is under way or was interrupted.
+    Unfinished,
 }
 
 impl Kind {
@@ -67,6 +70,7 @@ impl Kind {
             Kind::Unknown => "unknown",
             Kind::Leftover => "leftover",
             Kind::Suspect => "suspect",
+            Kind::Unfinished => "unfinished",
         }
     }
 
@@ -78,7 +82,8 @@ impl Kind {
             | Kind::NotPositive
             | Kind::Unknown
             | Kind::Leftover
-            | Kind::Suspect => Severity::Warning,
+            | Kind::Suspect
+            | Kind::Unfinished => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -125,7 +130,30 @@ impl Archive {
         if wanted.is_none() {
             found.extend(self.verify_strays(&known)?);
         }
+        self.excuse_unfinished(&mut found)?;
         Ok(found)
+    }
+
+    /// What an open intent is about to change is no damage: it may be old or new.
+    fn excuse_unfinished(&self, found: &mut [Finding]) -> Result<(), ArchiveError> {
+        let mut moving = HashSet::new();
+        for (_, intent) in self.inner.catalogue.read(ledger::intents)? {
+            for series in intent.series {
+                for pair in series.pairs {
+                    moving.extend(pair.parquet.map(|twin| twin.target));
+                    moving.extend([Some(pair.csv.target), pair.stale].into_iter().flatten());
+                }
+                moving.extend(series.removed.into_iter().flat_map(|removal| removal.files));
+            }
+        }
+        for one in found.iter_mut() {
+            let moves = one.path.strip_prefix(self.root()).is_ok_and(|path| moving.contains(path));
+            if moves && matches!(one.kind, Kind::Altered | Kind::Missing | Kind::Unknown | Kind::Different) {
+                let said = "part of a commit under way or interrupted; the next writer finishes it";
+                *one = finding(&one.path.clone(), Kind::Unfinished, said);
+            }
+        }
+        Ok(())
     }
 
     /// Checks one series.
@@ -165,8 +193,7 @@ impl Archive {
         found: &mut Vec<Finding>,
     ) -> Result<Option<Bars>, ArchiveError> {
         let path = self.root().join(&record.csv);
-        let Some(bytes) = files::read(&path)? else {
-            found.push(finding(&path, Kind::Missing, "the file is not there"));
+        let Some(bytes) = content(&path, found)? else {
             return Ok(None);
         };
         if files::hash(&bytes) != record.csv_hash {
@@ -252,8 +279,7 @@ pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
 }
 
 fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveError> {
-    let Some(bytes) = files::read(path)? else {
-        found.push(finding(path, Kind::Missing, "the file is not there"));
+    let Some(bytes) = content(path, found)? else {
         return Ok(());
     };
     let Some(columns) = csv::columns_of(&bytes) else {
@@ -275,6 +301,20 @@ fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveE
     Ok(())
 }
 
+/// A file's content; what stands against reading it is a finding.
+fn content(path: &Path, found: &mut Vec<Finding>) -> Result<Option<Vec<u8>>, ArchiveError> {
+    match files::read(path) {
+        Ok(Some(bytes)) => return Ok(Some(bytes)),
+        Ok(None) => found.push(finding(path, Kind::Missing, "the file is not there")),
+        Err(ArchiveError::Damaged { said, .. }) => found.push(finding(path, Kind::Unreadable, said)),
+        Err(ArchiveError::Io { source, .. }) => {
+            found.push(finding(path, Kind::Unreadable, source.to_string()));
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(None)
+}
+
 fn check_twin(
     path: &Path,
     key: &SeriesKey,
@@ -282,14 +322,11 @@ fn check_twin(
     bars: &Bars,
     found: &mut Vec<Finding>,
 ) -> Result<(), ArchiveError> {
-    match files::read(path)? {
-        None => found.push(finding(path, Kind::Missing, "the file is not there")),
-        Some(bytes) => {
-            if files::hash(&bytes) != hash {
-                found.push(finding(path, Kind::Altered, "the file is not as Vortex wrote it"));
-            }
-            compare_twin(path, key, bars, found);
+    if let Some(bytes) = content(path, found)? {
+        if files::hash(&bytes) != hash {
+            found.push(finding(path, Kind::Altered, "the file is not as Vortex wrote it"));
         }
+        compare_twin(path, key, bars, found);
     }
     Ok(())
 }
@@ -329,6 +366,9 @@ fn check_bars(path: &Path, bars: &Bars, found: &mut Vec<Finding>) {
             .any(|column| value(*column, *at) <= 0.0)
     });
     report(path, Kind::NotPositive, "has a price that is zero or negative", not_positive, found);
+    // Forex at Interactive Brokers comes with -1 for none; anywhere else it is a fault.
+    let negative = (0..bars.len()).filter(|at| value(Column::Volume, *at) < 0.0);
+    report(path, Kind::NotPositive, "has a negative volume", negative, found);
 }
 
 fn report(

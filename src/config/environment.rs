@@ -64,6 +64,10 @@ fn variables(sources: &Sources, fragment: &mut Fragment) -> BTreeMap<String, Var
 
 /// Reads the `VORTEX_*` lines of a `.env` file; other lines belong to others.
 fn read_dotenv(path: &Path, fragment: &mut Fragment, into: &mut BTreeMap<String, Variable>) {
+    // A folder of that name is somebody's virtual environment.
+    if path.is_dir() {
+        return;
+    }
     let text = match file::read_text(path, Accept::File) {
         Ok(Some(text)) => text,
         Ok(None) => return,

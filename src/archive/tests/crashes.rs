@@ -4,6 +4,7 @@
 use std::fs;
 
 use super::super::crash::{CrashPoint, stop_at, survive};
+use super::super::verify::{Kind, Severity};
 use super::*;
 
 /// A kind of commit.
@@ -236,6 +237,7 @@ fn a_reader_at_a_crash_sees_each_csv_old_or_new_and_never_half() {
     let old = texts(&writer);
     (scenario.act)(&writer).unwrap();
     let new = texts(&writer);
+    let mut unfinished = 0;
     for nth in 0..scenario.files {
         let place = cut_off(scenario, CrashPoint::Renamed, nth).unwrap();
         for (at, name) in ["2023.csv", "2024.csv"].into_iter().enumerate() {
@@ -244,7 +246,12 @@ fn a_reader_at_a_crash_sees_each_csv_old_or_new_and_never_half() {
             let renamed = nth >= at as u32 * 2;
             assert!(text == if renamed { &new } else { &old }[at], "{name} at {nth}");
         }
+        // An interrupted commit is no damage, and nobody is told that a file was edited.
+        let found = Archive::open_to_read(&place.root(), &place.root()).unwrap().verify(None).unwrap();
+        assert!(found.iter().all(|finding| finding.severity == Severity::Warning), "{nth}: {found:?}");
+        unfinished += found.iter().filter(|finding| finding.kind == Kind::Unfinished).count();
     }
+    assert!(unfinished > 0);
 }
 
 #[test]
