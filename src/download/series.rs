@@ -243,6 +243,9 @@ impl Shared {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
         let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
+        for dropped in &answer.dropped {
+            tracing::debug!(correlation = %request.correlation, "{key}: {dropped}");
+        }
         for note in &answer.notes {
             if !course.notes.contains(note) {
                 course.notes.push(note.clone());

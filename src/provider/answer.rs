@@ -32,7 +32,9 @@ pub struct Answer {
     /// The provider's clock at the answer, in seconds since the epoch; where it has none, its last
     /// trade's.
     pub clock: i64,
-    /// Things a person may want to know, one sentence each (rows dropped and why).
+    /// Rows left out in the normal course and why, one sentence each: for the log.
+    pub dropped: Vec<String>,
+    /// Things a person may want to know, one sentence each.
     pub notes: Vec<String>,
 }
 

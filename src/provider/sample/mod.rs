@@ -128,6 +128,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
             first_day: Some(Day::new(series.first_day)),
             finished: Some(Day::new(series.finished)),
             clock: body.clock,
+            dropped: Vec::new(),
             notes: Vec::new(),
         })
     }

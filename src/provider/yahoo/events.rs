@@ -73,6 +73,11 @@ fn payments(context: &Context, events: &BTreeMap<String, Payment>) -> Vec<(Day, 
     events.iter().filter_map(|(key, event)| Some((date(context, key, event.date)?, event.amount?))).collect()
 }
 
+/// Splits whose numbers make no ratio: nothing can be put on another scale by them.
+pub(super) fn unreadable_splits(events: &Events) -> usize {
+    events.splits.values().filter(|event| ratio(event).is_none()).count()
+}
+
 fn ratio(event: &SplitEvent) -> Option<f64> {
     let ratio = event.numerator? / event.denominator?;
     (ratio.is_finite() && ratio > 0.0).then_some(ratio)

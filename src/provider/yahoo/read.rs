@@ -27,7 +27,8 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         zone,
     };
     let columns = Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period);
-    let mut found = Found { bars: Bars::new(columns), sessions: Vec::new(), notes: Vec::new() };
+    let mut found =
+        Found { bars: Bars::new(columns), sessions: Vec::new(), dropped: Vec::new(), notes: Vec::new() };
     if request.period.is_intraday() {
         intraday::read(&context, &chart, &mut found);
     } else {
@@ -36,6 +37,12 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         found.bars = found.bars.between(days.first.midnight(), days.last.plus(1).midnight());
     }
     let first_day = first_day(&context, &chart.meta, &mut found);
+    match events::unreadable_splits(&chart.events) {
+        0 => {}
+        count => {
+            found.notes.push(format!("{count} listed with a ratio that is none, left out of account: splits"))
+        }
+    }
     found.sessions.extend(last_session(&context, &chart.meta));
     found.sessions.sort_unstable();
     found.sessions.dedup();
@@ -46,6 +53,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         first_day,
         finished: Some(context.finished),
         clock,
+        dropped: found.dropped,
         notes: found.notes,
         meta: series_meta(chart.meta, &context),
     })
@@ -73,6 +81,7 @@ pub(super) struct Context {
 pub(super) struct Found {
     pub(super) bars: Bars,
     pub(super) sessions: Vec<Day>,
+    pub(super) dropped: Vec<String>,
     pub(super) notes: Vec<String>,
 }
 
@@ -81,7 +90,7 @@ impl Found {
     pub(super) fn note(&mut self, count: usize, what: &str) {
         if count > 0 {
             let rows = if count == 1 { "row" } else { "rows" };
-            self.notes.push(format!("{count} {rows} {what}"));
+            self.dropped.push(format!("{count} {rows} {what}"));
         }
     }
 }

@@ -85,7 +85,7 @@ fn a_null_row_is_a_session_without_a_bar() {
     let answer = daily(AT_CLOSE, &[(FRIDAY, None, 0), (OPEN, Some(2.0), 20)]);
     expect(&answer, &[("11-23 00:00", 2.0)]);
     assert_eq!(answer.sessions, [day("2026-11-20"), day("2026-11-23")]);
-    assert!(answer.notes[0].contains("without any price"), "{:?}", answer.notes);
+    assert!(answer.dropped[0].contains("without any price"), "{:?}", answer.dropped);
     assert!(daily(BEFORE_CLOSE, &[(OPEN, None, 0)]).sessions.is_empty());
 }
 
