@@ -93,7 +93,7 @@ fn time_left(state: &ProgressState, out: &mut dyn fmt::Write) {
 }
 
 impl BarState {
-    /// Bytes, what is waited for, and the series being asked for: what may be cut off comes last.
+    /// What is waited for, bytes, and the series being asked for: what may be cut off comes last.
     fn message(&self) -> String {
         if let Some(said) = &self.limited {
             return said.clone();
@@ -102,8 +102,8 @@ impl BarState {
         let pace = self.pace.as_ref().filter(|_| waiting > 0);
         let asking: Vec<&str> = self.asking.iter().take(3).map(String::as_str).collect();
         let parts = [
+            pace.map(|pace| format!("{waiting} wait for {pace}")).unwrap_or_default(),
             HumanBytes(self.bytes).to_string(),
-            pace.map(|pace| format!("{waiting} wait: {pace}")).unwrap_or_default(),
             asking.join(", "),
         ];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
@@ -189,7 +189,7 @@ mod tests {
         BarState {
             bytes: 12_940_000,
             left,
-            pace: Some("60 requests a minute".to_owned()),
+            pace: Some("the rate of 60 a minute".to_owned()),
             asking: asking.iter().map(|name| (*name).to_owned()).collect(),
             limited: None,
         }
@@ -198,13 +198,13 @@ mod tests {
     #[test]
     fn what_is_waited_for_fits_before_the_symbols() {
         let message = state(&["AAPL 1d", "MSFT 1d"], 2000).message();
-        assert_eq!(message, "12.34 MiB  1998 wait: 60 requests a minute  AAPL 1d, MSFT 1d");
-        assert!(message.find("  AAPL").is_some_and(|at| at <= 42), "{message}");
+        assert_eq!(message, "1998 wait for the rate of 60 a minute  12.34 MiB  AAPL 1d, MSFT 1d");
+        assert!(message.find("  12.34").is_some_and(|at| at <= 42), "{message}");
     }
 
     #[test]
     fn what_is_not_there_leaves_no_trace() {
-        assert_eq!(state(&[], 3).message(), "12.34 MiB  3 wait: 60 requests a minute");
+        assert_eq!(state(&[], 3).message(), "3 wait for the rate of 60 a minute  12.34 MiB");
         assert_eq!(state(&["AAPL 1d"], 1).message(), "12.34 MiB  AAPL 1d");
         assert_eq!(state(&[], 0).message(), "12.34 MiB");
     }
