@@ -6,7 +6,7 @@ mod yahoo_server;
 
 use support::{Lab, at, day};
 use vortex::download::{JobResult, Outcome, Selection};
-use vortex::model::{Column, Instrument, Period};
+use vortex::model::{Column, Instrument, Mark, Period};
 use yahoo_server::rules::{Action, Rule};
 
 const START: &str = "2023-01-03";
@@ -126,6 +126,11 @@ fn a_window_older_than_the_provider_reaches_is_clamped_at_once() {
     let summary = lab.update(&["AAPL"], Period::M5, "2024-01-20");
     assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
     assert!(lab.requests() <= 3, "{}", lab.requests());
+    let coverage = lab.record("AAPL", Period::M5).state.coverage;
+    assert_eq!(coverage.get(day("2024-01-25")), Mark::OutOfReach);
+    lab.server.reset_counts();
+    lab.update(&["AAPL"], Period::M5, "2024-01-20");
+    assert_eq!(lab.requests(), 0);
 }
 
 #[test]

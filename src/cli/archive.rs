@@ -183,7 +183,7 @@ fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value
         "provider": key.provider, "class": key.class, "symbol": key.symbol,
         "contract": key.contract.map(|_| key.name()), "period": key.period.name(), "code": known.code,
         "currency": known.meta.currency, "exchange": known.meta.exchange, "time_zone": known.meta.zone,
-        "bars": record.bars, "first": record.first.and_then(stamp), "last": record.last.and_then(stamp),
+        "bars": record.bars, "first": record.first.and_then(output::stamp), "last": record.last.and_then(output::stamp),
         "state": state, "held": known.held, "suspect": known.suspect,
         "failure": known.failure.as_ref().map(|failure| &failure.text),
         "expected": told.expected, "present": told.present, "absent": absent,
@@ -195,11 +195,6 @@ fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value
             "standing": standing_word(span.standing), "reason": absence_words(span.standing),
         })).collect::<Vec<_>>(),
     })
-}
-
-/// An instant for programs, by RFC 3339.
-fn stamp(seconds: i64) -> Option<String> {
-    jiff::Timestamp::from_second(seconds).ok().map(|at| at.to_string())
 }
 
 /// A standing in one word.
@@ -375,7 +370,7 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Vec<String>, Error>
 
 fn revision_json(revision: &RevisionRecord) -> Value {
     json!({
-        "id": revision.id, "at": stamp(revision.at), "reason": revision.reason,
+        "id": revision.id, "at": output::stamp(revision.at), "reason": revision.reason,
         "series": revision.key.to_string(), "partitions": revision.partitions,
     })
 }

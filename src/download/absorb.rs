@@ -31,10 +31,15 @@ pub(super) fn judge(key: &SeriesKey, stored: &Bars, last_stored: Option<i64>, an
         Difference::Rewritten => Verdict::Refetch(Cause::Rewritten),
         Difference::Correction => {
             let count = changed(stored, &answer.bars);
-            Verdict::Merge(Some(format!("{count} bars were corrected by the provider")))
+            Verdict::Merge(Some(format!("corrected by the provider: {}", bars_text(count))))
         }
         Difference::NoOverlap | Difference::None | Difference::Volume => Verdict::Merge(None),
     }
+}
+
+/// `1 bar`, `2 bars`.
+pub(super) fn bars_text(count: u64) -> String {
+    if count == 1 { "1 bar".to_owned() } else { format!("{count} bars") }
 }
 
 /// Whether fetched bars may be of the instrument that is stored: there is an overlap, and its prices agree.

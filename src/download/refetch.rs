@@ -38,7 +38,7 @@ impl Shared {
                 state.suspect = None;
                 let news = absorb::news(&all, &restated);
                 let changed = absorb::changed(&all, &restated);
-                let reason = format!("{}: {changed} bars restated", cause.words());
+                let reason = format!("{}: {} restated", cause.words(), absorb::bars_text(changed));
                 // The stored bars may have been right already.
                 let reason = (changed > 0).then_some(reason);
                 course.notes.extend(reason.clone());
@@ -156,8 +156,10 @@ impl Shared {
             Ok(ratio) => {
                 let mut scaled = all.clone();
                 divide(&mut scaled, i64::MAX, ratio);
-                let reason =
-                    format!("split of {ratio} applied to {} bars out of the provider's reach", all.len());
+                let reason = format!(
+                    "split of {ratio} applied to {} out of the provider's reach",
+                    absorb::bars_text(all.len() as u64)
+                );
                 course.notes.push(reason.clone());
                 let state = stored.state.clone();
                 self.store(course, &stored, state, &scaled, Some(reason)).await

@@ -444,10 +444,13 @@ impl Shared {
                 if let Some(clamped) = Days::new(first, window.last) {
                     course.windows.push_front(clamped);
                 }
-                if let Some(refused) = told.and_then(|_| Days::new(window.first, first.plus(-1))) {
-                    course.out_of_reach.push(refused);
+                let Some(refused) = told.and_then(|_| Days::new(window.first, first.plus(-1))) else {
+                    return Ok(());
+                };
+                for run in state.coverage.runs(refused, |_, mark| mark == Mark::Unknown) {
+                    state.coverage.set(run, Mark::OutOfReach);
                 }
-                Ok(())
+                self.commit(course, state, Vec::new(), None).await
             }
             Refusal::TooWide { .. } if window.len() > 1 => {
                 let middle = window.first.plus(window.len() as i32 / 2);
