@@ -39,9 +39,9 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 run_tests() {
   if $verbose; then
-    cargo test --locked "${features[@]}" "$@" 2>&1 | tee -a "$log"
+    cargo test --locked --no-fail-fast "${features[@]}" "$@" 2>&1 | tee -a "$log"
   else
-    cargo test --locked "${features[@]}" "$@" 2>&1 | tee -a "$log" |
+    cargo test --locked --no-fail-fast "${features[@]}" "$@" 2>&1 | tee -a "$log" |
       { grep -vE '^(test .* ok|running [0-9]+ tests?|)$|Compiling|Downloaded|Downloading' || true; }
   fi
 }

@@ -83,7 +83,11 @@ fn what_is_looked_up_must_be_a_regular_file() {
         home.expect(2, &args).says("is not a regular file but a pipe").says(name);
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        home.expect(2, &args).says("is not a regular file but a folder").says(name);
+        match name {
+            // Python's virtual environments are often folders of that name.
+            ".env" => drop(home.expect(0, &args)),
+            _ => drop(home.expect(2, &args).says("is not a regular file but a folder").says(name)),
+        }
         fs::remove_dir(&path).unwrap();
         symlink("/dev/zero", &path).unwrap();
         home.expect(2, &args).says("is not a regular file but a device").says(name);
