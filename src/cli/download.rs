@@ -9,6 +9,7 @@ use serde_json::json;
 use super::args::DownloadArgs;
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
+use super::prompt::interruptible;
 use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::RawTrail;
@@ -105,8 +106,8 @@ fn confirm(args: &DownloadArgs, series: usize) -> Result<(), Error> {
         return Ok(());
     }
     let question = format!("{series} series are asked for. Go on?");
-    let agreed = dialoguer::Confirm::new().with_prompt(question).default(true).interact();
-    match agreed? {
+    let ask = || dialoguer::Confirm::new().with_prompt(question).default(true).interact();
+    match interruptible(ask)? {
         true => Ok(()),
         false => Err(Error::new(Exit::Interrupted, anyhow::anyhow!("nothing was asked for"))),
     }

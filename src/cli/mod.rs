@@ -11,6 +11,7 @@ pub mod error;
 mod man;
 pub mod output;
 mod progress;
+mod prompt;
 mod providers;
 mod rebuild;
 mod replay;

@@ -49,7 +49,10 @@ fn report(context: &Context, done: &[Row]) -> Outcome {
     if context.global.json {
         let rows: Vec<_> = done
             .iter()
-            .map(|row| json!({ "path": row.path.display().to_string(), "outcome": words(&row.outcome) }))
+            .map(|row| {
+                let (path, reason) = (row.path.display().to_string(), reason(&row.outcome));
+                json!({ "path": path, "outcome": word(&row.outcome), "reason": reason })
+            })
             .collect();
         output::json(&rows)?;
         return Ok(exit);
@@ -63,6 +66,23 @@ fn report(context: &Context, done: &[Row]) -> Outcome {
     let (taken, made) = (done.len() - left, rows.len() - left);
     output::line(format!("file pairs: {taken} in the catalogue ({made} made whole), {left} left alone"))?;
     Ok(exit)
+}
+
+/// One word for programs.
+fn word(outcome: &Rebuilt) -> &'static str {
+    match outcome {
+        Rebuilt::AsItIs => "as-it-is",
+        Rebuilt::ParquetMade => "parquet-made",
+        Rebuilt::CsvMade => "csv-made",
+        Rebuilt::LeftAlone(_) => "left-alone",
+    }
+}
+
+fn reason(outcome: &Rebuilt) -> Option<&str> {
+    match outcome {
+        Rebuilt::LeftAlone(why) => Some(why),
+        _ => None,
+    }
 }
 
 fn words(outcome: &Rebuilt) -> String {

@@ -4,15 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use dialoguer::console::Term;
 use dialoguer::{Confirm, Input, Select};
-use tokio::signal::unix::{SignalKind, signal};
 use toml_edit::Value;
 
 use super::args::Global;
 use super::config::tell_kept;
 use super::error::{Error, Exit, Outcome};
 use super::output;
+use super::prompt::interruptible;
 use crate::config::{Config, Overrides, Sources, assets, store};
 use crate::model::{Instrument, symbol};
 use crate::provider::{sample, yahoo};
@@ -39,24 +38,6 @@ pub(super) fn run(global: &Global) -> Outcome {
             Ok(Exit::Done)
         }
     }
-}
-
-/// Asks so that Ctrl-C is an error in place of the end of the process: a menu hides the cursor, and
-/// nobody else would show it again.
-fn interruptible<T>(ask: impl FnOnce() -> dialoguer::Result<T>) -> Result<T, Error> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let _entered = runtime.enter();
-    let _caught = signal(SignalKind::interrupt())?;
-    ask().map_err(|error| {
-        // The first error is the one to tell.
-        let _ = Term::stderr().show_cursor();
-        match Error::from(error) {
-            Error { exit: Exit::Interrupted, .. } => {
-                Error::new(Exit::Interrupted, anyhow::anyhow!("interrupted; nothing was written"))
-            }
-            other => other,
-        }
-    })
 }
 
 /// What the questions start from.
