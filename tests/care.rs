@@ -145,3 +145,95 @@ fn a_file_that_is_gone_is_named_with_its_remedy_and_costs_no_request() {
     assert!(summary.results[0].outcome.reason().unwrap().contains("vortex validate --fix"));
     assert_eq!(lab.requests(), 1);
 }
+
+#[test]
+fn a_code_that_changed_is_judged_also_after_a_failed_run() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    let named = |code: &str| Selection {
+        instruments: vec![Instrument { name: "X".to_owned(), ..Instrument::of_code(code) }],
+        ..lab.selection(&["X"], &[Period::D1], START)
+    };
+    lab.run(&named("AAPL"), lab.yahoo());
+    let before = lab.bars("X", Period::D1);
+    lab.set_now("2024-03-11T22:00:00Z");
+    lab.server.rule(Rule::new(Action::Truncate { bytes: 50 }).times(1));
+    assert_eq!(lab.run(&named("MSFT"), lab.yahoo()).result(), JobResult::Failed);
+    let summary = lab.run(&named("MSFT"), lab.yahoo());
+    assert!(matches!(summary.results[0].outcome, Outcome::Suspect(_)), "{summary:?}");
+    assert!(lab.bars("X", Period::D1).same(&before));
+}
+
+#[test]
+fn a_split_in_the_newest_window_beyond_a_wide_gap_is_bridged() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    lab.update(&["S0001"], Period::M1, "2024-02-26");
+    let before = closes(&lab, "S0001", Period::M1);
+    lab.server.rule(split(4.0, "2024-05-07"));
+    lab.set_now("2024-05-10T22:00:00Z");
+    let summary = lab.update(&["S0001"], Period::M1, "2024-02-26");
+    assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
+    let after = closes(&lab, "S0001", Period::M1);
+    assert!(before.iter().zip(&after).all(|(old, new)| (old / new - 4.0).abs() < 1e-3));
+    assert!(after.len() > before.len());
+}
+
+#[test]
+fn damage_that_is_out_of_reach_is_told_as_such_and_not_for_ever() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    lab.update(&["S0001"], Period::M1, "2024-02-12");
+    for name in ["2024-02.csv", "2024-02.parquet"] {
+        std::fs::write(lab.root().join("yahoo/stocks/1m/S0001").join(name), "damaged").unwrap();
+    }
+    lab.archive().write("test").unwrap().repair(None).unwrap();
+    lab.set_now("2024-03-22T22:00:00Z");
+    let summary = lab.update(&["S0001"], Period::M1, "2024-02-12");
+    assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
+    let state = lab.record("S0001", Period::M1).state;
+    assert_eq!(state.coverage.get(day("2024-02-13")), Mark::OutOfReach);
+    assert_eq!(state.coverage.get(day("2024-02-28")), Mark::Present);
+    assert_eq!(state.suspect, None);
+    assert_eq!(lab.archive().revisions(None).unwrap().len(), 1, "the damaged file is kept once");
+}
+
+#[test]
+fn a_gap_at_the_end_is_due_at_once() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    lab.update(&["AAPL"], Period::D1, START);
+    let csv = lab.root().join("yahoo/stocks/1d/AAPL.csv");
+    let whole = std::fs::read_to_string(&csv).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    std::fs::write(&csv, lines[..lines.len() - 5].join("\n") + "\n").unwrap();
+    lab.archive().write("test").unwrap().rebuild(Some("AAPL")).unwrap();
+    lab.update(&["AAPL"], Period::D1, START);
+    assert_eq!(std::fs::read_to_string(&csv).unwrap(), whole);
+}
+
+#[test]
+fn a_restatement_begins_where_the_series_begins() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    for period in [Period::D1, Period::W1] {
+        lab.update(&["S0001"], period, "2023-06-15");
+    }
+    let first = |period| lab.record("S0001", period).first;
+    let before = (first(Period::D1), first(Period::W1));
+    lab.server.rule(split(4.0, "2024-03-12"));
+    lab.set_now("2024-03-18T22:00:00Z");
+    for period in [Period::D1, Period::W1] {
+        assert!(lab.update(&["S0001"], period, "2023-06-15").results[0].changed > 0);
+    }
+    assert_eq!((first(Period::D1), first(Period::W1)), before);
+}
+
+#[test]
+fn a_long_bar_is_compared_also_where_a_request_begins_inside_it() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    lab.update(&["AAPL"], Period::Mo1, START);
+    let selection = Selection {
+        force: true,
+        chunk: Some(3),
+        end: Some(day("2023-12-20")),
+        ..lab.selection(&["AAPL"], &[Period::Mo1], "2023-12-05")
+    };
+    let summary = lab.run(&selection, lab.yahoo());
+    assert_eq!((summary.results[0].added, summary.results[0].changed), (0, 0), "{summary:?}");
+}

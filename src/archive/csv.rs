@@ -79,7 +79,12 @@ fn push_number(text: &mut String, value: f64) {
         // Volumes and the many zeros: an integer is written several times faster.
         let _ = write!(text, "{}", value as i64);
     } else {
-        let _ = write!(text, "{value}");
+        let mut buffer = zmij::Buffer::new();
+        match buffer.format_finite(value) {
+            // Only the very large and very small come with an exponent.
+            exponent if exponent.contains('e') => drop(write!(text, "{value}")),
+            plain => text.push_str(plain),
+        }
     }
 }
 
@@ -266,7 +271,12 @@ mod tests {
                 let row = bits.map(f64::from_bits).map(|v| if v.is_infinite() { 0.5 } else { v });
                 bars.push(time, &row);
             }
-            prop_assert!(text(&bars).lines().skip(1).all(|line| !line.contains('e')));
+            for (at, line) in text(&bars).lines().skip(1).enumerate() {
+                // The standard library's shortest decimal, which never has an exponent.
+                let plain = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
+                let row: Vec<String> = bars.row(at).map(plain).collect();
+                prop_assert_eq!(line.split_once(',').map(|(_, row)| row.to_owned()), Some(row.join(",")));
+            }
             prop_assert!(decode(text(&bars).as_bytes(), columns()).unwrap().same(&bars));
         }
     }

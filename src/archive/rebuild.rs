@@ -296,6 +296,8 @@ fn state_of(key: &SeriesKey, known: Option<SeriesState>, found: &Found) -> Serie
 fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: bool) {
     for gap in gaps::gaps(key, state, stamps) {
         state.coverage.set(gap, Mark::Unknown);
+        // A gap at the end is not a day to come: it is due now.
+        state.asked_at = 0;
     }
     if !key.period.is_intraday() {
         for day in gaps::bar_days(key, state, stamps) {

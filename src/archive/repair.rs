@@ -125,6 +125,8 @@ impl Writer {
             return Ok(());
         }
         gaps.into_iter().for_each(|days| state.coverage.set(days, Mark::Unknown));
+        // A gap at the end is not a day to come: it is due now.
+        state.asked_at = 0;
         let path = self.archive.root().join(layout::series_path(&key)?);
         let only_state =
             Change { key, state, partitions: Vec::new(), restated: None, fetched_at: 0, parquet: false };

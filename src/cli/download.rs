@@ -199,7 +199,7 @@ fn foreseen<'a>(
             let reason = outcome.reason().map(str::to_owned);
             Foreseen { target, state: outcome.word(), reason, windows: none }
         }
-        Survey::TwinsGone => {
+        Survey::TwinsGone(_) => {
             let reason = Some("its Parquet is made again".to_owned());
             Foreseen { target, state: "current", reason, windows: none }
         }

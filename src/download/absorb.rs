@@ -18,7 +18,8 @@ pub(super) enum Verdict {
     Refetch(Cause),
 }
 
-/// Judges the overlap of an answer with what is stored.
+/// Judges the overlap of an answer with what is stored. Without `last_stored` a listed split alone tells
+/// nothing: there is no bar before it, or its scale was confirmed already.
 pub(super) fn judge(key: &SeriesKey, stored: &Bars, last_stored: Option<i64>, answer: &Answer) -> Verdict {
     // A longer bar holds every day up to its last.
     let last_day = last_stored.map(|last| key.period.last_day(Day::of_utc(last)));
@@ -115,6 +116,22 @@ pub(super) fn learn(
         next.pending_asked_at = answer.clock;
     }
     if next.coverage.first_where(|mark| mark == Mark::Suspect).is_none() {
+        next.suspect = None;
+    }
+    next
+}
+
+/// Days that were never asked for, or are to be fetched again, and are out of the provider's reach.
+pub(super) fn leave_unreachable(state: &SeriesState, unreachable: &[Days]) -> SeriesState {
+    let mut next = state.clone();
+    let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
+    let suspect = |state: &SeriesState| state.coverage.first_where(|mark| mark == Mark::Suspect).is_some();
+    for days in unreachable {
+        for run in state.coverage.runs(*days, open) {
+            next.coverage.set(run, Mark::OutOfReach);
+        }
+    }
+    if suspect(state) && !suspect(&next) {
         next.suspect = None;
     }
     next

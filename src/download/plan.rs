@@ -43,7 +43,7 @@ pub struct Wanted {
 pub struct Plan {
     /// The windows, in the order in which they are to be fetched.
     pub windows: Vec<Days>,
-    /// Days that are out of the provider's reach and were never asked for.
+    /// Days that are out of the provider's reach and were never asked for, or are suspect.
     pub out_of_reach: Vec<Days>,
 }
 
@@ -92,7 +92,8 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
     }
     let mut plan = Plan::default();
     if let Some(unreachable) = reach.and_then(|reach| Days::new(from, to.min(reach.plus(-1)))) {
-        plan.out_of_reach = coverage.runs(unreachable, |_, mark| mark == Mark::Unknown);
+        let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
+        plan.out_of_reach = coverage.runs(unreachable, open);
     }
     let lower = from.max(reach.unwrap_or(from));
     let Some(range) = Days::new(lower, to) else {

@@ -61,11 +61,15 @@ impl Shared {
         asked: Days,
         first: Answer,
     ) -> Result<(Bars, Vec<Split>), NoAnswer> {
+        let key_is_intraday = course.target.key.period.is_intraday();
         let zone = zone_of(&state.meta);
         let today = today_of(&state.meta, (self.now)());
         let reach = course.limits.reach_days.map(|days| today.plus(-days));
-        let first_stored =
-            stored.times.first().map_or(asked.first, |time| Day::of_local(*time, &zone).plus(-1));
+        // Daily stamps are dates already.
+        let first_stored = stored.times.first().map_or(asked.first, |time| match key_is_intraday {
+            true => Day::of_local(*time, &zone),
+            false => Day::of_utc(*time),
+        });
         let from = first_stored.min(asked.first).max(reach.unwrap_or(first_stored.min(asked.first)));
         let span = request_span(course.limits, course.target.wanted.chunk).unwrap_or(i32::MAX);
         let to = asked.last.max(today);

@@ -55,7 +55,6 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         counts: SessionCounts::default(),
         requests: Semaphore::new(0),
         closed: OnceLock::new(),
-        force: false,
         observer: Arc::clone(&replay.observer),
         now: Arc::clone(&replay.now),
         parquet: replay.parquet,
@@ -186,13 +185,14 @@ impl Shared {
         let stored = self.stored(course)?;
         if asked_beside(&request.correlation).is_some() {
             let Some(last) = stored.last else { return Ok(()) };
+            course.bridged = true;
             let last_day = Day::of_local(last, &zone_of(&stored.state.meta));
             return self.bridge_with(course, stored, last_day, &answer).await;
         }
         let key = course.target.key.clone();
         let all = self.bars(&key, &stored.parts, None)?;
         let state = self.learnt(course, &stored.state, request.days, &answer);
-        let cause = match absorb::judge(&key, &all, stored.last, &answer) {
+        let cause = match absorb::judge(&key, &all, stored.last.filter(|_| !course.bridged), &answer) {
             Verdict::Merge(_) => None,
             Verdict::Refetch(cause) => Some(cause),
         };

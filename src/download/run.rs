@@ -49,8 +49,8 @@ pub struct Job {
 pub enum Survey {
     /// Nothing, and why.
     Settled(Outcome),
-    /// The Parquet twins are to be made again; no request.
-    TwinsGone,
+    /// The Parquet twins of these partitions are to be made again; no request.
+    TwinsGone(Vec<String>),
     /// Requests.
     Missing(Plan),
 }
@@ -92,11 +92,13 @@ pub fn survey(
     if plan.windows.is_empty()
         && let Some(why) = state.suspect
     {
-        return Ok(Survey::Settled(Outcome::Suspect(why)));
+        // What was to be fetched again may be out of reach by now: then that is to be noted.
+        let settled = plan.out_of_reach.is_empty();
+        return Ok(if settled { Survey::Settled(Outcome::Suspect(why)) } else { Survey::Missing(plan) });
     }
     Ok(match files {
         _ if !plan.windows.is_empty() => Survey::Missing(plan),
-        Files::TwinGone => Survey::TwinsGone,
+        Files::TwinsGone(twins) => Survey::TwinsGone(twins),
         _ => Survey::Settled(Outcome::Current),
     })
 }
@@ -104,14 +106,15 @@ pub fn survey(
 /// What a look at the sizes of a series' files tells.
 enum Files {
     Sound,
-    TwinGone,
+    /// Of these partitions the Parquet twin.
+    TwinsGone(Vec<String>),
     Bad(String),
 }
 
 /// Looks whether the files of a series are there in their recorded sizes; reads those that are not.
 fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError> {
     let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len()).ok();
-    let mut twin_gone = false;
+    let mut twins = Vec::new();
     for part in archive.partitions(record.id)? {
         let csv = archive.root().join(&part.csv);
         let twin = part.parquet_hash.as_ref().map(|_| size(&csv.with_extension("parquet")));
@@ -120,16 +123,16 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError
             continue;
         }
         match archive.read_partition(&record.key, &part) {
-            Ok(_) => twin_gone = true,
+            Ok(_) => twins.push(part.name),
             Err(error @ ArchiveError::Damaged { .. }) => {
-                let how = "`vortex validate --fix` mends it, or `vortex download --force` fetches it again";
+                let how = "`vortex validate --fix` mends it, or has it fetched again";
                 return Ok(Files::Bad(format!("{error}; {how}")));
             }
             Err(error @ ArchiveError::Edited { .. }) => return Ok(Files::Bad(error.to_string())),
             Err(error) => return Err(error),
         }
     }
-    Ok(if twin_gone { Files::TwinGone } else { Files::Sound })
+    Ok(if twins.is_empty() { Files::Sound } else { Files::TwinsGone(twins) })
 }
 
 /// A series that waits for a person, or that the provider said it does not know.
@@ -174,7 +177,6 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         counts,
         requests: Semaphore::new(job.provider.concurrency()),
         closed: OnceLock::new(),
-        force: job.targets.iter().any(|target| target.wanted.force),
         observer: Arc::clone(&job.observer),
         now: Arc::clone(&job.now),
         parquet: job.parquet,
@@ -259,9 +261,10 @@ impl<'a> Board<'a> {
                 Survey::Settled(Outcome::Current) if job.force_parquet => {
                     self.queue(Course::new(place, target.clone(), limits, Plan::default()));
                 }
-                Survey::TwinsGone => {
+                Survey::TwinsGone(twins) => {
                     let course = Course::new(place, target.clone(), limits, Plan::default());
-                    self.queue(Course { rewrite: job.parquet, ..course });
+                    let twins = if job.parquet { twins } else { Vec::new() };
+                    self.queue(Course { twins, ..course });
                 }
                 Survey::Settled(outcome) => {
                     self.settle(Course::new(place, target.clone(), limits, Plan::default()), outcome);
@@ -342,12 +345,11 @@ impl<'a> Board<'a> {
     }
 
     async fn complete(&mut self, job: &Job, course: Course) {
-        let twins =
-            if job.force_parquet || course.rewrite { self.shared.rewrite(&course).await } else { Ok(()) };
-        match twins {
-            Ok(()) if course.added + course.changed == 0 && !course.rewrite => {
-                self.settle(course, Outcome::Current);
-            }
+        let wanted = |part: &str| job.force_parquet || course.twins.iter().any(|twin| twin == part);
+        let again = job.force_parquet || !course.twins.is_empty();
+        let rewritten = if again { self.shared.rewrite(&course, &wanted).await } else { Ok(()) };
+        match rewritten {
+            Ok(()) if course.added + course.changed == 0 && !again => self.settle(course, Outcome::Current),
             Ok(()) => self.settle(course, Outcome::Done),
             Err(Stop::Fatal(why)) => {
                 self.fatal = Some(why.clone());
@@ -405,7 +407,7 @@ impl Course {
             windows: VecDeque::from(plan.windows),
             out_of_reach: plan.out_of_reach,
             bridged: false,
-            rewrite: false,
+            twins: Vec::new(),
             added: 0,
             changed: 0,
             requests: 0,

@@ -40,8 +40,6 @@ pub(super) struct Shared {
     pub(super) requests: Semaphore,
     /// What the provider refused all series with; nothing more is asked then.
     pub(super) closed: OnceLock<Refusal>,
-    /// The person wants everything again: a file that is gone is no obstacle.
-    pub(super) force: bool,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) now: super::Clock,
     pub(super) parquet: bool,
@@ -64,8 +62,8 @@ pub(super) struct Course {
     pub(super) out_of_reach: Vec<Days>,
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
-    /// A Parquet twin is gone or wanted again.
-    pub(super) rewrite: bool,
+    /// Partitions whose Parquet twin is gone.
+    pub(super) twins: Vec<String>,
     pub(super) added: u64,
     pub(super) changed: u64,
     pub(super) requests: u32,
@@ -128,8 +126,8 @@ pub(super) struct Stored {
     pub(super) state: SeriesState,
     pub(super) parts: Vec<PartitionRecord>,
     pub(super) last: Option<i64>,
-    /// The provider's symbol of the stored bars, where it is another one now.
-    former_code: Option<String>,
+    /// The provider's symbol, where that of the stored bars is another one.
+    new_code: Option<String>,
 }
 
 impl Stored {
@@ -146,12 +144,17 @@ impl Shared {
         let code = course.target.instrument.code.clone();
         let Some(record) = self.archive.series(key)? else {
             let state = SeriesState { code, ..SeriesState::default() };
-            return Ok(Stored { state, parts: Vec::new(), last: None, former_code: None });
+            return Ok(Stored { state, parts: Vec::new(), last: None, new_code: None });
         };
         let parts = self.archive.partitions(record.id)?;
-        let former_code = Some(record.state.code.clone()).filter(|former| *former != code);
-        let state = SeriesState { code, ..record.state };
-        Ok(Stored { state, parts, last: record.last, former_code })
+        // Stored bars keep their code until an answer to the new one agrees with them.
+        let new_code = Some(code).filter(|code| *code != record.state.code);
+        let mut state = record.state;
+        if let (Some(code), None) = (&new_code, record.last) {
+            state.code.clone_from(code);
+        }
+        let new_code = new_code.filter(|_| record.last.is_some());
+        Ok(Stored { state, parts, last: record.last, new_code })
     }
 
     /// The stored bars of the partitions that may hold days of a range; all of them for `None`.
@@ -183,8 +186,7 @@ impl Shared {
         Ok(bars)
     }
 
-    /// The bars of one partition; none of one that is damaged and fetched again for that, or that is
-    /// gone where the person wants everything again.
+    /// The bars of one partition; none of one that is damaged and fetched again for that.
     fn read_partition(&self, key: &SeriesKey, part: &PartitionRecord) -> Result<Bars, ArchiveError> {
         match self.archive.read_partition(key, part) {
             Err(ArchiveError::Edited { .. } | ArchiveError::Damaged { .. })
@@ -192,7 +194,6 @@ impl Shared {
             {
                 Ok(Bars::new(key.columns()))
             }
-            Err(ArchiveError::Damaged { .. }) if self.force => Ok(Bars::new(key.columns())),
             read => read,
         }
     }
@@ -265,10 +266,10 @@ impl Shared {
 
     /// Fetches the next window of a series and stores what it brings.
     pub(super) async fn step(&self, course: &mut Course) -> Result<(), Stop> {
-        let Some(window) = course.windows.pop_front() else {
-            return Ok(());
-        };
         let mut stored = self.stored(course)?;
+        let Some(window) = course.windows.pop_front() else {
+            return self.give_up_unreachable(course, stored.state).await;
+        };
         let asked = self.overlapping(course, &stored.state, window);
         if !course.bridged && !stored.meets(asked) {
             course.bridged = true;
@@ -287,6 +288,12 @@ impl Shared {
         self.absorb(course, stored, &bars, asked, answer).await
     }
 
+    /// Days that were to be fetched again and are out of reach by now are told as such.
+    async fn give_up_unreachable(&self, course: &Course, state: SeriesState) -> Result<(), Stop> {
+        let next = absorb::leave_unreachable(&state, &course.out_of_reach);
+        if next == state { Ok(()) } else { self.commit(course, next, Vec::new(), None).await }
+    }
+
     /// The days to ask for so that a window meets what is stored beside it.
     fn overlapping(&self, course: &Course, state: &SeriesState, window: Days) -> Days {
         let now = (self.now)();
@@ -301,21 +308,23 @@ impl Shared {
     async fn absorb(
         &self,
         course: &mut Course,
-        stored: Stored,
+        mut stored: Stored,
         bars: &Bars,
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
-        if let Some(former) = stored.former_code.as_ref().filter(|_| stored.last.is_some())
-            && !absorb::is_same_instrument(bars, &answer.bars)
-        {
-            let (name, code) = (&course.target.instrument.name, &course.target.instrument.code);
-            let why =
-                format!("{name} was {former} and is {code} now, whose bars are others: give it another name");
-            let state = SeriesState { code: former.clone(), ..stored.state.clone() };
-            return self.suspect(course, state, why).await;
+        if let Some(code) = stored.new_code.take() {
+            if !absorb::is_same_instrument(bars, &answer.bars) {
+                let (name, former) = (&course.target.instrument.name, &stored.state.code);
+                let why = format!(
+                    "{name} was {former} and is {code} now, whose bars are others: give it another name"
+                );
+                return self.suspect(course, stored.state.clone(), why).await;
+            }
+            stored.state.code = code;
         }
-        match absorb::judge(&course.target.key, bars, stored.last, &answer) {
+        let last = stored.last.filter(|_| !course.bridged);
+        match absorb::judge(&course.target.key, bars, last, &answer) {
             Verdict::Merge(restated) => {
                 let state = self.learnt(course, &stored.state, asked, &answer);
                 let news = absorb::news(bars, &answer.bars);
@@ -335,11 +344,7 @@ impl Shared {
     ) -> SeriesState {
         let key = &course.target.key;
         let mut next = absorb::learn(state, key, asked, course.target.wanted.from, answer);
-        for unreachable in &course.out_of_reach {
-            for run in next.coverage.runs(*unreachable, |_, mark| mark == Mark::Unknown) {
-                next.coverage.set(run, Mark::OutOfReach);
-            }
-        }
+        next = absorb::leave_unreachable(&next, &course.out_of_reach);
         next.held = None;
         next
     }
@@ -353,11 +358,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Writes both files of each partition again, with the bars they have.
-    pub(super) async fn rewrite(&self, course: &Course) -> Result<(), Stop> {
+    /// Writes both files of the wanted partitions again, with the bars they have.
+    pub(super) async fn rewrite(
+        &self,
+        course: &Course,
+        wanted: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<(), Stop> {
         let stored = self.stored(course)?;
         let key = &course.target.key;
-        for part in &stored.parts {
+        for part in stored.parts.iter().filter(|part| wanted(&part.name)) {
             let bars = block_in_place(|| self.archive.read_partition(key, part))?;
             self.commit(course, stored.state.clone(), vec![(part.name.clone(), bars)], None).await?;
         }
@@ -377,11 +386,12 @@ impl Shared {
         let mut partitions = Vec::new();
         let (mut added, mut changed) = (0, 0);
         for (name, fresh) in absorb::by_partition(key, news) {
-            if self.archive.is_damaged(key, &name)? {
+            let part = stored.parts.iter().find(|part| part.name == name);
+            if part.is_some_and(|part| block_in_place(|| self.archive.read_partition(key, part)).is_err()) {
                 // Whatever stands there goes to the revisions.
                 restated.get_or_insert_with(|| "a damaged file was fetched again".to_owned());
             }
-            let old = match stored.parts.iter().find(|part| part.name == name) {
+            let old = match part {
                 Some(part) => block_in_place(|| self.read_partition(key, part))?,
                 None => Bars::new(key.columns()),
             };
