@@ -237,3 +237,18 @@ fn a_long_bar_is_compared_also_where_a_request_begins_inside_it() {
     let summary = lab.run(&selection, lab.yahoo());
     assert_eq!((summary.results[0].added, summary.results[0].changed), (0, 0), "{summary:?}");
 }
+
+#[test]
+fn a_series_of_which_nothing_is_known_is_asked_for_again() {
+    let lab = Lab::new("2024-03-08T22:00:00Z");
+    let body = r#"{"chart":{"result":null,"error":{"code":"Bad Request","description":"Data doesn't exist for startDate = 1, endDate = 2"}}}"#;
+    lab.server.rule(Rule::new(Action::Reply { status: 400, body: body.to_owned() }).times(1));
+    let summary = lab.update(&["AAPL"], Period::H1, "2024-01-02");
+    assert!(summary.results[0].notes[0].contains("no bars there"), "{summary:?}");
+    lab.server.reset_counts();
+    lab.update(&["AAPL"], Period::H1, "2024-01-02");
+    assert_eq!(lab.requests(), 0, "not at once");
+    lab.set_now("2024-03-09T23:00:00Z");
+    lab.update(&["AAPL"], Period::H1, "2024-01-02");
+    assert!(lab.bars("AAPL", Period::H1).len() > 300);
+}

@@ -113,10 +113,16 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
         output::json(&values)?;
         return Ok(Exit::Done);
     }
-    output::listing(&LIST_HEADER, &rows)?;
+    // Columns that say nothing anywhere only make the lines longer.
+    let telling: Vec<usize> =
+        (0..LIST_HEADER.len()).filter(|at| *at < 6 || rows.iter().any(|row| !row[*at].is_empty())).collect();
+    let header: Vec<&str> = telling.iter().map(|at| LIST_HEADER[*at]).collect();
+    let narrow: Vec<Vec<String>> =
+        rows.iter().map(|row| telling.iter().map(|at| row[*at].clone()).collect()).collect();
+    output::listing(&header, &narrow)?;
     if rows.iter().any(|row| !row[6].is_empty()) {
         output::line(
-            "Absent days: n no session, l before listing, x after expiry, r out of the provider's reach, p the provider has none",
+            "Absent days: ? never asked for, n no session, l before listing, x after expiry, r out of the provider's reach, p the provider has none",
         )?;
     }
     if archive.all_series().map_err(archive_error)?.is_empty() {
@@ -141,8 +147,9 @@ fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<Stri
         (Some(first), Some(last)) => format!("{}..{} in {}", first.days.first, last.days.last, present.len()),
         _ => String::new(),
     };
-    let absent: Vec<String> =
-        told.absent.iter().map(|(why, days)| format!("{days}{}", absence_letter(*why))).collect();
+    let never = (told.unknown > 0).then(|| format!("{}?", told.unknown));
+    let letters = told.absent.iter().map(|(why, days)| format!("{days}{}", absence_letter(*why)));
+    let absent: Vec<String> = never.into_iter().chain(letters).collect();
     vec![
         format!("{}/{}", record.key.provider, record.key.name()),
         record.key.period.to_string(),

@@ -7,6 +7,7 @@ use dialoguer::{Input, Password};
 
 use super::args::{ConfigArgs, Global};
 use super::error::{Error, Exit, Outcome};
+use super::prompt::interruptible;
 use super::{Context, output};
 use crate::config::file::{self, Accept};
 use crate::config::{Config, ConfigError, Overrides, Sources, keys, render, store};
@@ -119,9 +120,11 @@ fn set_credentials(sources: &Sources, provider: &str, dry_run: bool) -> Outcome 
 /// Asks on a terminal, the password hidden; else reads a line for each from standard input.
 fn ask_credentials() -> Result<(String, String), Error> {
     if io::stdin().is_terminal() {
-        let username = Input::new().with_prompt("Barchart username").interact_text()?;
-        let password = Password::new().with_prompt("Barchart password").interact()?;
-        return Ok((username, password));
+        return interruptible(|| {
+            let username = Input::new().with_prompt("Barchart username").interact_text()?;
+            let password = Password::new().with_prompt("Barchart password").interact()?;
+            Ok((username, password))
+        });
     }
     let mut lines = io::stdin().lock().lines();
     let mut next = || lines.next().transpose();

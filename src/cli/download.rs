@@ -14,8 +14,8 @@ use super::writer::{self, archive_error, on_signal};
 use super::{Context, output, progress, source};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, SessionCounts, Writer};
-use crate::config::assets;
 use crate::config::file::{self, Accept};
+use crate::config::{LogFormat, assets};
 use crate::download::{self, Job, Selection, SeriesResult, Summary, Survey, Target};
 use crate::model::{Day, Days};
 use crate::provider::Provider;
@@ -130,7 +130,7 @@ fn work(
             raw: RawTrail::new(&config.raw),
             parquet: config.parquet,
             force_parquet: config.force_parquet || args.backup,
-            observer: progress::observer(context.global.json),
+            observer: progress::observer(context.global.json || config.logging.format == LogFormat::Json),
             now: source::clock(),
             cancelled: on_signal()?,
         };

@@ -6,7 +6,6 @@ use super::args::{ResilienceArgs, ResilienceCommand};
 use super::error::{Exit, Outcome};
 use super::providers::known;
 use super::{Context, output};
-use crate::config::keys::PROVIDERS;
 use crate::model::day::instant;
 use crate::provider::limits::{self, Standing, State, Throttle};
 
@@ -73,10 +72,16 @@ fn stamp(seconds: i64) -> Option<String> {
 }
 
 fn reset(context: &Context, throttle: &Throttle, provider: Option<&str>) -> Outcome {
+    let standings = throttle.snapshot().map_err(anyhow::Error::from)?;
+    let asked: Vec<String> = standings.into_iter().map(|standing| standing.provider).collect();
     let names: Vec<&str> = match provider {
         Some(name) => known(name, false)?,
-        None => PROVIDERS.to_vec(),
+        None => asked.iter().map(String::as_str).collect(),
     };
+    if names.is_empty() {
+        output::line("no provider was asked so far")?;
+        return Ok(Exit::Done);
+    }
     if context.config().dry_run {
         output::line(format!("{} would be asked again; nothing was written", names.join(", ")))?;
         return Ok(Exit::Done);

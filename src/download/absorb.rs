@@ -140,8 +140,10 @@ pub(super) fn leave_unreachable(state: &SeriesState, unreachable: &[Days]) -> Se
 /// What the state of a series is after a provider said that it has nothing at all in a window.
 pub(super) fn learn_empty(state: &SeriesState, window: Days, now: i64) -> SeriesState {
     let mut next = state.clone();
-    // No answer, no clock: only days that are over anywhere on Earth.
-    let over = Days::new(window.first, window.last.min(Day::of_utc(now).plus(-2)));
+    // Only days that are over anywhere on Earth; and none of a series that nothing is known of: without
+    // an exchange nobody could tell later which of them were sessions.
+    let over = Days::new(window.first, window.last.min(Day::of_utc(now).plus(-2)))
+        .filter(|_| state.meta.exchange.is_some());
     let unknown = |_: Day, mark: Mark| mark == Mark::Unknown;
     for run in over.map(|over| state.coverage.runs(over, unknown)).unwrap_or_default() {
         next.coverage.set(run, Mark::Empty);

@@ -15,6 +15,7 @@ use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts, Writer};
 use crate::model::Day;
+use crate::observe::logging::JOB;
 use crate::provider::{Limits, Provider};
 
 /// Series that may be read, merged and written beside those whose requests are in flight.
@@ -203,6 +204,8 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         "bytes_fetched": summary.bytes_fetched,
         "error": summary.fatal,
     });
+    let result = summary.result().word();
+    tracing::info!(target: JOB, job = number, series = summary.results.len(), result, "job {result}");
     writer.finish_job(number, summary.result().word(), &detail.to_string())?;
     Ok(summary)
 }
@@ -365,6 +368,7 @@ impl<'a> Board<'a> {
     fn settle(&mut self, course: Course, outcome: Outcome) {
         let place = course.place;
         let result = course.result(outcome);
+        log(&result);
         self.shared.observer.event(&Event::Finished(&result));
         if let Some(slot) = self.results.get_mut(place) {
             *slot = Some(result);
@@ -392,6 +396,18 @@ impl<'a> Board<'a> {
             fatal: self.fatal,
             interrupted: *self.shared.cancelled.borrow(),
         }
+    }
+}
+
+/// One line a series that was asked for.
+fn log(result: &SeriesResult) {
+    let (key, word, reason) = (&result.key, result.outcome.word(), result.outcome.reason().unwrap_or(""));
+    if result.outcome != Outcome::Current {
+        tracing::info!(
+            target: JOB, provider = key.provider, symbol = key.name(), period = key.period.name(),
+            result = word, added = result.added, changed = result.changed, requests = result.requests, reason,
+            "series {word}"
+        );
     }
 }
 

@@ -442,8 +442,12 @@ impl Shared {
     ) -> Result<(), Stop> {
         let now = (self.now)();
         match &refusal {
-            Refusal::EmptyWindow { .. } => {
-                let state = absorb::learn_empty(&state, window, now);
+            Refusal::EmptyWindow { clock, said } => {
+                let note = format!("the provider has no bars there: {said}");
+                if !course.notes.contains(&note) {
+                    course.notes.push(note);
+                }
+                let state = absorb::learn_empty(&state, window, now.min(*clock));
                 self.commit(course, state, Vec::new(), None).await
             }
             Refusal::TooOld { reach_days, .. } if window.len() > 1 => {

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use nix::sys::stat::fstat;
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
@@ -15,6 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::rotate::RotatingFile;
 use crate::config::{LogFormat, LogLevel, LogOutput, LoggingSettings};
+
+/// The target of lines on the course of a job, which people see as progress.
+pub const JOB: &str = "vortex::job";
 
 /// Starts logging for the life of the process. `verbosity` counts `-v`: one is DEBUG, two are TRACE.
 /// `colour` allows colour on standard error; only the format `rich` uses it.
@@ -69,7 +72,10 @@ where
     }
     if wants(LogOutput::Console) && (!by_systemd || journal_fails) {
         let colour = colour && settings.format == LogFormat::Rich;
-        layers.push(lines(settings.format, io::stderr, colour));
+        let console = lines(settings.format, io::stderr, colour);
+        // For people the progress tells it already.
+        let json = settings.format == LogFormat::Json;
+        layers.push(console.with_filter(filter_fn(move |about| json || about.target() != JOB)).boxed());
     }
     if wants(LogOutput::File) {
         let path = &settings.file_path;

@@ -54,6 +54,8 @@ pub enum Refusal {
     /// The window holds nothing; not an error.
     #[error("no bars in this window: {said}")]
     EmptyWindow {
+        /// The provider's clock, in seconds since the epoch; this machine's where it tells none.
+        clock: i64,
         /// The provider's words.
         said: String,
     },

@@ -185,3 +185,23 @@ fn a_request_brings_no_more_new_days_than_the_chunk_size() {
     let csv = fs::read_to_string(home.file("yahoo/stocks/1d/AAPL.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 61);
 }
+
+#[test]
+fn a_log_file_tells_what_a_run_did() {
+    let (_server, home) = yahoo_with(FAST);
+    let mut command = home.command(&["download", "-s", "AAPL", "--start-date", "2024-01-01"]);
+    let output = command
+        .env("VORTEX_LOGGING_OUTPUT", "file,console")
+        .env("VORTEX_LOGGING_FORMAT", "json")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let log = fs::read_to_string(home.path(".local/state/vortex/logs/vortex.log")).unwrap();
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(
+        lines.iter().any(|line| line["fields"]["symbol"] == "AAPL" && line["fields"]["result"] == "updated"),
+        "{log}"
+    );
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{errors}");
+}
