@@ -218,22 +218,21 @@ impl Shared {
         };
         let key = &course.target.key;
         let mut cancelled = self.cancelled.clone();
-        let mut asked = false;
-        let fetching = async {
-            let _permit = self.requests.acquire().await;
-            if let Some(refusal) = self.closed.get() {
-                return Err(refusal.clone());
-            }
-            asked = true;
-            self.observer.event(&Event::Asking(key));
-            self.provider.fetch(&request).await
+        // Held until the answer is read: a refusal is known before the next request begins.
+        let _permit = tokio::select! {
+            permit = self.requests.acquire() => permit,
+            _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
+        if let Some(refusal) = self.closed.get() {
+            return Err(refusal.clone().into());
+        }
+        self.observer.event(&Event::Asking(key));
         let raw = tokio::select! {
-            raw = fetching => raw,
+            raw = self.provider.fetch(&request) => raw,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
         // A circuit that is open refuses before anything is asked.
-        course.requests += u32::from(asked && !matches!(raw, Err(Refusal::Limited { .. })));
+        course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
