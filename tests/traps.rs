@@ -166,6 +166,22 @@ fn a_session_of_nulls_is_filled_when_it_comes() {
 }
 
 #[test]
+fn a_session_of_nulls_is_waited_for_beyond_the_overlap() {
+    let lab = Lab::new("2024-03-12T22:00:00Z");
+    let comes = at("2024-04-04T12:00:00Z");
+    let null = Action::NullSession { day: "2024-03-12".to_owned(), until: Some(comes) };
+    lab.server.rule(Rule::new(null).symbol("AAPL"));
+    for now in ["2024-03-12T22:00:00Z", "2024-03-19T22:00:00Z", "2024-04-03T22:00:00Z"] {
+        lab.set_now(now);
+        lab.update(&STOCKS, Period::D1, START);
+        assert_eq!(lab.close("AAPL", "2024-03-12"), None, "{now}");
+    }
+    lab.set_now("2024-04-04T22:00:00Z");
+    lab.update(&STOCKS, Period::D1, START);
+    assert!(lab.close("AAPL", "2024-03-12").is_some());
+}
+
+#[test]
 fn a_session_that_is_missing_altogether_is_known_from_the_other_series() {
     let lab = Lab::new("2024-03-13T22:00:00Z");
     let comes = at("2024-03-14T12:00:00Z");
