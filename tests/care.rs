@@ -15,6 +15,14 @@ fn split(ratio: f64, date: &str) -> Rule {
     Rule::new(Action::Split { day: date.to_owned(), ratio, at: at(&format!("{date}T14:00:00Z")) })
 }
 
+/// The daily series of an instrument that a person calls X.
+fn named(lab: &Lab, code: &str) -> Selection {
+    Selection {
+        instruments: vec![Instrument { name: "X".to_owned(), ..Instrument::of_code(code) }],
+        ..lab.selection(&["X"], &[Period::D1], START)
+    }
+}
+
 fn closes(lab: &Lab, symbol: &str, period: Period) -> Vec<f64> {
     lab.bars(symbol, period).column(Column::Close).unwrap().to_vec()
 }
@@ -77,14 +85,10 @@ fn a_gap_wider_than_a_request_is_bridged_by_the_daily_series() {
 #[test]
 fn a_name_that_gets_another_code_is_not_filled_with_another_instrument() {
     let lab = Lab::new("2024-03-08T22:00:00Z");
-    let named = |code: &str| Selection {
-        instruments: vec![Instrument { name: "X".to_owned(), ..Instrument::of_code(code) }],
-        ..lab.selection(&["X"], &[Period::D1], START)
-    };
-    lab.run(&named("AAPL"), lab.yahoo());
+    lab.run(&named(&lab, "AAPL"), lab.yahoo());
     let before = lab.bars("X", Period::D1);
     lab.set_now("2024-03-11T22:00:00Z");
-    let summary = lab.run(&named("MSFT"), lab.yahoo());
+    let summary = lab.run(&named(&lab, "MSFT"), lab.yahoo());
     assert!(
         matches!(&summary.results[0].outcome, Outcome::Suspect(why) if why.contains("X was AAPL and is MSFT now"))
     );
@@ -149,16 +153,12 @@ fn a_file_that_is_gone_is_named_with_its_remedy_and_costs_no_request() {
 #[test]
 fn a_code_that_changed_is_judged_also_after_a_failed_run() {
     let lab = Lab::new("2024-03-08T22:00:00Z");
-    let named = |code: &str| Selection {
-        instruments: vec![Instrument { name: "X".to_owned(), ..Instrument::of_code(code) }],
-        ..lab.selection(&["X"], &[Period::D1], START)
-    };
-    lab.run(&named("AAPL"), lab.yahoo());
+    lab.run(&named(&lab, "AAPL"), lab.yahoo());
     let before = lab.bars("X", Period::D1);
     lab.set_now("2024-03-11T22:00:00Z");
     lab.server.rule(Rule::new(Action::Truncate { bytes: 50 }).times(1));
-    assert_eq!(lab.run(&named("MSFT"), lab.yahoo()).result(), JobResult::Failed);
-    let summary = lab.run(&named("MSFT"), lab.yahoo());
+    assert_eq!(lab.run(&named(&lab, "MSFT"), lab.yahoo()).result(), JobResult::Failed);
+    let summary = lab.run(&named(&lab, "MSFT"), lab.yahoo());
     assert!(matches!(summary.results[0].outcome, Outcome::Suspect(_)), "{summary:?}");
     assert!(lab.bars("X", Period::D1).same(&before));
 }
