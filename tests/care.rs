@@ -105,6 +105,7 @@ fn a_weekly_series_is_restated_once_for_a_split_in_mid_week() {
     lab.set_now("2024-03-25T12:00:00Z");
     let summary = lab.update(&["S0001"], Period::W1, START);
     assert_eq!((summary.results[0].added, summary.results[0].changed), (1, 0), "{summary:?}");
+    assert_eq!(summary.results[0].requests, 1, "the split of last week is no news");
     assert_eq!(lab.archive().revisions(None).unwrap().len(), 1);
 }
 
