@@ -10,8 +10,8 @@ use super::catalogue::{ledger, rows, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
-    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, gaps, layout, lock, now,
-    parquet, partition_name, revision, verify,
+    Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, Writer, csv, files, gaps, layout,
+    lock, now, parquet, partition_name, revision, verify,
 };
 use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
 
@@ -86,7 +86,7 @@ struct Found {
     /// The rows of pairs that stay as they are.
     rows: Vec<PartitionRecord>,
     /// The bars of pairs that have to be written again.
-    write: Vec<(String, Bars)>,
+    write: Vec<(String, Content)>,
     /// What each readable Parquet says, with its partition.
     notes: Vec<(String, Notes)>,
     /// The stamps of the bars.
@@ -228,7 +228,7 @@ impl Writer {
             }
             (Some(Ok(bars)), _, _) => {
                 found.stamps.extend(&bars.times);
-                found.write.push((name, bars));
+                found.write.push((name, Content::Whole(bars)));
                 Ok(Outcome::ParquetMade)
             }
             (Some(Err(said)), _, Some(twin)) => {
@@ -242,7 +242,7 @@ impl Writer {
             }
             (None, _, Some(twin)) => {
                 found.stamps.extend(&twin.times);
-                found.write.push((name, twin));
+                found.write.push((name, Content::Whole(twin)));
                 Ok(Outcome::CsvMade)
             }
             (Some(Err(said)), _, None) => Ok(Outcome::LeftAlone(said)),

@@ -126,15 +126,33 @@ pub struct Change {
     pub key: SeriesKey,
     /// What is known of it afterwards.
     pub state: SeriesState,
-    /// The whole new content of each partition that changes, by partition name. Partitions not named
-    /// keep what they have. None at all: only the catalogue changes.
-    pub partitions: Vec<(String, Bars)>,
+    /// What becomes of each partition that changes, by partition name. Partitions not named keep what
+    /// they have. None at all: only the catalogue changes.
+    pub partitions: Vec<(String, Content)>,
     /// Why stored values change; the old content of the partitions then goes to the revisions.
     pub restated: Option<String>,
     /// When the bars were fetched, in seconds since the epoch.
     pub fetched_at: i64,
     /// Write the Parquet twin.
     pub parquet: bool,
+}
+
+/// What becomes of a partition.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// It holds these bars and no others.
+    Whole(Bars),
+    /// These bars come to the stored ones; one with a stored stamp replaces that.
+    News(Bars),
+}
+
+impl Content {
+    /// The bars, whatever becomes of the others.
+    pub(super) fn bars(&self) -> &Bars {
+        match self {
+            Content::Whole(bars) | Content::News(bars) => bars,
+        }
+    }
 }
 
 /// For each exchange and day: how many series were asked and how many have a bar. Only series of a
