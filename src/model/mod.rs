@@ -2,6 +2,7 @@
 //! dates and the coverage of a series.
 
 pub mod bars;
+pub mod by_day;
 pub mod column;
 pub mod coverage;
 pub mod day;
@@ -11,6 +12,7 @@ pub mod series;
 pub mod symbol;
 
 pub use bars::Bars;
+pub use by_day::ByDay;
 pub use column::Column;
 pub use coverage::{Absence, Coverage, Mark};
 pub use day::{Day, Days};
