@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::by_day::ByDay;
 use super::day::{Day, Days};
+use super::packed;
 
 /// What is known of one trading date of a series. The discriminants are what is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -159,13 +160,13 @@ impl Coverage {
         let first = self.marks.days().map_or(0, |days| days.first.number());
         let mut plain = first.to_le_bytes().to_vec();
         plain.extend(self.marks.iter().map(|(_, mark)| mark as u8));
-        zstd::bulk::compress(&plain, 1).unwrap_or_default()
+        packed::pack(&plain).unwrap_or_default()
     }
 
     /// Reads the stored form back; an error says what is wrong with it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Coverage, String> {
         // A day is a byte: a mebibyte holds more than two millennia.
-        let plain = zstd::bulk::decompress(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
+        let plain = packed::unpack(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
         let (first, marks) =
             plain.split_first_chunk::<4>().ok_or("stored coverage is shorter than four bytes")?;
         let marks = marks

@@ -7,6 +7,7 @@ pub mod column;
 pub mod coverage;
 pub mod day;
 pub mod instrument;
+pub(crate) mod packed;
 pub mod period;
 pub mod series;
 pub mod symbol;

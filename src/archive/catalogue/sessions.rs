@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::bad_text;
 use crate::archive::{SeriesState, SessionCounts};
+use crate::model::packed;
 use crate::model::{ByDay, Coverage, Day, Days, Mark, Period, SeriesKey};
 
 /// What is added to (asked, with a bar) of each day, by provider and exchange.
@@ -135,7 +136,7 @@ fn encode(counts: &ByDay<(u32, u32)>) -> rusqlite::Result<Vec<u8>> {
         plain.extend_from_slice(&asked.to_le_bytes());
         plain.extend_from_slice(&bars.to_le_bytes());
     }
-    zstd::bulk::compress(&plain, 1).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
+    packed::pack(&plain).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))
 }
 
 /// Ten thousand years of days.
@@ -145,7 +146,7 @@ fn decode(blob: &[u8]) -> rusqlite::Result<ByDay<(u32, u32)>> {
     if blob.is_empty() {
         return Ok(ByDay::default());
     }
-    let plain = zstd::bulk::decompress(blob, LARGEST).map_err(bad_text)?;
+    let plain = packed::unpack(blob, LARGEST).map_err(bad_text)?;
     let (first, days) =
         plain.split_first_chunk::<4>().ok_or_else(|| bad_text("session counts are too short"))?;
     let (days, _) = days.as_chunks::<8>();
