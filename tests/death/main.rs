@@ -1,14 +1,19 @@
-//! Death by `kill -9` at random moments, and what it is judged by.
+//! Death by `kill -9` at random moments, and what it is judged by. `scripts/crash` runs more of it.
 
-#[path = "support/binary.rs"]
+#[path = "../support/binary.rs"]
 mod binary;
-#[path = "support/compare.rs"]
+#[path = "../support/compare.rs"]
 mod compare;
+mod kills;
+mod scenarios;
+#[path = "../yahoo_server/mod.rs"]
+mod yahoo_server;
 
 use std::fs;
 
 use binary::Home;
 use compare::differences;
+use kills::Wanted;
 
 const DOWNLOAD: [&str; 10] = [
     "download",
@@ -49,4 +54,16 @@ fn two_archives_with_the_same_bars_are_the_same_and_any_other_is_told() {
     let found = differences(&mine, &third.archive());
     let told = |said: &str| found.iter().any(|line| line.contains(said));
     assert!(told("sample AAPL 1d: bars") && told("sessions of sample"), "{found:?}");
+}
+
+/// `scripts/crash` says how many and which; in the suite it is always the same 300.
+#[test]
+fn killed_at_any_moment_an_archive_is_completed_by_the_next_run() {
+    let wanted = Wanted::asked();
+    let report = kills::run(&wanted, &scenarios::all());
+    println!("{report}");
+    assert!(report.failures.is_empty(), "{}", report.failures.join("\n"));
+    // Too few of these, and the interesting moments were not met.
+    assert!(report.open_intents() >= wanted.kills / 50, "{report}");
+    assert!(report.left_files() >= wanted.kills / 20, "{report}");
 }
