@@ -128,9 +128,9 @@ impl Archive {
         self.inner.catalogue.read(|c| rows::series(c, key))
     }
 
-    /// Whether the catalogue knows of any series.
+    /// Whether the catalogue knows of any series, be it by a commit that the next writer finishes.
     pub fn has_series(&self) -> Result<bool, ArchiveError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM series)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM series UNION ALL SELECT 1 FROM intents)";
         self.inner.catalogue.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
     }
 

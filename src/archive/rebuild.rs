@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::catalogue::{ledger, rows, sessions};
+use super::catalogue::{ledger, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
@@ -156,16 +156,7 @@ impl Writer {
         }
         found.stamps.sort_unstable();
         let state = state_of(&key, known, &found);
-        self.catalogue.change(|t| {
-            let id = rows::put_series(t, &key, &state)?;
-            rows::drop_partitions(t, id)?;
-            for record in &found.rows {
-                rows::put_partition(t, id, record)?;
-            }
-            rows::sum_series(t, id)
-        })?;
-        // Cut off here, the files that follow are not in the catalogue, and the next rebuild finds them.
-        let prepared = prepare::prepare(
+        let mut prepared = prepare::prepare(
             self,
             Change {
                 key,
@@ -177,6 +168,8 @@ impl Writer {
             },
             InPlace::MayBeAnything,
         )?;
+        // One commit with the files that are written: cut off anywhere, the catalogue knows all or nothing.
+        prepared.series.rebuilt = Some(found.rows);
         self.commit(vec![prepared])?;
         Ok(())
     }

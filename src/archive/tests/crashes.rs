@@ -182,6 +182,9 @@ fn each_crash_point_of_each_commit_leaves_old_or_new() {
             let mut times = 0;
             while let Some(place) = cut_off(scenario, point, times) {
                 let said = format!("{}, stopped at {point:?} {times}", scenario.name);
+                let found = place.archive().verify(None).unwrap();
+                assert!(found.iter().all(|of| of.severity == Severity::Warning), "{said}: {found:?}");
+                assert!(!forward || place.archive().has_series().unwrap(), "{said}: it seems to be empty");
                 let archive = place.writer().archive().clone();
                 assert_eq!(&look(&archive), if forward { &new } else { &old }, "{said}");
                 assert_tidy(&place, &archive, &said);
