@@ -144,18 +144,20 @@ pub(super) fn finish(
 fn record(t: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<()> {
     let mut deltas = Deltas::default();
     for one in &intent.series {
-        if let Some(before) = rows::series(t, &one.key)? {
-            deltas.remove(&one.key, &before.state);
-        }
-        deltas.add(&one.key, &one.state);
+        let before = rows::series(t, &one.key)?;
+        deltas.moved(&one.key, before.as_ref().map(|before| &before.state), &one.state);
         let id = rows::put_series(t, &one.key, &one.state)?;
+        if let Some(others) = &one.rebuilt {
+            rows::drop_partitions(t, id)?;
+            others.iter().try_for_each(|record| rows::put_partition(t, id, record))?;
+        }
         for Pair { record, .. } in &one.pairs {
             rows::put_partition(t, id, record)?;
         }
         for removal in &one.removed {
             rows::drop_partition(t, id, &removal.partition)?;
         }
-        if !one.pairs.is_empty() || !one.removed.is_empty() {
+        if !one.pairs.is_empty() || !one.removed.is_empty() || one.rebuilt.is_some() {
             rows::sum_series(t, id)?;
         }
     }

@@ -20,17 +20,34 @@ pub(super) struct CsvError {
 
 /// Writes bars. An error names a stamp or a value that no CSV can hold.
 pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, String> {
-    let mut text = Vec::with_capacity(64 + bars.len() * (26 + 12 * bars.columns().len()));
-    text.extend_from_slice(b"Datetime");
-    for column in bars.columns() {
-        text.push(b',');
-        text.extend_from_slice(column.name().as_bytes());
-    }
+    let mut text = header(bars.columns()).into_bytes();
     text.push(b'\n');
+    push_rows(&mut text, bars, 0)?;
+    Ok(text)
+}
+
+/// Writes the rows of the bars from index `from` on, to stand behind others.
+pub(super) fn encode_rows(bars: &Bars, from: usize) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    push_rows(&mut text, bars, from)?;
+    Ok(text)
+}
+
+fn header(columns: &[Column]) -> String {
+    let mut text = "Datetime".to_owned();
+    for column in columns {
+        text.push(',');
+        text.push_str(column.name());
+    }
+    text
+}
+
+fn push_rows(text: &mut Vec<u8>, bars: &Bars, from: usize) -> Result<(), String> {
+    text.reserve((bars.len() - from) * (26 + 12 * bars.columns().len()));
     // The date is formatted once a day, not once a bar.
     let mut day = None;
     let mut date = [0; 10];
-    for (at, time) in bars.times.iter().enumerate() {
+    for (at, time) in bars.times.iter().enumerate().skip(from) {
         if !STAMPS.contains(time) {
             return Err(format!("stamp {time} lies outside the years 0000 to 9999"));
         }
@@ -39,17 +56,17 @@ pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, String> {
             date = Day::of_utc(*time).digits();
             day = Some(today);
         }
-        push_stamp(&mut text, date, time.rem_euclid(DAY));
+        push_stamp(text, date, time.rem_euclid(DAY));
         for value in bars.row(at) {
             text.push(b',');
             if value.is_infinite() {
                 return Err(format!("a value at {} is infinite", Day::of_utc(*time)));
             }
-            push_number(&mut text, value);
+            push_number(text, value);
         }
         text.push(b'\n');
     }
-    Ok(text)
+    Ok(())
 }
 
 fn push_stamp(text: &mut Vec<u8>, date: [u8; 10], second: i64) {
@@ -94,11 +111,51 @@ pub(super) fn decode(bytes: &[u8], columns: &'static [Column]) -> Result<Bars, C
     let Some(text) = text.strip_suffix('\n') else {
         return fail(text.lines().count().max(1), 1, "the file ends within a line".to_owned());
     };
-    let mut lines = text.split('\n');
-    check_header(lines.next().unwrap_or_default(), columns)?;
+    let (first, rows) = text.split_once('\n').map_or((text, None), |(first, rows)| (first, Some(rows)));
+    check_header(first, columns)?;
+    rows.map_or_else(|| Ok(Bars::new(columns)), |rows| decode_rows(rows, columns))
+}
+
+/// Reads the last `count` rows of what [`encode`] wrote; line numbers count from the first of them
+/// as the second line.
+pub(super) fn decode_last(bytes: &[u8], count: usize, columns: &'static [Column]) -> Result<Bars, CsvError> {
+    let rows = bytes.get(last_rows(bytes, count)..).unwrap_or_default();
+    let rows = rows.strip_suffix(b"\n").unwrap_or(rows);
+    match std::str::from_utf8(rows) {
+        Ok("") => Ok(Bars::new(columns)),
+        Ok(rows) => decode_rows(rows, columns),
+        Err(_) => Err(CsvError { line: 1, column: 1, said: "not UTF-8 text".to_owned() }),
+    }
+}
+
+/// Where the last `count` rows begin. The first line is no row.
+pub(super) fn last_rows(bytes: &[u8], count: usize) -> usize {
+    let mut from = bytes.len();
+    for _ in 0..count {
+        let before = bytes.get(..from.saturating_sub(1)).unwrap_or_default();
+        match before.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => from = end + 1,
+            None => break,
+        }
+    }
+    from
+}
+
+/// How many rows at the end have stamps from `time` on, by their stamps alone.
+pub(super) fn count_since(bytes: &[u8], time: i64) -> usize {
+    let text = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let stamp = |line: &[u8]| {
+        let line = std::str::from_utf8(line).ok()?;
+        Dates::default().stamp(line.split(',').next()?)
+    };
+    text.rsplit(|byte| *byte == b'\n').take_while(|line| stamp(line).is_some_and(|at| at >= time)).count()
+}
+
+fn decode_rows(rows: &str, columns: &'static [Column]) -> Result<Bars, CsvError> {
+    let fail = |line, column, said: String| Err(CsvError { line, column, said });
     let mut bars = Bars::new(columns);
     let mut dates = Dates::default();
-    for (at, line) in lines.enumerate() {
+    for (at, line) in rows.split('\n').enumerate() {
         let line_number = at + 2;
         let mut fields = line.split(',');
         match dates.stamp(fields.next().unwrap_or_default()) {
@@ -138,18 +195,13 @@ pub(super) fn columns_of(bytes: &[u8]) -> Option<&'static [Column]> {
 }
 
 fn check_header(header: &str, columns: &[Column]) -> Result<(), CsvError> {
-    let names = std::iter::once("Datetime").chain(columns.iter().map(|column| column.name()));
-    let expected: Vec<&str> = names.collect();
-    let found: Vec<&str> = header.split(',').collect();
-    if expected == found {
+    let expected = self::header(columns);
+    if expected == header {
         return Ok(());
     }
-    let same = expected.iter().zip(&found).take_while(|(a, b)| a == b).count();
-    Err(CsvError {
-        line: 1,
-        column: same + 1,
-        said: format!("the header is {header:?}, it should be {:?}", expected.join(",")),
-    })
+    let same = expected.split(',').zip(header.split(',')).take_while(|(a, b)| a == b).count();
+    let said = format!("the header is {header:?}, it should be {expected:?}");
+    Err(CsvError { line: 1, column: same + 1, said })
 }
 
 /// Reads stamps, each date once.

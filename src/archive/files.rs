@@ -16,7 +16,16 @@ pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> A
 
 /// blake3 in hex.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().to_string()
+    hash_parts(&[bytes])
+}
+
+/// blake3, in hex, of bytes given in parts.
+pub(super) fn hash_parts(parts: &[&[u8]]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// A path with something at the end of its name.
@@ -40,11 +49,11 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
     }
 }
 
-/// Writes a new file and syncs it. After a failed sync the kernel may have dropped the pages and
+/// Writes a new file, given in parts, and syncs it. After a failed sync the kernel may have dropped the pages and
 /// say nothing the next time, so it is never tried again on the same file.
-pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
+pub(super) fn write_synced(path: &Path, parts: &[&[u8]]) -> Result<(), ArchiveError> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(io("create", path))?;
-    file.write_all(bytes).map_err(io("write", path))?;
+    parts.iter().try_for_each(|part| file.write_all(part)).map_err(io("write", path))?;
     file.sync_all().map_err(io("fsync", path))
 }
 
@@ -137,9 +146,9 @@ impl TempFiles {
     }
 
     /// Writes and syncs one.
-    pub(super) fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), ArchiveError> {
+    pub(super) fn write(&mut self, name: &str, parts: &[&[u8]]) -> Result<(), ArchiveError> {
         self.names.push(name.to_owned());
-        write_synced(&self.folder.join(name), bytes)
+        write_synced(&self.folder.join(name), parts)
     }
 
     /// An intent answers for them from now on.
@@ -178,7 +187,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (keep, left) in [(false, 0), (true, 1)] {
             let mut temps = TempFiles::new(folder.path().to_owned());
-            temps.write("a", b"x").unwrap();
+            temps.write("a", &[b"x"]).unwrap();
             if keep {
                 temps.keep();
             }

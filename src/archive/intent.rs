@@ -25,6 +25,9 @@ pub(super) struct SeriesIntent {
     /// Partitions that go; what they held is in the revision.
     #[serde(default)]
     pub(super) removed: Vec<Removal>,
+    /// All other partitions, where a rebuild found out which there are.
+    #[serde(default)]
+    pub(super) rebuilt: Option<Vec<PartitionRecord>>,
 }
 
 /// One partition that goes.

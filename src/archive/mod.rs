@@ -1,7 +1,7 @@
 //! The archive on disk: files that are never half-written, and the catalogue that indexes them.
 //!
-//! In reading order: `layout` (paths), `csv` and `parquet` (formats), `prepare` and `commit` (how files
-//! get in), `recover` (what a start does after a crash), `revision` (what restatements replaced),
+//! In reading order: `layout` (paths), `csv` and `parquet` (formats), `splice`, `prepare` and `commit`
+//! (how files get in), `recover` (what a start does after a crash), `revision` (what restatements replaced),
 //! `verify`, `repair` and `rebuild` (checking and mending), `raw` (answers as received).
 
 mod catalogue;
@@ -23,6 +23,7 @@ mod recover;
 pub mod repair;
 
 mod revision;
+mod splice;
 pub mod verify;
 
 #[cfg(test)]
@@ -36,8 +37,8 @@ pub use commit::Committed;
 pub use layout::partition_name;
 pub use prepare::Prepared;
 pub use record::{
-    ArchiveError, Change, Failure, JobRecord, PartitionRecord, RevisionRecord, SeriesRecord, SeriesState,
-    SessionCounts,
+    ArchiveError, Change, Content, Failure, JobRecord, PartitionRecord, RevisionRecord, SeriesRecord,
+    SeriesState, SessionCounts,
 };
 
 use crate::model::{Bars, SeriesKey};
@@ -127,9 +128,9 @@ impl Archive {
         self.inner.catalogue.read(|c| rows::series(c, key))
     }
 
-    /// Whether the catalogue knows of any series.
+    /// Whether the catalogue knows of any series, be it by a commit that the next writer finishes.
     pub fn has_series(&self) -> Result<bool, ArchiveError> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM series)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM series UNION ALL SELECT 1 FROM intents)";
         self.inner.catalogue.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
     }
 
@@ -146,13 +147,28 @@ impl Archive {
     /// The bars of one partition, from its CSV; `ArchiveError::Edited` where the CSV is not as
     /// recorded, `Damaged` where it is missing or cannot be read.
     pub fn read_partition(&self, key: &SeriesKey, partition: &PartitionRecord) -> Result<Bars, ArchiveError> {
+        self.read_partition_since(key, partition, i64::MIN)
+    }
+
+    /// As [`Archive::read_partition`]; the bars whose stamps are `since` or later.
+    pub fn read_partition_since(
+        &self,
+        key: &SeriesKey,
+        partition: &PartitionRecord,
+        since: i64,
+    ) -> Result<Bars, ArchiveError> {
         let path = self.root().join(&partition.csv);
         let damaged = |said| ArchiveError::Damaged { path: path.clone(), said };
         let bytes = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
         if files::hash(&bytes) != partition.csv_hash {
             return Err(ArchiveError::Edited { path, symbol: key.symbol.clone() });
         }
-        csv::decode(&bytes, key.columns()).map_err(|error| damaged(error.to_string()))
+        let bars = if since <= partition.first {
+            csv::decode(&bytes, key.columns())
+        } else {
+            csv::decode_last(&bytes, csv::count_since(&bytes, since), key.columns())
+        };
+        bars.map_err(|error| damaged(error.to_string()))
     }
 
     /// Whether a partition was found damaged and is to be fetched again.

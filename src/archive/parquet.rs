@@ -6,11 +6,13 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type, ZstdLevel};
 use parquet::column::reader::get_typed_column_reader;
+use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::{ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{KeyValue, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -27,6 +29,11 @@ const CONTRACT: usize = 3;
 const MICROS: i64 = 1_000_000;
 /// zstd's fastest: the higher ones cost far more time than they save bytes.
 const ZSTD_LEVEL: i32 = 1;
+
+/// A row group of fewer rows is written again with what comes behind it.
+const SMALL_GROUP: usize = 256;
+/// More row groups are not kept: all are written as one again.
+const MOST_GROUPS: usize = 8;
 
 static SCHEMA: LazyLock<Result<TypePtr, ParquetError>> = LazyLock::new(|| schema().map(Arc::new));
 
@@ -60,10 +67,68 @@ pub(super) struct Notes {
     pub(super) fetched_at: i64,
 }
 
-/// Encodes one partition. `state` is the whole series'; only its part of these days is kept.
+/// The first row groups of a file, which go into its successor as they are.
+pub(super) struct Kept {
+    file: Bytes,
+    groups: Vec<RowGroupMetaData>,
+    /// How many rows they hold.
+    pub(super) rows: usize,
+}
+
+impl Kept {
+    /// Nothing: the file is written anew.
+    pub(super) fn nothing() -> Kept {
+        Kept { file: Bytes::new(), groups: Vec::new(), rows: 0 }
+    }
+
+    /// What can be kept of a file of `rows` rows whose first `unchanged` ones stay as they are. A small
+    /// last group is written again with what comes, and now and then all are, so that there are few.
+    pub(super) fn of(file: Vec<u8>, rows: usize, unchanged: usize) -> Result<Kept, ParquetError> {
+        let file = Bytes::from(file);
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let rows_of = |group: &RowGroupMetaData| usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
+        if metadata.row_groups().iter().map(rows_of).sum::<usize>() != rows {
+            return Ok(Kept::nothing());
+        }
+        let mut kept = Kept { file, groups: Vec::new(), rows: 0 };
+        for group in metadata.row_groups() {
+            let rows = rows_of(group);
+            if rows < SMALL_GROUP || kept.rows + rows > unchanged {
+                break;
+            }
+            kept.rows += rows;
+            kept.groups.push(group.clone());
+        }
+        if kept.groups.len() < MOST_GROUPS { Ok(kept) } else { Ok(Kept::nothing()) }
+    }
+
+    /// Copies the groups, byte by byte.
+    fn copy_to(&self, writer: &mut SerializedFileWriter<Vec<u8>>) -> Result<(), ParquetError> {
+        for group in &self.groups {
+            let mut copy = writer.next_row_group()?;
+            for column in group.columns() {
+                let close = ColumnCloseResult {
+                    bytes_written: column.compressed_size().unsigned_abs(),
+                    rows_written: group.num_rows().unsigned_abs(),
+                    metadata: column.clone(),
+                    bloom_filter: None,
+                    column_index: None,
+                    offset_index: None,
+                };
+                copy.append_column(&self.file, close)?;
+            }
+            copy.close()?;
+        }
+        Ok(())
+    }
+}
+
+/// Encodes one partition: what is kept of its old file, then these bars. `notes` are the whole series';
+/// only its part of these days is kept.
 pub(super) fn encode(
     key: &SeriesKey,
     partition: &str,
+    kept: &Kept,
     bars: &Bars,
     notes: &Notes,
 ) -> Result<Vec<u8>, ParquetError> {
@@ -71,6 +136,7 @@ pub(super) fn encode(
     let properties = properties(key, partition, notes)?;
     let mut writer = SerializedFileWriter::new(Vec::new(), schema.clone(), Arc::new(properties))?;
     let columns = writer.schema_descr().columns().to_vec();
+    kept.copy_to(&mut writer)?;
     let mut group = writer.next_row_group()?;
     for (column, text) in columns.iter().zip(identity(key)) {
         uniform::write(&mut group, column, text.as_deref(), bars.len())?;
@@ -268,7 +334,7 @@ mod tests {
     fn round_trip(key: &SeriesKey, bars: &Bars, notes: &Notes) -> Result<(Bars, Notes), String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.parquet");
-        std::fs::write(&path, encode(key, "", bars, notes).unwrap()).unwrap();
+        std::fs::write(&path, encode(key, "", &Kept::nothing(), bars, notes).unwrap()).unwrap();
         read(&path, key)
     }
 
@@ -296,7 +362,7 @@ mod tests {
         bars.push(0, &[1.0; 6]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.parquet");
-        std::fs::write(&path, encode(&gold, "", &bars, &some_notes()).unwrap()).unwrap();
+        std::fs::write(&path, encode(&gold, "", &Kept::nothing(), &bars, &some_notes()).unwrap()).unwrap();
         for other in [key(Class::Stock, false, Period::D1), key(Class::Future, true, Period::H1)] {
             assert!(read(&path, &other).unwrap_err().contains("throughout"));
         }

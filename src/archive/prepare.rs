@@ -7,9 +7,10 @@ use super::files::{self, TempFiles};
 use super::intent::{Move, Pair, Removal, SeriesIntent};
 use super::parquet::Notes;
 use super::revision::Kept;
+use super::splice::{Body, Twin};
 use super::{
-    ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, layout, now, parquet, partition_name,
-    revision,
+    ArchiveError, Change, Content, PartitionRecord, SeriesState, Writer, layout, now, parquet,
+    partition_name, revision,
 };
 use crate::model::{Bars, Mark, SeriesKey};
 
@@ -21,6 +22,10 @@ pub struct Prepared {
     /// The revision that keeps what is replaced.
     pub(super) kept: Option<Kept>,
     pub(super) temps: TempFiles,
+    /// Bars that were not stored.
+    pub added: u64,
+    /// Bars that were stored with other values.
+    pub changed: u64,
 }
 
 /// What a CSV that is to be replaced must be.
@@ -47,6 +52,8 @@ pub(super) fn prepare_with_removals(
     let root = writer.archive.root();
     let mut prepared = Prepared {
         kept: None,
+        added: 0,
+        changed: 0,
         temps: TempFiles::new(root.join(layout::TMP)),
         series: SeriesIntent {
             key: change.key.clone(),
@@ -54,6 +61,7 @@ pub(super) fn prepare_with_removals(
             pairs: Vec::with_capacity(change.partitions.len()),
             kept: Vec::new(),
             removed: Vec::with_capacity(removed.len()),
+            rebuilt: None,
         },
     };
     let before = writer.archive.series(&change.key)?;
@@ -62,23 +70,23 @@ pub(super) fn prepare_with_removals(
         None => Vec::new(),
     };
     let notes = Notes { state: change.state, fetched_at: change.fetched_at };
+    let mut restated = change.restated;
     let mut replaced = Vec::new();
-    for (name, bars) in &change.partitions {
-        check(&change.key, name, bars)?;
-        let in_place = match &before {
-            Some(series) if is_damaged(&change.key, name, &series.state) => InPlace::MayBeAnything,
-            _ => in_place,
-        };
-        let recorded = recorded.iter().find(|record| record.name == *name);
-        let old = old_csv(writer, &change.key, name, recorded, in_place)?;
-        let pair = encode(writer, &mut prepared.temps, &change.key, name, bars, &notes, change.parquet)?;
-        let stale = match recorded {
-            Some(record) if record.parquet_hash.is_some() && pair.parquet.is_none() => {
-                Some(layout::parquet_path(&change.key, name)?)
-            }
-            _ => None,
-        };
-        prepared.series.pairs.push(Pair { stale, ..pair });
+    for (name, content) in change.partitions {
+        let damaged = before.as_ref().is_some_and(|series| is_damaged(&change.key, &name, &series.state));
+        let in_place = if damaged { InPlace::MayBeAnything } else { in_place };
+        let record = recorded.iter().find(|record| record.name == name);
+        let old = old_csv(writer, &change.key, &name, record, in_place)?;
+        let place = Place { writer, key: &change.key, name: &name, record, damaged };
+        let (body, afresh) = place.body(content, old.as_deref(), change.parquet)?;
+        if afresh {
+            // Whatever stands there goes to the revisions.
+            restated.get_or_insert_with(|| "a damaged file was fetched again".to_owned());
+        }
+        prepared.added += body.added;
+        prepared.changed += body.changed;
+        prepared.series.pairs.push(place.write(&mut prepared.temps, &body, &notes, change.parquet)?);
+        drop(body);
         replaced.extend(old.map(|bytes| (name.clone(), bytes)));
     }
     for name in removed {
@@ -88,33 +96,11 @@ pub(super) fn prepare_with_removals(
         prepared.series.removed.push(Removal { partition: name.clone(), files });
         replaced.extend(old.map(|bytes| (name.clone(), bytes)));
     }
-    if let (Some(reason), Some(before), false) = (change.restated, before, replaced.is_empty()) {
+    if let (Some(reason), Some(before), false) = (restated, before, replaced.is_empty()) {
         let existing = recorded.into_iter().map(|record| record.name).collect();
         revision::keep(writer, &mut prepared, before.state, existing, reason, replaced)?;
     }
     Ok(prepared)
-}
-
-/// Refuses bars that may not stand in the partition.
-fn check(key: &SeriesKey, name: &str, bars: &Bars) -> Result<(), ArchiveError> {
-    let refuse = |said: &str| {
-        let part = if name.is_empty() { String::new() } else { format!(" {name}") };
-        Err(ArchiveError::Refused(format!("{key}{part}: {said}; nothing was written")))
-    };
-    if bars.columns() != key.columns() {
-        return refuse("the bars have other columns than the series");
-    }
-    if !bars.is_ascending() {
-        return refuse("the bars are not unique and ascending");
-    }
-    let Some((first, last)) = bars.bounds() else {
-        return refuse("there is no bar, and stored bars are never erased");
-    };
-    // The name is compared at both ends only: between them the bars are ascending.
-    if partition_name(key, first) != name || partition_name(key, last) != name {
-        return refuse("a bar belongs to another partition");
-    }
-    Ok(())
 }
 
 /// Whether the partition was found damaged, and is fetched again for that: what is in its place is
@@ -153,54 +139,137 @@ fn old_csv(
     Ok(old)
 }
 
-fn encode(
-    writer: &Writer,
-    temps: &mut TempFiles,
-    key: &SeriesKey,
-    name: &str,
-    bars: &Bars,
-    notes: &Notes,
-    twin: bool,
-) -> Result<Pair, ArchiveError> {
-    let path = layout::csv_path(key, name)?;
-    let refuse = |said: String| ArchiveError::Refused(format!("{}: {said}", path.display()));
-    let text = csv::encode(bars).map_err(refuse)?;
-    let csv = temp(writer, temps, layout::csv_path(key, name)?, &text)?;
-    let mut bytes = text.len();
-    let mut parquet = None;
-    if twin {
-        let twin = parquet::encode(key, name, bars, notes).map_err(|e| refuse(e.to_string()))?;
-        parquet = Some(temp(writer, temps, layout::parquet_path(key, name)?, &twin)?);
-        bytes += twin.len();
+/// A partition that is to be written.
+struct Place<'a> {
+    writer: &'a Writer,
+    key: &'a SeriesKey,
+    name: &'a str,
+    record: Option<&'a PartitionRecord>,
+    /// It was found damaged and is fetched again for that.
+    damaged: bool,
+}
+
+impl Place<'_> {
+    /// What it holds afterwards, and whether that leaves damage behind. `old` is its CSV.
+    fn body<'a>(
+        &self,
+        content: Content,
+        old: Option<&'a [u8]>,
+        parquet: bool,
+    ) -> Result<(Body<'a>, bool), ArchiveError> {
+        if content.bars().columns() != self.key.columns() {
+            return self.refuse("the bars have other columns than the series");
+        }
+        let (body, afresh) = match (content, self.record, old) {
+            (Content::Whole(bars), ..) | (Content::News(bars), None, _) => (Body::whole(bars), false),
+            (Content::News(bars), Some(record), old) => match self.splice(record, old, &bars, parquet) {
+                Err(ArchiveError::Edited { .. } | ArchiveError::Damaged { .. }) if self.damaged => {
+                    (Body::whole(bars), true)
+                }
+                spliced => (spliced?, false),
+            },
+        };
+        self.check(&body)?;
+        Ok((body, afresh))
     }
-    let (first, last) = bars.bounds().unwrap_or_default();
-    Ok(Pair {
-        record: PartitionRecord {
-            name: name.to_owned(),
-            csv: csv.target.clone(),
+
+    /// The stored bars with news.
+    fn splice<'a>(
+        &self,
+        record: &PartitionRecord,
+        old: Option<&'a [u8]>,
+        news: &Bars,
+        parquet: bool,
+    ) -> Result<Body<'a>, ArchiveError> {
+        let path = self.writer.archive.root().join(&record.csv);
+        let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
+        let old = old.ok_or_else(|| damaged("the file is missing".to_owned()))?;
+        if self.damaged && files::hash(old) != record.csv_hash {
+            return Err(ArchiveError::Edited { path: path.clone(), symbol: self.key.symbol.clone() });
+        }
+        let twin = if parquet { self.twin(record)? } else { Twin::Unwanted };
+        Body::splice(self.key, record, old, twin, news).map_err(damaged)
+    }
+
+    /// The twin as it stands there.
+    fn twin(&self, record: &PartitionRecord) -> Result<Twin, ArchiveError> {
+        let path = self.writer.archive.root().join(layout::parquet_path(self.key, self.name)?);
+        // One that cannot be read is made again like one that is lost.
+        let file = files::read(&path).ok().flatten();
+        let file =
+            file.filter(|file| record.parquet_hash.as_ref().is_some_and(|hash| files::hash(file) == *hash));
+        Ok(file.map_or(Twin::Lost, Twin::AsRecorded))
+    }
+
+    /// Refuses bars that may not stand in the partition.
+    fn check(&self, body: &Body<'_>) -> Result<(), ArchiveError> {
+        if !body.bars.is_ascending() {
+            return self.refuse("the bars are not unique and ascending");
+        }
+        let Some((first, last)) = body.bounds() else {
+            return self.refuse("there is no bar, and stored bars are never erased");
+        };
+        // The name is compared at both ends only: between them the bars are ascending.
+        if [first, last].iter().any(|stamp| partition_name(self.key, *stamp) != self.name) {
+            return self.refuse("a bar belongs to another partition");
+        }
+        Ok(())
+    }
+
+    fn refuse<T>(&self, said: &str) -> Result<T, ArchiveError> {
+        let part = if self.name.is_empty() { String::new() } else { format!(" {}", self.name) };
+        Err(ArchiveError::Refused(format!("{}{part}: {said}; nothing was written", self.key)))
+    }
+
+    /// Writes both files into tmp.
+    fn write(
+        &self,
+        temps: &mut TempFiles,
+        body: &Body<'_>,
+        notes: &Notes,
+        twin: bool,
+    ) -> Result<Pair, ArchiveError> {
+        let path = layout::csv_path(self.key, self.name)?;
+        let refuse = |said: String| ArchiveError::Refused(format!("{}: {said}", path.display()));
+        let text = body.csv().map_err(refuse)?;
+        let text = text.each_ref().map(|part| part.as_ref());
+        let csv = temp(self.writer, temps, path.clone(), &text)?;
+        let mut bytes: usize = text.iter().map(|part| part.len()).sum();
+        let twin_path = layout::parquet_path(self.key, self.name)?;
+        let (mut parquet, mut stale) = (None, None);
+        if twin {
+            let twin = parquet::encode(self.key, self.name, &body.twin, &body.bars, notes)
+                .map_err(|e| refuse(e.to_string()))?;
+            parquet = Some(temp(self.writer, temps, twin_path, &[&twin])?);
+            bytes += twin.len();
+        } else if self.record.is_some_and(|record| record.parquet_hash.is_some()) {
+            stale = Some(twin_path);
+        }
+        let (first, last) = body.bounds().unwrap_or_default();
+        let record = PartitionRecord {
+            name: self.name.to_owned(),
+            csv: path,
             csv_hash: csv.hash.clone(),
             parquet_hash: parquet.as_ref().map(|of| of.hash.clone()),
             bytes: bytes as u64,
-            bars: bars.len() as u64,
+            bars: body.len() as u64,
             first,
             last,
             written: now(),
-        },
-        csv,
-        parquet,
-        stale: None,
-    })
+        };
+        Ok(Pair { record, csv, parquet, stale })
+    }
 }
 
-/// Writes one file into tmp.
+/// Writes one file into tmp, given in parts.
 pub(super) fn temp(
     writer: &Writer,
     temps: &mut TempFiles,
     target: std::path::PathBuf,
-    bytes: &[u8],
+    parts: &[&[u8]],
 ) -> Result<Move, ArchiveError> {
     let name = format!("{:08x}", writer.next_temp.fetch_add(1, Ordering::Relaxed));
-    temps.write(&name, bytes)?;
+    temps.write(&name, parts)?;
     reached(CrashPoint::FileWritten)?;
-    Ok(Move { tmp: name, target, hash: files::hash(bytes) })
+    Ok(Move { tmp: name, target, hash: files::hash_parts(parts) })
 }

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::catalogue::{ledger, rows, sessions};
+use super::catalogue::{ledger, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
-    Archive, ArchiveError, Change, PartitionRecord, SeriesState, Writer, csv, files, gaps, layout, lock, now,
-    parquet, partition_name, revision, verify,
+    Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, Writer, csv, files, gaps, layout,
+    lock, now, parquet, partition_name, revision, verify,
 };
 use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
 
@@ -86,7 +86,7 @@ struct Found {
     /// The rows of pairs that stay as they are.
     rows: Vec<PartitionRecord>,
     /// The bars of pairs that have to be written again.
-    write: Vec<(String, Bars)>,
+    write: Vec<(String, Content)>,
     /// What each readable Parquet says, with its partition.
     notes: Vec<(String, Notes)>,
     /// The stamps of the bars.
@@ -156,16 +156,7 @@ impl Writer {
         }
         found.stamps.sort_unstable();
         let state = state_of(&key, known, &found);
-        self.catalogue.change(|t| {
-            let id = rows::put_series(t, &key, &state)?;
-            rows::drop_partitions(t, id)?;
-            for record in &found.rows {
-                rows::put_partition(t, id, record)?;
-            }
-            rows::sum_series(t, id)
-        })?;
-        // Cut off here, the files that follow are not in the catalogue, and the next rebuild finds them.
-        let prepared = prepare::prepare(
+        let mut prepared = prepare::prepare(
             self,
             Change {
                 key,
@@ -177,6 +168,8 @@ impl Writer {
             },
             InPlace::MayBeAnything,
         )?;
+        // One commit with the files that are written: cut off anywhere, the catalogue knows all or nothing.
+        prepared.series.rebuilt = Some(found.rows);
         self.commit(vec![prepared])?;
         Ok(())
     }
@@ -228,7 +221,7 @@ impl Writer {
             }
             (Some(Ok(bars)), _, _) => {
                 found.stamps.extend(&bars.times);
-                found.write.push((name, bars));
+                found.write.push((name, Content::Whole(bars)));
                 Ok(Outcome::ParquetMade)
             }
             (Some(Err(said)), _, Some(twin)) => {
@@ -242,7 +235,7 @@ impl Writer {
             }
             (None, _, Some(twin)) => {
                 found.stamps.extend(&twin.times);
-                found.write.push((name, twin));
+                found.write.push((name, Content::Whole(twin)));
                 Ok(Outcome::CsvMade)
             }
             (Some(Err(said)), _, None) => Ok(Outcome::LeftAlone(said)),

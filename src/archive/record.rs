@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{Bars, Coverage, Day, SeriesKey, SeriesMeta};
+use crate::model::{Bars, ByDay, Coverage, Day, SeriesKey, SeriesMeta};
 
 /// What is known of a series beside its bars. A commit stores it whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -126,9 +126,9 @@ pub struct Change {
     pub key: SeriesKey,
     /// What is known of it afterwards.
     pub state: SeriesState,
-    /// The whole new content of each partition that changes, by partition name. Partitions not named
-    /// keep what they have. None at all: only the catalogue changes.
-    pub partitions: Vec<(String, Bars)>,
+    /// What becomes of each partition that changes, by partition name. Partitions not named keep what
+    /// they have. None at all: only the catalogue changes.
+    pub partitions: Vec<(String, Content)>,
     /// Why stored values change; the old content of the partitions then goes to the revisions.
     pub restated: Option<String>,
     /// When the bars were fetched, in seconds since the epoch.
@@ -137,18 +137,36 @@ pub struct Change {
     pub parquet: bool,
 }
 
+/// What becomes of a partition.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// It holds these bars and no others.
+    Whole(Bars),
+    /// These bars come to the stored ones; one with a stored stamp replaces that.
+    News(Bars),
+}
+
+impl Content {
+    /// The bars, whatever becomes of the others.
+    pub(super) fn bars(&self) -> &Bars {
+        match self {
+            Content::Whole(bars) | Content::News(bars) => bars,
+        }
+    }
+}
+
 /// For each exchange and day: how many series were asked and how many have a bar. Only series of a
 /// day and shorter count.
 #[derive(Clone, Debug, Default)]
 pub struct SessionCounts {
     /// By exchange, then day.
-    pub by_exchange: HashMap<String, HashMap<Day, (u32, u32)>>,
+    pub by_exchange: HashMap<String, ByDay<(u32, u32)>>,
 }
 
 impl SessionCounts {
     /// (asked, with a bar) of an exchange on a day.
     pub fn get(&self, exchange: &str, day: Day) -> (u32, u32) {
-        self.by_exchange.get(exchange).and_then(|days| days.get(&day)).copied().unwrap_or((0, 0))
+        self.by_exchange.get(exchange).map_or((0, 0), |days| days.get(day))
     }
 }
 

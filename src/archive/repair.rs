@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use super::prepare::{self, InPlace};
 use super::{
-    ArchiveError, Change, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, gaps, layout,
-    parquet,
+    ArchiveError, Change, Content, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, gaps,
+    layout, parquet,
 };
 use crate::model::{Bars, Mark, SeriesKey};
 
@@ -95,7 +95,10 @@ impl Writer {
                 Change {
                     key: key.clone(),
                     state: state.clone(),
-                    partitions: bars.map(|bars| (record.name.clone(), bars)).into_iter().collect(),
+                    partitions: bars
+                        .map(|bars| (record.name.clone(), Content::Whole(bars)))
+                        .into_iter()
+                        .collect(),
                     restated: None,
                     fetched_at: record.written,
                     parquet: record.parquet_hash.is_some(),
@@ -234,11 +237,10 @@ mod tests {
         ] {
             let mut change = change(&key, &bars(&key, START, bars_of, 5.0));
             let day: Day = hole.parse().unwrap();
-            change.partitions.iter_mut().for_each(|(_, bars)| {
-                let (before, after) =
-                    (bars.between(0, day.midnight()), bars.between(day.plus(2).midnight(), i64::MAX));
-                *bars = before;
-                bars.append(&after);
+            change.partitions.iter_mut().for_each(|(_, content)| {
+                let mut bars = content.bars().between(0, day.midnight());
+                bars.append(&content.bars().between(day.plus(2).midnight(), i64::MAX));
+                *content = Content::Whole(bars);
             });
             change.state.coverage.set_day(day, Mark::Present);
             commit(&writer, change);

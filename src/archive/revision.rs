@@ -10,8 +10,8 @@ use super::catalogue::ledger;
 use super::intent::Move;
 use super::prepare::InPlace;
 use super::{
-    ArchiveError, Change, Committed, PartitionRecord, Prepared, SeriesState, Writer, csv, files, layout, now,
-    prepare,
+    ArchiveError, Change, Committed, Content, PartitionRecord, Prepared, SeriesState, Writer, csv, files,
+    layout, now, prepare,
 };
 use crate::model::{Bars, Coverage, Days, SeriesKey};
 
@@ -73,11 +73,11 @@ pub(super) fn keep(
     let text =
         serde_json::to_vec_pretty(&about).map_err(|e| ArchiveError::Refused(format!("{ABOUT}: {e}")))?;
     let temps = &mut prepared.temps;
-    prepared.series.kept.push(prepare::temp(writer, temps, ABOUT.into(), &text)?);
+    prepared.series.kept.push(prepare::temp(writer, temps, ABOUT.into(), &[&text])?);
     for (name, bytes) in replaced {
         let packed = zstd::bulk::compress(&bytes, LEVEL).map_err(files::io("compress", Path::new(&name)))?;
         let target = PathBuf::from(file_name(&name));
-        prepared.series.kept.push(prepare::temp(writer, temps, target, &packed)?);
+        prepared.series.kept.push(prepare::temp(writer, temps, target, &[&packed])?);
     }
     prepared.kept = Some(Kept { at: about.at, reason, partitions: about.partitions });
     Ok(())
@@ -155,7 +155,7 @@ pub(super) fn revert(writer: &Writer, id: i64) -> Result<Committed, ArchiveError
     let change = Change {
         state,
         parquet: records.iter().any(|record| record.parquet_hash.is_some()),
-        partitions: partitions.into_iter().collect(),
+        partitions: partitions.into_iter().map(|(name, bars)| (name, Content::Whole(bars))).collect(),
         restated: Some(format!("revert of revision {id}: {}", about.reason)),
         fetched_at: about.at,
         key,

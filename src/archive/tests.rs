@@ -1,6 +1,7 @@
 //! The archive as a whole: commits, reverts, refusals, and what is read back.
 
 mod crashes;
+mod splices;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,11 +68,16 @@ pub(super) fn change(key: &SeriesKey, bars: &Bars) -> Change {
     Change {
         key: key.clone(),
         state,
-        partitions: partitions.into_iter().collect(),
+        partitions: whole(partitions),
         restated: None,
         fetched_at: 1_700_000_000,
         parquet: true,
     }
+}
+
+/// Each partition with all its bars.
+pub(super) fn whole(partitions: impl IntoIterator<Item = (String, Bars)>) -> Vec<(String, Content)> {
+    partitions.into_iter().map(|(name, bars)| (name, Content::Whole(bars))).collect()
 }
 
 pub(super) fn commit(writer: &Writer, change: Change) -> Committed {
@@ -155,13 +161,15 @@ fn bars_that_may_not_stand_in_a_partition_are_refused() {
     let key = key("AAPL", Period::H1);
     let good = change(&key, &bars(&key, START, 10, 1.0));
     let mut empty = good.clone();
-    empty.partitions[0].1 = Bars::new(key.columns());
+    empty.partitions[0].1 = Content::Whole(Bars::new(key.columns()));
     let mut double = good.clone();
-    double.partitions[0].1.times[1] = START;
+    let mut twice = double.partitions[0].1.bars().clone();
+    twice.times[1] = START;
+    double.partitions[0].1 = Content::Whole(twice);
     let mut elsewhere = good.clone();
     elsewhere.partitions[0].0 = "2022".into();
     let mut other = good.clone();
-    other.partitions[0].1 = bars(&super::tests::key("A", Period::D1), START, 3, 1.0);
+    other.partitions[0].1 = Content::Whole(bars(&super::tests::key("A", Period::D1), START, 3, 1.0));
     for (bad, said) in
         [(empty, "no bar"), (double, "ascending"), (elsewhere, "another partition"), (other, "other columns")]
     {

@@ -1,6 +1,6 @@
 //! Checking what is stored. Nothing is changed here; `repair` mends what can be mended.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -134,25 +134,27 @@ impl Archive {
         Ok(found)
     }
 
-    /// What an open intent is about to change is no damage: it may be old or new.
-    fn excuse_unfinished(&self, found: &mut [Finding]) -> Result<(), ArchiveError> {
+    /// What an open intent is about to change is no damage: it may be old or new, and the catalogue
+    /// still has the old.
+    fn excuse_unfinished(&self, found: &mut Vec<Finding>) -> Result<(), ArchiveError> {
         let mut moving = HashSet::new();
         for (_, intent) in self.inner.catalogue.read(ledger::intents)? {
             for series in intent.series {
-                for pair in series.pairs {
-                    moving.extend(pair.parquet.map(|twin| twin.target));
-                    moving.extend([Some(pair.csv.target), pair.stale].into_iter().flatten());
-                }
-                moving.extend(series.removed.into_iter().flat_map(|removal| removal.files));
+                moving.insert(layout::series_path(&series.key)?);
+                moving.extend(series.moves().map(|of| Path::new(layout::TMP).join(&of.tmp)));
+                moving.extend(series.goes().cloned());
+                moving.extend(series.pairs.into_iter().flat_map(|pair| {
+                    [pair.csv.target].into_iter().chain(pair.parquet.map(|twin| twin.target))
+                }));
             }
         }
-        for one in found.iter_mut() {
-            let moves = one.path.strip_prefix(self.root()).is_ok_and(|path| moving.contains(path));
-            if moves && matches!(one.kind, Kind::Altered | Kind::Missing | Kind::Unknown | Kind::Different) {
-                let said = "part of a commit under way or interrupted; the next writer finishes it";
-                *one = finding(&one.path.clone(), Kind::Unfinished, said);
-            }
-        }
+        let root = self.root();
+        let excused = found.extract_if(.., |one| {
+            one.kind != Kind::Suspect && one.path.strip_prefix(root).is_ok_and(|path| moving.contains(path))
+        });
+        let paths: BTreeSet<PathBuf> = excused.map(|one| one.path).collect();
+        let said = "part of a commit under way or interrupted; the next writer finishes it";
+        found.extend(paths.iter().map(|path| finding(path, Kind::Unfinished, said)));
         Ok(())
     }
 

@@ -14,6 +14,16 @@ const GROUP: usize = 32;
 
 type Reply = oneshot::Sender<Result<Committed, Arc<ArchiveError>>>;
 
+/// A change on its way.
+pub(super) struct Submitted {
+    /// Bars that were not stored.
+    pub(super) added: u64,
+    /// Bars that were stored with other values.
+    pub(super) changed: u64,
+    /// Learns when it is on disk.
+    pub(super) done: oneshot::Receiver<Result<Committed, Arc<ArchiveError>>>,
+}
+
 /// A thread that commits what is handed to it.
 #[derive(Debug)]
 pub(super) struct Committer {
@@ -32,17 +42,15 @@ impl Committer {
         Ok(Committer { writer, queue, thread })
     }
 
-    /// Writes a change's files, blocking, and hands it over; the receiver learns when it is on disk.
-    pub(super) fn submit(
-        &self,
-        change: Change,
-    ) -> Result<oneshot::Receiver<Result<Committed, Arc<ArchiveError>>>, Arc<ArchiveError>> {
+    /// Writes a change's files, blocking, and hands it over.
+    pub(super) fn submit(&self, change: Change) -> Result<Submitted, Arc<ArchiveError>> {
         let prepared = self.writer.prepare(change).map_err(Arc::new)?;
+        let (added, changed) = (prepared.added, prepared.changed);
         let (reply, done) = oneshot::channel();
         self.queue
             .send((prepared, reply))
             .map_err(|_| Arc::new(ArchiveError::Refused("the committing thread has ended".to_owned())))?;
-        Ok(done)
+        Ok(Submitted { added, changed, done })
     }
 
     /// Commits what is left and ends the thread.

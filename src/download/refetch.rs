@@ -180,7 +180,7 @@ impl Shared {
         why: String,
     ) -> Result<(), Stop> {
         state.suspect = Some(why.clone());
-        self.commit(course, state, Vec::new(), None).await?;
+        self.commit_state(course, state).await?;
         let symbol = &course.target.key.symbol;
         let how = format!("{why}; nothing was changed, `vortex download --force -s {symbol}` tries again");
         Err(Stop::Outcome(Outcome::Suspect(how)))

@@ -7,12 +7,14 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::block_in_place;
 
 use super::absorb::{self, Verdict};
-use super::committer::Committer;
+use super::committer::{Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
 use super::plan::{Standpoint, Wanted, today_of, with_overlap};
 use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
-use crate::archive::{Archive, ArchiveError, Change, Failure, PartitionRecord, SeriesState, SessionCounts};
+use crate::archive::{
+    Archive, ArchiveError, Change, Content, Failure, PartitionRecord, SeriesState, SessionCounts,
+};
 use crate::model::{Bars, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
 use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
@@ -157,7 +159,8 @@ impl Shared {
         Ok(Stored { state, parts, last: record.last, new_code })
     }
 
-    /// The stored bars of the partitions that may hold days of a range; all of them for `None`.
+    /// The stored bars that may be of days of a range, and those behind them in the same partition; all
+    /// of them for `None`.
     pub(super) fn bars(
         &self,
         key: &SeriesKey,
@@ -180,15 +183,21 @@ impl Shared {
                 part.last < days.first.plus(-1).midnight() || part.first > days.last.plus(2).midnight()
             });
             if !apart {
-                bars.append(&self.read_partition(key, part)?);
+                let since = days.map_or(i64::MIN, |days| days.first.plus(-1).midnight());
+                bars.append(&self.read_partition(key, part, since)?);
             }
         }
         Ok(bars)
     }
 
-    /// The bars of one partition; none of one that is damaged and fetched again for that.
-    fn read_partition(&self, key: &SeriesKey, part: &PartitionRecord) -> Result<Bars, ArchiveError> {
-        match self.archive.read_partition(key, part) {
+    /// The bars of one partition since a stamp; none of one that is damaged and fetched again for that.
+    fn read_partition(
+        &self,
+        key: &SeriesKey,
+        part: &PartitionRecord,
+        since: i64,
+    ) -> Result<Bars, ArchiveError> {
+        match self.archive.read_partition_since(key, part, since) {
             Err(ArchiveError::Edited { .. } | ArchiveError::Damaged { .. })
                 if self.archive.is_damaged(key, &part.name)? =>
             {
@@ -290,7 +299,7 @@ impl Shared {
     /// Days that were to be fetched again and are out of reach by now are told as such.
     async fn give_up_unreachable(&self, course: &Course, state: SeriesState) -> Result<(), Stop> {
         let next = absorb::leave_unreachable(&state, &course.out_of_reach);
-        if next == state { Ok(()) } else { self.commit(course, next, Vec::new(), None).await }
+        if next == state { Ok(()) } else { self.commit_state(course, next).await }
     }
 
     /// The days to ask for so that a window meets what is stored beside it.
@@ -350,6 +359,9 @@ impl Shared {
 
     /// Windows that lie before the provider's history need no request.
     fn drop_unlisted(&self, course: &mut Course) -> Result<(), Stop> {
+        if course.windows.is_empty() {
+            return Ok(());
+        }
         let first = self.archive.series(&course.target.key)?.and_then(|record| record.state.first_day);
         if let Some(first) = first.map(Day::new) {
             course.windows.retain(|window| window.last >= first);
@@ -367,7 +379,8 @@ impl Shared {
         let key = &course.target.key;
         for part in stored.parts.iter().filter(|part| wanted(&part.name)) {
             let bars = block_in_place(|| self.archive.read_partition(key, part))?;
-            self.commit(course, stored.state.clone(), vec![(part.name.clone(), bars)], None).await?;
+            self.commit(course, stored.state.clone(), vec![(part.name.clone(), Content::Whole(bars))], None)
+                .await?;
         }
         Ok(())
     }
@@ -379,43 +392,33 @@ impl Shared {
         stored: &Stored,
         state: SeriesState,
         news: &Bars,
-        mut restated: Option<String>,
+        restated: Option<String>,
     ) -> Result<(), Stop> {
-        let key = &course.target.key;
-        let mut partitions = Vec::new();
-        let (mut added, mut changed) = (0, 0);
-        for (name, fresh) in absorb::by_partition(key, news) {
-            let part = stored.parts.iter().find(|part| part.name == name);
-            if part.is_some_and(|part| block_in_place(|| self.archive.read_partition(key, part)).is_err()) {
-                // Whatever stands there goes to the revisions.
-                restated.get_or_insert_with(|| "a damaged file was fetched again".to_owned());
-            }
-            let old = match part {
-                Some(part) => block_in_place(|| self.read_partition(key, part))?,
-                None => Bars::new(key.columns()),
-            };
-            let merged = Bars::merge(&old, &fresh);
-            added += (merged.len() - old.len()) as u64;
-            changed += (old.len() + fresh.len() - merged.len()) as u64;
-            partitions.push((name, merged));
-        }
+        let parts = absorb::by_partition(&course.target.key, news);
+        let partitions: Vec<_> = parts.into_iter().map(|(name, news)| (name, Content::News(news))).collect();
         if partitions.is_empty() && state == stored.state {
             return Ok(());
         }
-        self.commit(course, state, partitions, restated).await?;
+        let (added, changed) = self.commit(course, state, partitions, restated).await?;
         course.added += added;
         course.changed += changed;
         self.observer.event(&Event::Stored { key: &course.target.key, added });
         Ok(())
     }
 
+    /// Commits what is known of a series, where no bar changes.
+    pub(super) async fn commit_state(&self, course: &Course, state: SeriesState) -> Result<(), Stop> {
+        self.commit(course, state, Vec::new(), None).await.map(drop)
+    }
+
+    /// Commits what changes in a series; how many bars were added and how many changed.
     pub(super) async fn commit(
         &self,
         course: &Course,
         state: SeriesState,
-        partitions: Vec<(String, Bars)>,
+        partitions: Vec<(String, Content)>,
         restated: Option<String>,
-    ) -> Result<(), Stop> {
+    ) -> Result<(u64, u64), Stop> {
         let change = Change {
             key: course.target.key.clone(),
             state,
@@ -424,11 +427,11 @@ impl Shared {
             fetched_at: (self.now)(),
             parquet: self.parquet,
         };
-        let done = block_in_place(|| self.committer.submit(change))?;
+        let Submitted { added, changed, done } = block_in_place(|| self.committer.submit(change))?;
         let committed =
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
-        Ok(())
+        Ok((added, changed))
     }
 
     /// What a refusal means for the series.
@@ -447,7 +450,7 @@ impl Shared {
                     course.notes.push(note);
                 }
                 let state = absorb::learn_empty(&state, window, now.min(*clock));
-                self.commit(course, state, Vec::new(), None).await
+                self.commit_state(course, state).await
             }
             Refusal::TooOld { reach_days, .. } if window.len() > 1 => {
                 // As far as the provider says it reaches, a day less for its clock; else half of it.
@@ -463,7 +466,7 @@ impl Shared {
                 for run in state.coverage.runs(refused, |_, mark| mark == Mark::Unknown) {
                     state.coverage.set(run, Mark::OutOfReach);
                 }
-                self.commit(course, state, Vec::new(), None).await
+                self.commit_state(course, state).await
             }
             Refusal::TooWide { .. } if window.len() > 1 => {
                 let middle = window.first.plus(window.len() as i32 / 2);
@@ -477,7 +480,7 @@ impl Shared {
             _ => {
                 let unknown = matches!(refusal, Refusal::Unknown { .. });
                 state.failure = Some(Failure { at: now, text: refusal.to_string(), unknown });
-                self.commit(course, state, Vec::new(), None).await?;
+                self.commit_state(course, state).await?;
                 Err(stop_of(&refusal))
             }
         }

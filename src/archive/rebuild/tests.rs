@@ -1,6 +1,7 @@
 use super::*;
+use crate::archive::crash::{CrashPoint, stop_at, survive};
 use crate::archive::tests::{Place, bars, change, commit, key, stored};
-use crate::archive::{SeriesRecord, verify::Kind};
+use crate::archive::{SeriesRecord, verify::Kind, verify::Severity};
 use crate::model::{Class, Contract};
 
 const START: i64 = 1_701_388_800;
@@ -207,4 +208,36 @@ fn a_state_that_cannot_be_read_is_named_and_mended_and_harms_no_other_series() {
     assert!(found.iter().any(|of| of.kind == Kind::Suspect), "{found:?}");
     writer.rebuild(None).unwrap();
     assert_eq!(everything(archive), before);
+}
+
+#[test]
+fn a_rebuild_that_is_cut_off_calls_nothing_damaged_and_the_next_completes_it() {
+    let place = Place::new();
+    filled(&place);
+    let before = everything(&place.archive());
+    fs::remove_file(place.root().join("yahoo/stocks/1d/AAPL.parquet")).unwrap();
+    for (point, catalogue) in [
+        (CrashPoint::FileWritten, false),
+        (CrashPoint::IntentCommitted, false),
+        (CrashPoint::FileWritten, true),
+        (CrashPoint::FoldersSynced, true),
+    ] {
+        if !catalogue {
+            fs::remove_file(place.archive().catalogue_path()).unwrap();
+        }
+        stop_at(point, 0);
+        let writer = place.writer();
+        let cut_off = writer.rebuild(None);
+        drop(writer);
+        assert_eq!(survive(), cut_off.is_err());
+        let found = place.archive().verify(None).unwrap();
+        let damage = found.iter().find(|of| of.severity == Severity::Error);
+        assert!(damage.is_none_or(|of| catalogue && of.kind == Kind::Missing), "{point:?}: {damage:?}");
+        if point == CrashPoint::FoldersSynced {
+            break;
+        }
+    }
+    place.writer().rebuild(None).unwrap();
+    assert_eq!(everything(&place.archive()).len(), before.len());
+    assert_eq!(place.archive().verify(None).unwrap(), []);
 }

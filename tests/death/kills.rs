@@ -1,0 +1,298 @@
+//! The loop: runs are killed at random moments, alone or several times in a row, and what they leave is
+//! judged. The same seed makes the same choices; the moments themselves depend on the machine.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::binary::{Home, Ran};
+use crate::compare::{differences, remains};
+use crate::scenarios::Scenario;
+
+/// Chains at once; their waits for the disk overlap.
+const WORKERS: usize = 2;
+/// After so many failures more would tell nothing new.
+const FAILURES: usize = 5;
+
+/// How many kills, and which.
+pub(crate) struct Wanted {
+    pub(crate) kills: u64,
+    seed: u64,
+    /// Only this chain, again and again.
+    chain: Option<u64>,
+}
+
+impl Wanted {
+    /// What the environment asks for; `scripts/crash` sets it.
+    pub(crate) fn asked() -> Wanted {
+        let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+        Wanted {
+            kills: number("VORTEX_KILLS").unwrap_or(300),
+            seed: number("VORTEX_SEED").unwrap_or(1),
+            chain: number("VORTEX_CHAIN"),
+        }
+    }
+}
+
+/// What happened in one scenario.
+#[derive(Clone, Default)]
+struct Count {
+    kills: u64,
+    missed: u64,
+    intents: u64,
+    files: u64,
+    recovering: u64,
+}
+
+/// What happened in all of them.
+pub(crate) struct Report {
+    seed: u64,
+    counts: Vec<(&'static str, Count)>,
+    pub(crate) failures: Vec<String>,
+}
+
+impl Report {
+    fn sum(&self, of: impl Fn(&Count) -> u64) -> u64 {
+        self.counts.iter().map(|(_, count)| of(count)).sum()
+    }
+
+    /// Kills that left an open intent.
+    pub(crate) fn open_intents(&self) -> u64 {
+        self.sum(|count| count.intents)
+    }
+
+    /// Kills that left files in tmp.
+    pub(crate) fn left_files(&self) -> u64 {
+        self.sum(|count| count.files)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:28} {:>7} {:>12} {:>13} {:>17} {:>9}",
+            "killed while", "kills", "open intent", "files in tmp", "with one to mend", "too late"
+        )?;
+        let mut line = |name: &str, of: &Count| {
+            let Count { kills, missed, intents, files, recovering } = of;
+            writeln!(f, "{name:28} {kills:>7} {intents:>12} {files:>13} {recovering:>17} {missed:>9}")
+        };
+        for (name, count) in &self.counts {
+            line(name, count)?;
+        }
+        let all = Count {
+            kills: self.sum(|count| count.kills),
+            missed: self.sum(|count| count.missed),
+            intents: self.open_intents(),
+            files: self.left_files(),
+            recovering: self.sum(|count| count.recovering),
+        };
+        line("all", &all)?;
+        write!(f, "seed {}, {} failures", self.seed, self.failures.len())
+    }
+}
+
+/// Numbers that look random and are the same for the same seed (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// A part of a time, up to `percent` of it.
+    fn part(&mut self, of: Duration, percent: u32) -> Duration {
+        of * percent / 100 * u32::try_from(self.below(10_000)).unwrap() / 10_000
+    }
+}
+
+/// Kills until there were as many as wanted.
+pub(crate) fn run(wanted: &Wanted, scenarios: &[Scenario]) -> Report {
+    let counts = scenarios.iter().map(|scenario| (scenario.name, Count::default())).collect();
+    let report = Mutex::new(Report { seed: wanted.seed, counts, failures: Vec::new() });
+    let next = AtomicU64::new(0);
+    let told = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let chain = wanted.chain.unwrap_or_else(|| next.fetch_add(1, Ordering::SeqCst));
+                    let at = usize::try_from(chain).unwrap() % scenarios.len();
+                    let mut count = Count::default();
+                    let judged = Chain::new(&scenarios[at], wanted.seed, chain).run(&mut count);
+                    let mut report = report.lock().unwrap();
+                    report.counts[at].1.add(&count);
+                    report.failures.extend(judged.err());
+                    let kills = report.sum(|count| count.kills);
+                    let tenths = kills * 10 / wanted.kills;
+                    if told.fetch_max(tenths, Ordering::SeqCst) < tenths {
+                        eprintln!("{kills} of {} kills, {} failures", wanted.kills, report.failures.len());
+                    }
+                    if kills >= wanted.kills || report.failures.len() >= FAILURES {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    report.into_inner().unwrap()
+}
+
+impl Count {
+    fn add(&mut self, other: &Count) {
+        self.kills += other.kills;
+        self.missed += other.missed;
+        self.intents += other.intents;
+        self.files += other.files;
+        self.recovering += other.recovering;
+    }
+}
+
+/// One archive, killed once or more, then completed.
+struct Chain<'a> {
+    scenario: &'a Scenario,
+    home: Home,
+    random: Random,
+    seed: u64,
+    number: u64,
+}
+
+impl Chain<'_> {
+    fn new(scenario: &Scenario, seed: u64, number: u64) -> Chain<'_> {
+        let random = Random(seed ^ (number + 1).wrapping_mul(0xd134_2543_de82_ef95));
+        Chain { scenario, home: scenario.home(), random, seed, number }
+    }
+
+    fn run(&mut self, count: &mut Count) -> Result<(), String> {
+        let mut moments = Vec::new();
+        let judged = self.kill_several(count, &mut moments).and_then(|()| self.complete());
+        judged.map_err(|said| {
+            let kept = std::env::temp_dir().join(format!("vortex-killed-{}-{}", self.seed, self.number));
+            let kept = match fs::rename(self.home.archive(), &kept) {
+                Ok(()) => kept.display().to_string(),
+                Err(error) => error.to_string(),
+            };
+            let (name, seed, number) = (self.scenario.name, self.seed, self.number);
+            format!(
+                "{name}, killed after {moments:?}: {said}\n  archive: {kept}\n  again: scripts/crash --seed {seed} --chain {number} --kills 20"
+            )
+        })
+    }
+
+    fn kill_several(&mut self, count: &mut Count, moments: &mut Vec<Duration>) -> Result<(), String> {
+        for nth in 0..=self.random.below(3) {
+            let time = self.scenario.time;
+            // What follows a death begins with the recovery; half of its deaths are to be there.
+            let early = nth > 0 && self.random.below(2) == 0;
+            let moment = self.random.part(time, if early { 25 } else { 120 });
+            let args = if nth == 0 { &self.scenario.args } else { &self.scenario.resume };
+            let was_open = self.open_intents() > 0;
+            moments.push(moment);
+            let status = self.kill_after(args, moment);
+            if status.signal() != Some(9) {
+                count.missed += 1;
+                return match status.code() {
+                    Some(0) => Ok(()),
+                    _ => Err(format!("it ended with {status} before it was killed")),
+                };
+            }
+            count.kills += 1;
+            count.recovering += u64::from(was_open);
+            let open = self.open_intents() > 0;
+            count.intents += u64::from(open);
+            count.files += u64::from(!remains(&self.home.archive()).is_empty());
+            if self.scenario.sound && self.home.archive().is_dir() && self.random.below(2) == 0 {
+                self.check_between()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts it, and kills it after a while; it may have ended by itself.
+    fn kill_after(&self, args: &[String], moment: Duration) -> ExitStatus {
+        let mut command = self.command(args);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // The moment of the kill is what is random here; there is nothing to wait for.
+        std::thread::sleep(moment);
+        child.kill().unwrap();
+        child.wait().unwrap()
+    }
+
+    /// Commits on their way, read from a copy: whoever opens the database itself recovers its log, and
+    /// that is the next run's work.
+    fn open_intents(&self) -> u64 {
+        let own = self.home.file(".vortex");
+        let copy = tempfile::tempdir().unwrap();
+        for name in ["catalogue.db", "catalogue.db-wal"] {
+            if own.join(name).exists() {
+                fs::copy(own.join(name), copy.path().join(name)).unwrap();
+            }
+        }
+        let database = Connection::open(copy.path().join("catalogue.db")).unwrap();
+        // Killed early it has no tables yet.
+        database.query_row("SELECT count(*) FROM intents", [], |row| row.get(0)).unwrap_or(0)
+    }
+
+    /// A reader that comes before the next writer finds no error in a sound archive: only what that
+    /// writer finishes or removes.
+    fn check_between(&self) -> Result<(), String> {
+        let ran = self.validate();
+        let found = ran.json();
+        let excused = ["leftover", "unfinished", "unknown"];
+        let mut found_strange = found["findings"].as_array().into_iter().flatten();
+        let strange = found_strange.find(|one| !excused.iter().any(|kind| one["kind"] == *kind));
+        match (ran.code, strange) {
+            (0, None) => Ok(()),
+            // Killed before there was an archive.
+            (4, None) => Ok(()),
+            (code, strange) => Err(format!("a reader's validate ended with {code}: {strange:?} {}", ran.err)),
+        }
+    }
+
+    /// The next run completes the archive, and it is the one of an undisturbed run.
+    fn complete(&self) -> Result<(), String> {
+        let archive = self.home.archive();
+        self.run_whole(&self.scenario.resume)?;
+        let once = self.scenario.resume != self.scenario.args;
+        if once && differences(&self.scenario.before(), &archive).is_empty() {
+            self.run_whole(&self.scenario.args)?;
+        }
+        let ran = self.validate();
+        if ran.code != 0 || ran.json()["findings"] != serde_json::json!([]) {
+            return Err(format!("not clean at the end: {}{}", ran.out, ran.err));
+        }
+        let found = differences(&self.scenario.after(), &archive);
+        if found.is_empty() { Ok(()) } else { Err(format!("not as undisturbed: {}", found.join("; "))) }
+    }
+
+    fn run_whole(&self, args: &[String]) -> Result<(), String> {
+        let ran = Ran::of(self.command(args).output().unwrap());
+        match ran.code {
+            0 => Ok(()),
+            code => Err(format!("the next run ended with {code}: {}{}", ran.out, ran.err)),
+        }
+    }
+
+    fn validate(&self) -> Ran {
+        self.home.run(&["validate", "--json"])
+    }
+
+    fn command(&self, args: &[String]) -> std::process::Command {
+        self.home.command(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
