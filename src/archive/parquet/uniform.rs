@@ -84,9 +84,8 @@ fn append(
 ) -> Result<(), ParquetError> {
     let mut chunk = TrackedWrite::new(Vec::new());
     let mut writer = SerializedPageWriter::new(&mut chunk);
-    let mut metadata = ColumnChunkMetaData::builder(column.clone())
-        .set_num_values(rows as i64)
-        .set_statistics(statistics);
+    let mut metadata =
+        ColumnChunkMetaData::builder(column.clone()).set_num_values(rows as i64).set_statistics(statistics);
     let (mut encodings, mut kinds) = (vec![Encoding::RLE], Vec::new());
     for page in pages {
         let (page_type, encoding, size) = (page.page_type(), page.encoding(), page.buffer().len());
