@@ -137,6 +137,7 @@ pub(super) fn encode(
     let mut writer = SerializedFileWriter::new(Vec::new(), schema.clone(), Arc::new(properties))?;
     let columns = writer.schema_descr().columns().to_vec();
     kept.copy_to(&mut writer)?;
+    let columns = writer.schema_descr().columns().to_vec();
     let mut group = writer.next_row_group()?;
     for (column, text) in columns.iter().zip(identity(key)) {
         uniform::write(&mut group, column, text.as_deref(), bars.len())?;
