@@ -55,6 +55,7 @@ if $fast; then
   run_tests --lib
 else
   need_peers
+  need_meters
   need_disk_tools
   run_tests --all-targets
   run_tests --doc

@@ -144,10 +144,8 @@ pub(super) fn finish(
 fn record(t: &Transaction<'_>, intent: &Intent) -> rusqlite::Result<()> {
     let mut deltas = Deltas::default();
     for one in &intent.series {
-        if let Some(before) = rows::series(t, &one.key)? {
-            deltas.remove(&one.key, &before.state);
-        }
-        deltas.add(&one.key, &one.state);
+        let before = rows::series(t, &one.key)?;
+        deltas.moved(&one.key, before.as_ref().map(|before| &before.state), &one.state);
         let id = rows::put_series(t, &one.key, &one.state)?;
         if let Some(others) = &one.rebuilt {
             rows::drop_partitions(t, id)?;

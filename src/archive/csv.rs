@@ -1,7 +1,5 @@
 //! The CSV of a partition: `Datetime`, then the series' columns, shortest exact numbers.
 
-use std::fmt::Write;
-
 use crate::model::{Bars, Class, Column, Day, Period};
 
 /// A day's seconds.
@@ -22,17 +20,17 @@ pub(super) struct CsvError {
 
 /// Writes bars. An error names a stamp or a value that no CSV can hold.
 pub(super) fn encode(bars: &Bars) -> Result<Vec<u8>, String> {
-    let mut text = header(bars.columns());
-    text.push('\n');
+    let mut text = header(bars.columns()).into_bytes();
+    text.push(b'\n');
     push_rows(&mut text, bars, 0)?;
-    Ok(text.into_bytes())
+    Ok(text)
 }
 
 /// Writes the rows of the bars from index `from` on, to stand behind others.
 pub(super) fn encode_rows(bars: &Bars, from: usize) -> Result<Vec<u8>, String> {
-    let mut text = String::new();
+    let mut text = Vec::new();
     push_rows(&mut text, bars, from)?;
-    Ok(text.into_bytes())
+    Ok(text)
 }
 
 fn header(columns: &[Column]) -> String {
@@ -44,63 +42,55 @@ fn header(columns: &[Column]) -> String {
     text
 }
 
-fn push_rows(text: &mut String, bars: &Bars, from: usize) -> Result<(), String> {
+fn push_rows(text: &mut Vec<u8>, bars: &Bars, from: usize) -> Result<(), String> {
     text.reserve((bars.len() - from) * (26 + 12 * bars.columns().len()));
     // The date is formatted once a day, not once a bar.
     let mut day = None;
-    let mut date = String::new();
+    let mut date = [0; 10];
     for (at, time) in bars.times.iter().enumerate().skip(from) {
         if !STAMPS.contains(time) {
             return Err(format!("stamp {time} lies outside the years 0000 to 9999"));
         }
         let today = time.div_euclid(DAY);
         if day != Some(today) {
-            date = Day::of_utc(*time).to_string();
+            date = Day::of_utc(*time).digits();
             day = Some(today);
         }
-        push_stamp(text, &date, time.rem_euclid(DAY));
+        push_stamp(text, date, time.rem_euclid(DAY));
         for value in bars.row(at) {
-            text.push(',');
+            text.push(b',');
             if value.is_infinite() {
-                return Err(format!("a value at {date} is infinite"));
+                return Err(format!("a value at {} is infinite", Day::of_utc(*time)));
             }
             push_number(text, value);
         }
-        text.push('\n');
+        text.push(b'\n');
     }
     Ok(())
 }
 
-fn push_stamp(text: &mut String, date: &str, second: i64) {
-    text.push_str(date);
-    text.push('T');
-    push_two(text, second / 3600);
-    text.push(':');
-    push_two(text, second / 60 % 60);
-    text.push(':');
-    push_two(text, second % 60);
-    text.push_str("+0000");
-}
-
-fn push_two(text: &mut String, number: i64) {
-    for digit in [number / 10, number % 10] {
-        text.push(char::from(b'0' + digit as u8));
-    }
+fn push_stamp(text: &mut Vec<u8>, date: [u8; 10], second: i64) {
+    let two = |number: i64| [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+    let ([h1, h2], [m1, m2], [s1, s2]) = (two(second / 3600), two(second / 60 % 60), two(second % 60));
+    text.extend_from_slice(&date);
+    text.extend_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'+', b'0', b'0', b'0', b'0']);
 }
 
 /// The shortest decimal, never an exponent, that reads back to the same double; nothing for NaN.
-fn push_number(text: &mut String, value: f64) {
-    // Writing to a string cannot fail, so the results are not looked at.
-    if value.is_nan() {
-    } else if value.fract() == 0.0 && value.abs() < EXACT_INTEGERS && value.to_bits() != NEGATIVE_ZERO {
-        // Volumes and the many zeros: an integer is written several times faster.
-        let _ = write!(text, "{}", value as i64);
+fn push_number(text: &mut Vec<u8>, value: f64) {
+    let integer = value as i64;
+    if value.to_bits() == 0 {
+        text.push(b'0');
+    } else if value.is_nan() {
+    } else if integer as f64 == value && value.abs() < EXACT_INTEGERS && value.to_bits() != NEGATIVE_ZERO {
+        // Volumes: an integer is written several times faster.
+        text.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
     } else {
         let mut buffer = zmij::Buffer::new();
         match buffer.format_finite(value) {
             // Only the very large and very small come with an exponent.
-            exponent if exponent.contains('e') => drop(write!(text, "{value}")),
-            plain => text.push_str(plain.strip_suffix(".0").unwrap_or(plain)),
+            exponent if exponent.contains('e') => text.extend_from_slice(value.to_string().as_bytes()),
+            plain => text.extend_from_slice(plain.strip_suffix(".0").unwrap_or(plain).as_bytes()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The Parquet twin of a partition: one schema for every file of every archive.
 
+mod uniform;
+
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -8,7 +10,7 @@ use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type, ZstdLevel};
 use parquet::column::reader::get_typed_column_reader;
 use parquet::column::writer::ColumnCloseResult;
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::data_type::{ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaDataReader, RowGroupMetaData};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -25,8 +27,8 @@ const IDENTITY: [&str; 5] = ["Provider", "Class", "Symbol", "Contract", "Period"
 const CONTRACT: usize = 3;
 /// Microseconds in a second.
 const MICROS: i64 = 1_000_000;
-/// zstd's default: the higher ones cost far more time than they save bytes.
-const ZSTD_LEVEL: i32 = 3;
+/// zstd's fastest: the higher ones cost far more time than they save bytes.
+const ZSTD_LEVEL: i32 = 1;
 
 /// A row group of fewer rows is written again with what comes behind it.
 const SMALL_GROUP: usize = 256;
@@ -134,20 +136,19 @@ pub(super) fn encode(
     let properties = properties(key, partition, notes)?;
     let mut writer = SerializedFileWriter::new(Vec::new(), schema.clone(), Arc::new(properties))?;
     kept.copy_to(&mut writer)?;
+    let columns = writer.schema_descr().columns().to_vec();
     let mut group = writer.next_row_group()?;
-    let (some, none) = (vec![1_i16; bars.len()], vec![0_i16; bars.len()]);
-    for (at, text) in identity(key).into_iter().enumerate() {
-        let values = text.map_or_else(Vec::new, |text| vec![ByteArray::from(text.as_str()); bars.len()]);
-        let levels = if values.is_empty() { &none } else { &some };
-        write::<ByteArrayType>(&mut group, &values, (at == CONTRACT).then_some(levels))?;
+    for (column, text) in columns.iter().zip(identity(key)) {
+        uniform::write(&mut group, column, text.as_deref(), bars.len())?;
     }
     let micros: Vec<i64> = bars.times.iter().map(|time| time * MICROS).collect();
     write::<Int64Type>(&mut group, &micros, None)?;
-    for column in Column::ALL {
-        match bars.column(column) {
-            None => write::<DoubleType>(&mut group, &[], Some(&none))?,
+    let all = vec![1_i16; bars.len()];
+    for (column, name) in columns.iter().skip(IDENTITY.len() + 1).zip(Column::ALL) {
+        match bars.column(name) {
+            None => uniform::write(&mut group, column, None, bars.len())?,
             Some(values) if !values.iter().any(|value| value.is_nan()) => {
-                write::<DoubleType>(&mut group, values, Some(&some))?;
+                write::<DoubleType>(&mut group, values, Some(&all))?;
             }
             Some(values) => {
                 let levels: Vec<i16> = values.iter().map(|value| i16::from(!value.is_nan())).collect();
@@ -193,9 +194,6 @@ fn properties(key: &SeriesKey, partition: &str, notes: &Notes) -> Result<WriterP
         .set_offset_index_disabled(true)
         .set_dictionary_enabled(false)
         .set_key_value_metadata(Some(metadata(key, partition, notes)?));
-    for name in IDENTITY {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), true);
-    }
     for column in Column::ALL {
         properties = properties.set_column_encoding(ColumnPath::from(column.name()), prices);
     }

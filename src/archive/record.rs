@@ -9,7 +9,7 @@ use rusqlite::ErrorCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::model::{Bars, Coverage, Day, SeriesKey, SeriesMeta};
+use crate::model::{Bars, ByDay, Coverage, Day, SeriesKey, SeriesMeta};
 
 /// What is known of a series beside its bars. A commit stores it whole.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -163,13 +163,13 @@ impl Content {
 #[derive(Clone, Debug, Default)]
 pub struct SessionCounts {
     /// By exchange, then day.
-    pub by_exchange: HashMap<String, HashMap<Day, (u32, u32)>>,
+    pub by_exchange: HashMap<String, ByDay<(u32, u32)>>,
 }
 
 impl SessionCounts {
     /// (asked, with a bar) of an exchange on a day.
     pub fn get(&self, exchange: &str, day: Day) -> (u32, u32) {
-        self.by_exchange.get(exchange).and_then(|days| days.get(&day)).copied().unwrap_or((0, 0))
+        self.by_exchange.get(exchange).map_or((0, 0), |days| days.get(day))
     }
 }
 

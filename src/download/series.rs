@@ -359,6 +359,9 @@ impl Shared {
 
     /// Windows that lie before the provider's history need no request.
     fn drop_unlisted(&self, course: &mut Course) -> Result<(), Stop> {
+        if course.windows.is_empty() {
+            return Ok(());
+        }
         let first = self.archive.series(&course.target.key)?.and_then(|record| record.state.first_day);
         if let Some(first) = first.map(Day::new) {
             course.windows.retain(|window| window.last >= first);

@@ -3,13 +3,16 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::by_day::ByDay;
 use super::day::{Day, Days};
+use super::packed;
 
 /// What is known of one trading date of a series. The discriminants are what is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Mark {
     /// Never asked for, or not over when it was.
+    #[default]
     Unknown = 0,
     /// Asked for, and there is a bar (for longer periods: the day lies in a stored bar).
     Present = 1,
@@ -77,44 +80,22 @@ const MARKABLE: Days = Days { first: Day::new(-62_091), last: Day::new(157_053) 
 /// Intraday series are covered by whole trading dates as well: a date is marked once its session is
 /// over. Which empty days are holes is judged later, from all series of the exchange
 /// (`download::sessions`), so that the order in which series are fetched does not matter.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    first: Day,
-    marks: Vec<Mark>,
-}
-
-impl Default for Coverage {
-    fn default() -> Coverage {
-        Coverage { first: Day::new(0), marks: Vec::new() }
-    }
+    marks: ByDay<Mark>,
 }
 
 impl Coverage {
     /// The mark of a day.
     pub fn get(&self, day: Day) -> Mark {
-        let at = i64::from(day.number()) - i64::from(self.first.number());
-        usize::try_from(at).ok().and_then(|at| self.marks.get(at)).copied().unwrap_or(Mark::Unknown)
+        self.marks.get(day)
     }
 
     /// Marks every day of a range that lies in the years 1800 to 2399; others are left out.
     pub fn set(&mut self, days: Days, mark: Mark) {
-        let Some(days) = days.intersection(MARKABLE) else {
-            return;
-        };
-        if self.marks.is_empty() {
-            self.first = days.first;
+        if let Some(days) = days.intersection(MARKABLE) {
+            self.marks.range_mut(days).fill(mark);
         }
-        if days.first < self.first {
-            let missing = (self.first.number() - days.first.number()) as usize;
-            self.marks.splice(0..0, std::iter::repeat_n(Mark::Unknown, missing));
-            self.first = days.first;
-        }
-        let from = (days.first.number() - self.first.number()) as usize;
-        let to = from + days.len();
-        if to > self.marks.len() {
-            self.marks.resize(to, Mark::Unknown);
-        }
-        self.marks[from..to].fill(mark);
     }
 
     /// Marks one day.
@@ -124,21 +105,17 @@ impl Coverage {
 
     /// From the first to the last day that is known.
     pub fn known(&self) -> Option<Days> {
-        let from = self.marks.iter().position(|mark| *mark != Mark::Unknown)? as i32;
-        let to = self.marks.iter().rposition(|mark| *mark != Mark::Unknown)? as i32;
-        Days::new(self.first.plus(from), self.first.plus(to))
+        self.marks.extent(|mark| mark != Mark::Unknown)
     }
 
     /// The last day with a mark that satisfies `wanted`.
     pub fn last_where(&self, wanted: impl Fn(Mark) -> bool) -> Option<Day> {
-        let at = self.marks.iter().rposition(|mark| wanted(*mark))?;
-        Some(self.first.plus(at as i32))
+        self.marks.iter().rev().find(|(_, mark)| wanted(*mark)).map(|(day, _)| day)
     }
 
     /// The first day with a mark that satisfies `wanted`.
     pub fn first_where(&self, wanted: impl Fn(Mark) -> bool) -> Option<Day> {
-        let at = self.marks.iter().position(|mark| wanted(*mark))?;
-        Some(self.first.plus(at as i32))
+        self.marks.iter().find(|(_, mark)| wanted(*mark)).map(|(day, _)| day)
     }
 
     /// The maximal runs of days within `range` whose mark satisfies `wanted`, ascending; days that
@@ -160,30 +137,36 @@ impl Coverage {
         let Some(days) = self.known().and_then(|known| known.intersection(range)) else {
             return Coverage::default();
         };
-        Coverage { first: days.first, marks: days.iter().map(|day| self.get(day)).collect() }
+        Coverage { marks: ByDay::new(days.first, days.iter().map(|day| self.get(day)).collect()) }
     }
 
     /// Takes over every known mark of `other`.
     pub fn absorb(&mut self, other: &Coverage) {
-        for (at, mark) in other.marks.iter().enumerate() {
-            if *mark != Mark::Unknown {
-                self.set_day(other.first.plus(at as i32), *mark);
-            }
+        for (day, mark) in other.marks.iter().filter(|(_, mark)| *mark != Mark::Unknown) {
+            self.set_day(day, mark);
         }
+    }
+
+    /// Every day whose mark in `other` is another one, with the mark here and there.
+    pub fn differences<'a>(&'a self, other: &'a Coverage) -> impl Iterator<Item = (Day, Mark, Mark)> + 'a {
+        let run = self.marks.days();
+        let beside = other.marks.iter().filter(move |(day, _)| run.is_none_or(|run| !run.contains(*day)));
+        let days = self.marks.iter().chain(beside).map(|(day, _)| day);
+        days.map(|day| (day, self.get(day), other.get(day))).filter(|(_, here, there)| here != there)
     }
 
     /// The stored form: the first day as four little-endian bytes, then one byte a day, zstd.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut plain = Vec::with_capacity(4 + self.marks.len());
-        plain.extend_from_slice(&self.first.number().to_le_bytes());
-        plain.extend(self.marks.iter().map(|mark| *mark as u8));
-        zstd::bulk::compress(&plain, 1).unwrap_or_default()
+        let first = self.marks.days().map_or(0, |days| days.first.number());
+        let mut plain = first.to_le_bytes().to_vec();
+        plain.extend(self.marks.iter().map(|(_, mark)| mark as u8));
+        packed::pack(&plain).unwrap_or_default()
     }
 
     /// Reads the stored form back; an error says what is wrong with it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Coverage, String> {
         // A day is a byte: a mebibyte holds more than two millennia.
-        let plain = zstd::bulk::decompress(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
+        let plain = packed::unpack(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
         let (first, marks) =
             plain.split_first_chunk::<4>().ok_or("stored coverage is shorter than four bytes")?;
         let marks = marks
@@ -197,7 +180,7 @@ impl Coverage {
         {
             return Err("stored coverage has days outside of the years 1800 to 2399".to_owned());
         }
-        Ok(Coverage { first: Day::new(first), marks })
+        Ok(Coverage { marks: ByDay::new(Day::new(first), marks) })
     }
 
     /// The stored form as text, for Parquet metadata and intents.
@@ -247,7 +230,7 @@ mod tests {
         assert_eq!(Coverage::from_bytes(&coverage.to_bytes()).unwrap(), coverage);
         assert_eq!(coverage.runs(days(i32::MIN, i32::MAX), |_, mark| mark != Mark::Unknown), [MARKABLE]);
         for first in [i32::MIN, -62_092, 157_053, i32::MAX] {
-            let absurd = Coverage { first: Day::new(first), marks: vec![Mark::Present; 2] };
+            let absurd = Coverage { marks: ByDay::new(Day::new(first), vec![Mark::Present; 2]) };
             let error = Coverage::from_bytes(&absurd.to_bytes()).unwrap_err();
             assert!(error.contains("1800 to 2399"), "{error}");
         }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::ToSpan;
-use jiff::civil::{Date, Weekday, date};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, Weekday};
+use jiff::tz::{Offset, TimeZone};
 
 /// Seconds in a day of UTC.
 pub const DAY_SECONDS: i64 = 86_400;
@@ -81,7 +81,20 @@ impl Day {
 
     /// The calendar date.
     pub fn date(self) -> Date {
-        date(1970, 1, 1).saturating_add(i64::from(self.0).days())
+        // The last day alone lies beyond what a timestamp can be.
+        let midnight = jiff::Timestamp::from_second(self.midnight());
+        midnight.map_or(Date::MAX, |midnight| Offset::UTC.to_datetime(midnight).date())
+    }
+
+    /// The date as `2024-01-31`, in ASCII.
+    pub fn digits(self) -> [u8; 10] {
+        let date = self.date();
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        let digit = |number: i16| b'0' + (number % 10) as u8;
+        let two = |number: i8| [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        let ([m1, m2], [d1, d2]) = (two(month), two(day));
+        let [y1, y2, y3, y4] = [year / 1000, year / 100, year / 10, year].map(digit);
+        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2]
     }
 
     /// The day of a calendar date.
@@ -136,7 +149,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.date())
+        f.write_str(std::str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
     }
 }
 

@@ -2,15 +2,18 @@
 //! dates and the coverage of a series.
 
 pub mod bars;
+pub mod by_day;
 pub mod column;
 pub mod coverage;
 pub mod day;
 pub mod instrument;
+pub(crate) mod packed;
 pub mod period;
 pub mod series;
 pub mod symbol;
 
 pub use bars::Bars;
+pub use by_day::ByDay;
 pub use column::Column;
 pub use coverage::{Absence, Coverage, Mark};
 pub use day::{Day, Days};

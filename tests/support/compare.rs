@@ -84,7 +84,7 @@ fn catalogue(root: &Path) -> BTreeMap<String, Value> {
         let provider = &series.key.provider;
         for (exchange, days) in archive.session_counts(provider).unwrap().by_exchange {
             let days: BTreeMap<String, (u32, u32)> =
-                days.into_iter().map(|(day, counts)| (day.to_string(), counts)).collect();
+                days.iter().map(|(day, counts)| (day.to_string(), counts)).collect();
             known.insert(format!("sessions of {provider} {exchange}"), json!(days));
         }
     }

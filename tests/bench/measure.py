@@ -1,0 +1,462 @@
+#!/usr/bin/env python3
+"""Measures Vortex beside the scripts people write instead, in one run on this machine.
+
+usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
+
+Parts (all of them without any): first, update, minutes, nothing, latency, start, open.
+--quick   few series and short history: shows that all works, its numbers mean little
+--write   also writes docs/performance.md
+--keep    leaves the archives in the bench's folder, and uses those that are there
+VORTEX_BIN   another vortex to measure (else the release build of this tree)
+BENCH_DIR    the bench's folder (else target/bench)
+
+Each table says which command makes it. CPU is user and system time of the program and all it starts;
+the server is a process of its own whose CPU is not counted.
+"""
+
+import argparse
+import datetime
+import gzip
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+import zoneinfo
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+BENCH_DIR = pathlib.Path(os.environ.get("BENCH_DIR", PROJECT / "target/bench"))
+VORTEX = os.environ["VORTEX_BIN"] if "VORTEX_BIN" in os.environ else str(PROJECT / "target/release/vortex")
+HELPER = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release/examples/bench"
+DAY = 86_400
+
+
+class Run:
+    """What one run of a program cost."""
+
+    def __init__(self, wall, cpu, peak):
+        self.wall, self.cpu, self.peak = wall, cpu, peak
+        self.requests = None
+
+    def cells(self):
+        return [f"{self.cpu:.2f} s", f"{self.wall:.2f} s", f"{self.peak:.0f} MiB"]
+
+
+def run(command, **options):
+    """Runs a program to its end. GNU time tells the peak memory: a child of this process would be
+    counted with the memory of this process."""
+    told, said = BENCH_DIR / "time.txt", BENCH_DIR / "said.txt"
+    with said.open("w") as both:
+        begun = time.monotonic()
+        timed = ["/usr/bin/time", "-f", "%M", "-o", told, *command]
+        child = subprocess.Popen(timed, stdout=both, stderr=both, **options)
+        _, status, used = os.wait4(child.pid, 0)
+        wall = time.monotonic() - begun
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        words = " ".join(map(str, command))
+        sys.exit(f"{words} ended with {child.returncode}:\n{said.read_text()[-4000:]}")
+    peak = int(told.read_text().split()[-1]) / 1024
+    return Run(wall, used.ru_utime + used.ru_stime, peak)
+
+
+def fsyncs(command, **options):
+    """The waits for the disk of a run; its times mean nothing."""
+    told = BENCH_DIR / "strace.txt"
+    run(["strace", "-f", "-c", "-e", "trace=fsync,fdatasync", "-o", told, *command], **options)
+    rows = [line.split() for line in told.read_text().splitlines()]
+    return sum(int(row[3]) for row in rows if row and row[-1] in ("fsync", "fdatasync"))
+
+
+class Server:
+    """The server of all programs, a process of its own."""
+
+    def __init__(self):
+        self.child = subprocess.Popen([HELPER, "serve"], stdout=subprocess.PIPE, text=True)
+        self.url = self.child.stdout.readline().strip()
+        self.set(latency=0)
+        self.nights = self.last_nights()
+
+    def set(self, **what):
+        """Sets clock or latency; tells what was asked since."""
+        query = "&".join(f"{key}={value}" for key, value in what.items())
+        with urllib.request.urlopen(f"{self.url}/_bench?{query}") as answer:
+            return json.load(answer)
+
+    def requests(self):
+        return self.set()["requests"]
+
+    def last_nights(self):
+        """Instants after the close of the last two sessions that are over by now: the clocks of before and
+        after one new bar."""
+        now = int(time.time())
+        self.set(now=now)
+        query = f"period1={now - 14 * DAY}&period2={now}&interval=1d&events="
+        request = urllib.request.Request(
+            f"{self.url}/v8/finance/chart/S0?{query}", headers={"accept-encoding": "gzip"}
+        )
+        with urllib.request.urlopen(request) as answer:
+            stamps = json.loads(gzip.decompress(answer.read()))["chart"]["result"][0]["timestamp"]
+        exchange = zoneinfo.ZoneInfo("America/New_York")
+        at_four = [datetime.datetime.fromtimestamp(stamp, exchange).replace(hour=16, minute=0, second=0) for stamp in stamps]
+        closes = [int(close.timestamp()) for close in at_four]
+        return [min(close + 3600, now) for close in closes if close <= now][-2:]
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.quick = options.quick
+        self.series = 20 if self.quick else 500
+        self.years = 2 if self.quick else 20
+        self.tables = []
+        shutil.rmtree(BENCH_DIR, ignore_errors=True) if not options.keep else None
+        BENCH_DIR.mkdir(parents=True, exist_ok=True)
+        self.server = Server()
+
+    def first_date(self, years=None):
+        today = datetime.date.fromtimestamp(self.server.nights[1])
+        return today.replace(year=today.year - (years or self.years), day=min(today.day, 28)).isoformat()
+
+    def symbols(self, count):
+        path = BENCH_DIR / f"symbols-{count}.txt"
+        path.write_text("".join(f"S{number}\n" for number in range(count)))
+        return path
+
+    def home(self, name):
+        """A person's home whose archive is empty."""
+        home = BENCH_DIR / name
+        shutil.rmtree(home, ignore_errors=True)
+        self.configure(home)
+        return home
+
+    def configure(self, home):
+        """The configuration in force: what is built in, but for the address and how fast to ask."""
+        folder = home / ".config/vortex"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text(
+            f'[providers.yahoo]\nbase_url = "{self.server.url}"\nrequests_per_minute = 1000000\nconcurrency = 4\n'
+        )
+
+    def vortex(self, home, *arguments, counted=False):
+        options = {"env": {"HOME": str(home), "PATH": os.environ["PATH"]}, "cwd": home}
+        self.server.requests()
+        if counted:
+            return fsyncs([VORTEX, *map(str, arguments)], **options)
+        done = run([VORTEX, *map(str, arguments)], **options)
+        done.requests = self.server.requests()
+        return done
+
+    def download(self, home, symbols, years=None, period="1d", **options):
+        start = self.first_date(years)
+        return self.vortex(home, "download", "--symbols-file", symbols, "--period", period, "--start-date", start, **options)
+
+    def script(self, mode, folder, symbols):
+        self.server.requests()
+        script = [os.environ["VORTEX_PEERS"], HERE / "script.py", mode, self.server.url, folder, symbols]
+        done = run([*script, self.first_date()])
+        done.requests = self.server.requests()
+        return done
+
+    def yesterday(self):
+        self.server.set(now=self.server.nights[0])
+
+    def today(self):
+        self.server.set(now=self.server.nights[1])
+
+    def warm(self):
+        """Lets the server make its answers before anything is measured."""
+        few = self.symbols(4)
+        self.download(self.home("warm"), few)
+        self.script("first", BENCH_DIR / "warm-script", few)
+
+    def table(self, part, title, header, rows, notes=()):
+        self.tables.append((part, title, header, rows, notes))
+        print(f"\n{markdown(title, header, rows, notes)}", flush=True)
+
+    # The parts.
+
+    def first(self):
+        self.yesterday()
+        self.warm()
+        symbols = self.symbols(self.series)
+        ours = self.download(self.home("first"), symbols)
+        files = archive_files(BENCH_DIR / "first")
+        script = self.script("first", BENCH_DIR / "first-script", symbols)
+        threads = self.script("threads", BENCH_DIR / "first-threads", symbols)
+        waits = self.download(self.home("first-counted"), symbols, counted=True)
+        rows = [
+            ["vortex", *ours.cells(), ours.requests, files, waits],
+            ["yfinance, one by one", *script.cells(), script.requests, 2 * self.series, 0],
+            ["yf.download, threads", *threads.cells(), threads.requests, 2 * self.series, 0],
+            ["script / vortex", *ratios(script, ours), "", "", ""],
+        ]
+        self.table(
+            "first",
+            f"First download: {self.series} symbols, {self.years} years of daily bars",
+            ["", "CPU", "wall", "peak", "requests", "files", "fsyncs"],
+            rows,
+            [f"vortex has each answer in its raw trail as well, {size(BENCH_DIR / 'first')}."],
+        )
+
+    def update(self):
+        symbols = self.symbols(self.series)
+        self.yesterday()
+        for name, years in (("update", self.years), ("update-short", 1)):
+            self.download(self.home(name), symbols, years)
+            shutil.copytree(BENCH_DIR / name, BENCH_DIR / f"{name}-counted", dirs_exist_ok=True)
+        self.script("first", BENCH_DIR / "update-script", symbols)
+        self.today()
+        rows, runs = [], {}
+        for name, years in (("update", self.years), ("update-short", 1)):
+            before = archive_state(BENCH_DIR / name)
+            runs[name] = done = self.download(BENCH_DIR / name, symbols, years)
+            written = len(archive_state(BENCH_DIR / name).items() - before.items())
+            waits = self.download(BENCH_DIR / f"{name}-counted", symbols, years, counted=True)
+            rows.append([f"vortex, {years_of(years)}", *done.cells(), each(done, self.series), done.requests, written, waits])
+        script = self.script("update", BENCH_DIR / "update-script", symbols)
+        files = 2 * self.series
+        rows.append([f"script, {years_of(self.years)}", *script.cells(), each(script, self.series), script.requests, files, files])
+        ratio = script.cpu / runs["update"].cpu
+        growth = runs["update"].cpu / runs["update-short"].cpu
+        self.table(
+            "update",
+            f"One new daily bar: {self.series} series",
+            ["", "CPU", "wall", "peak", "CPU a series", "requests", "files", "fsyncs"],
+            rows,
+            [
+                f"script / vortex, CPU: {ratio:.1f}.",
+                f"{years_of(self.years)} / 1 year, CPU of vortex: {growth:.2f}.",
+            ],
+        )
+
+    def minutes(self):
+        series = 2 if self.quick else 10
+        long = 1 if self.quick else 10
+        symbols = self.symbols(series)
+        rows, cpu = [], {}
+        for name, days in (("minutes-month", 28), ("minutes-long", 365 * long)):
+            self.yesterday()
+            home, first = self.home(name), self.server.nights[0] - days * DAY
+            self.fill(home, "1m", series, first, self.server.nights[0])
+            counted = BENCH_DIR / f"{name}-counted"
+            shutil.rmtree(counted, ignore_errors=True)
+            shutil.copytree(home, counted)
+            self.today()
+            self.download(self.home("warm"), self.symbols(4), period="1m", years=1)
+            before = archive_state(home)
+            arguments = ["download", "--symbols-file", symbols, "--period", "1m"]
+            done = self.vortex(home, *arguments)
+            written = len(archive_state(home).items() - before.items())
+            waits = self.vortex(counted, *arguments, counted=True)
+            cpu[name] = done.cpu
+            label = "1 month" if days == 28 else years_of(long)
+            rows.append([label, *done.cells(), each(done, series), done.requests, written, waits])
+        self.table(
+            "minutes",
+            f"One new session of 1-minute bars: {series} series",
+            ["stored", "CPU", "wall", "peak", "CPU a series", "requests", "files", "fsyncs"],
+            rows,
+            [f"{years_of(long)} / 1 month, CPU: {cpu['minutes-long'] / cpu['minutes-month']:.2f}."],
+        )
+
+    def nothing(self):
+        series = 200 if self.quick else 5000
+        symbols = self.symbols(series)
+        self.today()
+        home = BENCH_DIR / "nothing"
+        if home.exists() and self.options.keep:
+            self.configure(home)
+        else:
+            self.download(self.home("nothing"), symbols)
+        done = self.download(home, symbols)
+        before = archive_state(home)
+        runs = [self.download(home, symbols) for _ in range(3)]
+        touched = len(archive_state(home).items() ^ before.items())
+        done = min(runs, key=lambda one: one.cpu)
+        waits = self.download(home, symbols, counted=True)
+        self.table(
+            "nothing",
+            f"Nothing new: {series} series of {years_of(self.years)}, best of 3",
+            ["", "CPU", "wall", "peak", "requests", "files touched", "fsyncs"],
+            [["vortex", *done.cells(), done.requests, touched, waits]],
+        )
+
+    def latency(self):
+        series = 20 if self.quick else 200
+        symbols = self.symbols(series)
+        self.yesterday()
+        self.warm()
+        self.server.set(latency=100)
+        done = self.download(self.home("latency"), symbols)
+        self.server.set(latency=0)
+        alone = done.requests * 0.1 / 4
+        self.table(
+            "latency",
+            f"100 ms of latency, 4 connections: first download of {series} series, {years_of(self.years)}",
+            ["", "wall", "latency alone", "ratio", "requests"],
+            [["vortex", f"{done.wall:.2f} s", f"{alone:.2f} s", f"{done.wall / alone:.2f}", done.requests]],
+        )
+
+    def start(self):
+        times = 20 if self.quick else 200
+        home = self.home("start")
+        rows = []
+        for words in (["--help"], ["--version"], ["download", "--help"]):
+            walls = sorted(quick_wall([VORTEX, *words], home) for _ in range(times))
+            peak = self.vortex(home, *words).peak
+            rows.append(
+                ["vortex " + " ".join(words), ms(statistics.median(walls)), ms(walls[0]), ms(walls[-1 - times // 20]), f"{peak:.1f} MiB"]
+            )
+        empty = sorted(quick_wall(["/bin/true"], home) for _ in range(times))
+        rows.append(["/bin/true", ms(statistics.median(empty)), ms(empty[0]), ms(empty[-1 - times // 20]), ""])
+        self.table("start", f"Start-up, {times} times each", ["", "median", "best", "95 of 100", "peak"], rows)
+
+    def open(self):
+        rows = []
+        large = 100 if self.quick else 10_000
+        for series in (10, large):
+            home = self.large(series)
+            few = self.symbols(1)
+            for label, words in (
+                ("archive list, one series", ["archive", "list", "S0"]),
+                ("archive list, all", ["archive", "list"]),
+                ("download, nothing new in one series", ["download", "--symbols-file", few, "--period", "1h"]),
+            ):
+                self.vortex(home, *words)
+                runs = [self.vortex(home, *words) for _ in range(5)]
+                best = min(runs, key=lambda one: one.wall)
+                rows.append([f"{series:,}", label, ms(best.wall), ms(best.cpu), f"{best.peak:.0f} MiB", best.requests])
+        self.table(
+            "open",
+            "Opening an archive: 10 partitions a series, best of 5",
+            ["series", "command", "wall", "CPU", "peak", "requests"],
+            rows,
+            ["The archives lie on a tmpfs; a partition holds a bar a session of one year."],
+        )
+
+    def large(self, series):
+        """An archive of ten partitions a series, on a tmpfs: it would take very long to make on a disk."""
+        home = pathlib.Path(f"/dev/shm/vortex-bench/{series}")
+        if self.options.keep and home.exists():
+            self.configure(home)
+            return home
+        shutil.rmtree(home, ignore_errors=True)
+        self.configure(home)
+        year = datetime.date.fromtimestamp(self.server.nights[0]).year
+        first = int(datetime.datetime(year - 9, 1, 2, tzinfo=datetime.timezone.utc).timestamp())
+        self.fill(home, "1h", series, first, self.server.nights[1])
+        return home
+
+    def fill(self, home, period, series, first, now):
+        first = datetime.date.fromtimestamp(first).isoformat()
+        run([HELPER, "fill", home / ".local/share/vortex", period, str(series), first, str(now)])
+
+
+def quick_wall(command, home):
+    begun = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env={"HOME": str(home)})
+    return time.perf_counter() - begun
+
+
+def archive_files(home):
+    """CSV and Parquet files of an archive."""
+    return sum(1 for path in archive_state(home) if path.endswith((".csv", ".parquet")))
+
+
+def archive_state(home):
+    """Inode, size and change of each CSV and Parquet file."""
+    found = {}
+    for folder, _, names in os.walk(home / ".local/share/vortex/yahoo"):
+        for name in names:
+            of = os.stat(os.path.join(folder, name))
+            found[os.path.join(folder, name)] = (of.st_ino, of.st_size, of.st_mtime_ns)
+    return found
+
+
+def size(home):
+    bytes_ = sum(path.stat().st_size for path in (home / ".local/share/vortex/raw").rglob("*") if path.is_file())
+    return f"{bytes_ / 2**20:.0f} MiB"
+
+
+def ms(seconds):
+    return f"{seconds * 1000:.1f} ms"
+
+
+def each(done, series):
+    return ms(done.cpu / series)
+
+
+def years_of(years):
+    return "1 year" if years == 1 else f"{years} years"
+
+
+def ratios(theirs, ours):
+    pairs = [(theirs.cpu, ours.cpu), (theirs.wall, ours.wall), (theirs.peak, ours.peak)]
+    return [f"{a / b:.1f}×" for a, b in pairs]
+
+
+def markdown(title, header, rows, notes):
+    lines = [f"### {title}", "", row(header), row(["---"] * len(header)), *map(row, rows)]
+    return "\n".join([*lines, *(f"\n{note}" for note in notes)])
+
+
+def row(cells):
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def machine():
+    """What was measured on."""
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    memory = re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())
+    versions = subprocess.run(
+        [os.environ["VORTEX_PEERS"], "-c", "import sys, yfinance, pandas, pyarrow as a; print('Python', sys.version.split()[0] + ', yfinance', yfinance.__version__ + ', pandas', pandas.__version__ + ', pyarrow', a.__version__)"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()
+    vortex = subprocess.run([VORTEX, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    cpu = model[1] if model else platform.machine()
+    return f"{os.cpu_count()} cores ({cpu}), {int(memory[1]) // 2**20} GiB, Linux {platform.release()}; {vortex}; {versions}"
+
+
+PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open"]
+
+
+def write_page(bench):
+    page = PROJECT / "docs/performance.md"
+    head, _, rest = page.read_text().partition("<!-- measured -->\n")
+    _, _, tail = rest.partition("<!-- end -->")
+    lines = [f"Measured {datetime.date.today()} on {machine()}.", ""]
+    for part, *table in bench.tables:
+        lines += [markdown(*table), "", f"Made by `scripts/bench {part}`.", ""]
+    page.write_text(head + "<!-- measured -->\n" + "\n".join(lines) + "<!-- end -->" + tail)
+
+
+def main():
+    if "-h" in sys.argv or "--help" in sys.argv:
+        print(__doc__)
+        return
+    parser = argparse.ArgumentParser(usage="scripts/bench [--quick] [--write] [--keep] [PART ...]")
+    for option in ("--quick", "--write", "--keep"):
+        parser.add_argument(option, action="store_true")
+    parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []])
+    options = parser.parse_args()
+    bench = Bench(options)
+    try:
+        for part in PARTS:
+            if part in options.parts or not options.parts:
+                getattr(bench, part)()
+    finally:
+        bench.server.child.kill()
+    if options.write:
+        write_page(bench)
+
+
+if __name__ == "__main__":
+    main()

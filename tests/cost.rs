@@ -1,0 +1,132 @@
+//! What a run may cost, in what does not depend on the machine: requests, files touched, waits for the disk,
+//! memory. Times are measured by `scripts/bench`.
+
+#[path = "support/binary.rs"]
+mod binary;
+mod yahoo_server;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use vortex::model::{Day, Days};
+use vortex::provider::sample::listing::Listing;
+
+use binary::Home;
+use yahoo_server::Server;
+
+/// A home and its server, whose clock stands where the last session but one was over.
+struct Before {
+    home: Home,
+    server: Server,
+    /// Where the last session is over.
+    after: i64,
+}
+
+impl Before {
+    fn new() -> Before {
+        let now = jiff::Timestamp::now().as_second();
+        let recent = Days { first: Day::of_utc(now).plus(-20), last: Day::of_utc(now) };
+        let listing = Listing::of("AAPL").unwrap();
+        let closes = listing.sessions(recent, now).rev().map(|session| session.close);
+        let mut over = closes.filter(|close| *close <= now);
+        let (after, before) = (over.next().unwrap(), over.next().unwrap());
+        let server = Server::start(before);
+        let lines = "requests_per_minute = 100000\nconcurrency = 4\n";
+        let address = server.base_url();
+        let home = Home::configured(&format!("[providers.yahoo]\nbase_url = \"{address}\"\n{lines}"));
+        Before { home, server, after }
+    }
+
+    /// One more session is over.
+    fn end_session(&self) {
+        self.server.set_now(self.after);
+        self.server.reset_counts();
+    }
+}
+
+/// Runs a command of the home through a tool that writes what it saw to a file.
+fn watched(home: &Home, tool: &[&str], args: &[&str]) -> String {
+    let (told, command) = (home.path("told"), home.command(args));
+    let mut watched = Command::new(tool[0]);
+    watched.args(&tool[1..]).arg("-o").arg(&told).arg(command.get_program()).args(command.get_args());
+    watched.env_clear().env("HOME", home.path("")).current_dir(home.path(""));
+    let output = watched.output().unwrap_or_else(|error| panic!("{}: {error}", tool[0]));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::read_to_string(told).unwrap()
+}
+
+/// How often a command waits for the disk.
+fn fsyncs(home: &Home, args: &[&str]) -> usize {
+    let told = watched(home, &["strace", "-f", "-e", "trace=fsync,fdatasync"], args);
+    told.lines().filter(|line| line.contains("sync(")).count()
+}
+
+/// The most memory a command has at once, in KiB.
+fn peak(home: &Home, args: &[&str]) -> u64 {
+    watched(home, &["/usr/bin/time", "-f", "%M"], args).trim().parse().unwrap()
+}
+
+/// Each file of the archive's series: which one it is and when it was written.
+fn files(home: &Home) -> BTreeMap<PathBuf, (u64, i64)> {
+    let mut found = BTreeMap::new();
+    collect(&home.file("yahoo"), &mut found);
+    found
+}
+
+fn collect(folder: &Path, found: &mut BTreeMap<PathBuf, (u64, i64)>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            collect(&entry, found);
+        } else {
+            let of = fs::metadata(&entry).unwrap();
+            found.insert(entry, (of.ino(), of.mtime_nsec()));
+        }
+    }
+}
+
+#[test]
+fn an_update_of_twenty_years_costs_what_one_of_a_year_costs() {
+    let year = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-365).to_string();
+    let costs = ["2005-01-03", &year].map(|start| {
+        let before = Before::new();
+        let args = ["download", "-s", "AAPL", "--start-date", start];
+        before.home.expect(0, &args).says("1 updated");
+        before.end_session();
+        let stored = files(&before.home);
+        let waits = fsyncs(&before.home, &args);
+        let written = files(&before.home).iter().filter(|(path, of)| stored.get(*path) != Some(of)).count();
+        before.home.expect(0, &args).says("1 current");
+        (before.server.counts().total, written, waits)
+    });
+    let (requests, written, waits) = costs[0];
+    assert_eq!(costs[0], costs[1], "twenty years beside one year");
+    assert_eq!((requests, written), (1, 2), "one request, CSV and Parquet");
+    assert!(waits <= 24, "{waits} waits for the disk");
+}
+
+#[test]
+fn nothing_new_costs_the_same_for_few_and_many_series() {
+    let costs = [4, 200].map(|series| {
+        let Before { home, server, after } = Before::new();
+        server.set_now(after);
+        let symbols: String = (0..series).map(|number| format!("S{number}\n")).collect();
+        fs::write(home.path("symbols"), symbols).unwrap();
+        let args = ["download", "--symbols-file", "symbols", "--start-date", "2024-01-01"];
+        home.expect(0, &args).says(&format!("({series} updated)"));
+        server.reset_counts();
+        let stored = files(&home);
+        let waits = fsyncs(&home, &args);
+        let peak = peak(&home, &args);
+        assert_eq!(files(&home), stored, "a file was touched");
+        assert_eq!(server.counts().total, 0, "nothing can be new, yet it asked");
+        (waits, peak)
+    });
+    let [(few_waits, few_peak), (many_waits, many_peak)] = costs;
+    assert_eq!(few_waits, many_waits, "waits for the disk");
+    assert!(few_waits <= 8, "{few_waits} waits for the disk");
+    assert!(many_peak < 24 * 1024, "{many_peak} KiB");
+    assert!(many_peak < few_peak + 2048, "{many_peak} KiB for 200 series, {few_peak} KiB for 4");
+}
