@@ -18,10 +18,13 @@ fn at(home: &Home, offset: &str, args: &[&str]) -> Ran {
     }
 }
 
+/// Limits that are kept over runs, so that a clock that jumps meets them.
+const PACE: &str = "providers.yahoo.requests_per_minute = 600\n";
+
 fn yahoo() -> (Server, Home) {
     let server = Server::listen(Clock::System, 0).unwrap();
     let address = server.base_url();
-    (server, Home::configured(&format!("providers.yahoo.base_url = \"{address}\"\n")))
+    (server, Home::configured(&format!("providers.yahoo.base_url = \"{address}\"\n{PACE}")))
 }
 
 const YAHOO: [&str; 8] =
@@ -31,7 +34,8 @@ const YAHOO: [&str; 8] =
 fn a_clock_that_was_wrong_leaves_no_hole_and_no_bar_too_many() {
     for wrong in ["-400d", "-30d", "-1d", "+2d", "+400d", "+8y"] {
         let (server, home) = yahoo();
-        let reference = Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n", server.base_url()));
+        let reference =
+            Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n{PACE}", server.base_url()));
         home.expect(0, &YAHOO);
         let before = home.csvs();
         let ran = at(&home, wrong, &YAHOO);
@@ -53,7 +57,8 @@ fn a_clock_that_was_wrong_leaves_no_hole_and_no_bar_too_many() {
 fn a_first_download_with_a_wrong_clock_is_completed_by_the_right_one() {
     for wrong in ["-20d", "+400d"] {
         let (server, home) = yahoo();
-        let reference = Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n", server.base_url()));
+        let reference =
+            Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n{PACE}", server.base_url()));
         let daily = ["download", "-s", "AAPL", "--period", "1d", "--start-date", "2026-01-02"];
         let ran = at(&home, wrong, &daily);
         assert!([0, 3].contains(&ran.code), "{wrong}: {ran:?}");
