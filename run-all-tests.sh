@@ -56,6 +56,7 @@ if $fast; then
 else
   need_peers
   need_meters
+  need_disk_tools
   run_tests --all-targets
   run_tests --doc
 fi

@@ -107,7 +107,7 @@ pub(super) fn finish(
     let mut touched = BTreeSet::new();
     for of in intent.series.iter().flat_map(|one| one.moves()) {
         if let Some(folder) = root.join(&of.target).parent() {
-            files::make_folder(folder, &mut touched)?;
+            files::make_folder(root, folder, &mut touched)?;
             touched.insert(folder.to_owned());
         }
     }

@@ -62,14 +62,21 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(io("fsync", path))
 }
 
-/// Makes a folder with its parents; every folder that got a new entry is added to `touched`.
-pub(super) fn make_folder(path: &Path, touched: &mut BTreeSet<PathBuf>) -> Result<(), ArchiveError> {
+/// Makes a folder below `root` with its parents, but not `root`: where that is gone, so is its disk.
+/// Every folder that got a new entry is added to `touched`.
+pub(super) fn make_folder(
+    root: &Path,
+    path: &Path,
+    touched: &mut BTreeSet<PathBuf>,
+) -> Result<(), ArchiveError> {
     if path.is_dir() {
         return Ok(());
     }
-    if let Some(parent) = path.parent() {
-        make_folder(parent, touched)?;
+    if let Some(parent) = path.parent().filter(|_| path != root) {
+        make_folder(root, parent, touched)?;
         touched.insert(parent.to_owned());
+    } else {
+        return Err(io("open", path)(io::ErrorKind::NotFound.into()));
     }
     fs::create_dir(path)
         .or_else(|error| match error.kind() {
@@ -110,11 +117,13 @@ fn mounted(path: &Path) -> ArchiveError {
     ))
 }
 
-/// Every file below a folder, in the order of their paths; none where there is no such folder. Links
+/// Every file below a folder, in the order of their paths; none where no such folder is there. Links
 /// are not followed, and what begins with a dot is not looked at.
 pub(super) fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         entries => entries?,
     };
     let mut entries: Vec<_> = entries.collect::<Result<_, _>>()?;

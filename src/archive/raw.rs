@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ const SECRET_PARAMETERS: [&str; 4] = ["crumb", "apikey", "token", "_token"];
 #[derive(Clone, Debug)]
 pub struct RawTrail {
     settings: RawSettings,
+    /// Set once the trail's own folder was made.
+    made: Arc<OnceLock<()>>,
 }
 
 /// What stands beside a body.
@@ -71,7 +74,7 @@ pub struct RawEntry {
 impl RawTrail {
     /// A trail as configured.
     pub fn new(settings: &RawSettings) -> RawTrail {
-        RawTrail { settings: settings.clone() }
+        RawTrail { settings: settings.clone(), made: Arc::default() }
     }
 
     /// A trail that keeps nothing.
@@ -92,8 +95,7 @@ impl RawTrail {
             return Ok(None);
         }
         let at = jiff::Timestamp::from_second(answer.received).map_err(io::Error::other)?;
-        let folder = self.settings.directory.join(provider).join(at.strftime("%Y/%m/%d").to_string());
-        fs::create_dir_all(&folder)?;
+        let folder = self.folder(provider, &at.strftime("%Y/%m/%d").to_string())?;
         let stem = stem(request, &at.strftime("%H%M%S").to_string())?;
         let extension = if self.settings.compress { "body.zst" } else { "body" };
         let name = free_name(&folder, &stem, extension);
@@ -108,6 +110,24 @@ impl RawTrail {
             put(&folder.join(format!("{name}.json")), &serde_json::to_vec_pretty(&about)?)?;
         }
         Ok(Some(path))
+    }
+
+    /// Makes the folder of a day. The trail's own is made once: where it is gone later, so is the disk
+    /// it was on, and nothing is to be written in its place.
+    fn folder(&self, provider: &str, day: &str) -> io::Result<PathBuf> {
+        let mut folder = self.settings.directory.clone();
+        if self.made.get().is_none() {
+            fs::create_dir_all(&folder)?;
+            self.made.get_or_init(|| ());
+        }
+        for name in Path::new(provider).join(day).iter() {
+            folder.push(name);
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(folder)
     }
 
     /// Removes the days older than the retention; how many. `now` is in seconds since the epoch.

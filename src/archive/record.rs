@@ -1,8 +1,11 @@
 //! What the catalogue knows, as plain values, and what can go wrong with an archive.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
+use nix::sys::statvfs::{FsFlags, statvfs};
+use rusqlite::ErrorCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -176,7 +179,7 @@ impl SessionCounts {
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The operating system refused something.
-    #[error("{what} {}: {source}", path.display())]
+    #[error("{what} {}: {source}{}", path.display(), remedy(source.kind()))]
     Io {
         /// What was tried: `write`, `rename`, ….
         what: &'static str,
@@ -186,7 +189,7 @@ pub enum ArchiveError {
         r#source: std::io::Error,
     },
     /// The catalogue refused something.
-    #[error("catalogue {}: {source}", path.display())]
+    #[error("catalogue {}: {source}{}", path.display(), catalogue_remedy(path, source))]
     Catalogue {
         /// The database file.
         path: PathBuf,
@@ -242,6 +245,41 @@ mod coverage_text {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Coverage, D::Error> {
         Coverage::from_text(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+    }
+}
+
+const MAKE_ROOM: &str = "; make room there and run it again, what is stored stays whole";
+const MAY_NOT_WRITE: &str =
+    "; this user may not write there: change its owner or mode, or name another folder with --output-dir";
+const DISK_FULL: &str = "; the disk is full: make room there and run it again, what is stored stays whole";
+const READ_ONLY: &str =
+    "; it is mounted read-only: mount it for writing, or name another folder with --output-dir";
+/// Less than this is no room: the catalogue's log grows by so much at once.
+const NO_ROOM: u64 = 1 << 16;
+
+/// What to do about what the system refused.
+fn remedy(refused: ErrorKind) -> &'static str {
+    match refused {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+        ErrorKind::PermissionDenied => MAY_NOT_WRITE,
+        ErrorKind::NotFound => "; its folder is gone: is its disk still mounted?",
+        ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+        _ => "",
+    }
+}
+
+/// The same for what SQLite refused. To it a full disk may be an I/O error, and a read-only one a file
+/// that cannot be opened.
+fn catalogue_remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
+    let disk = path.parent().and_then(|folder| statvfs(folder).ok());
+    let full = disk.is_some_and(|of| of.blocks_available() * of.fragment_size() < NO_ROOM);
+    let read_only = disk.is_some_and(|of| of.flags().contains(FsFlags::ST_RDONLY));
+    match refused.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => MAKE_ROOM,
+        Some(ErrorCode::SystemIoFailure) if full => DISK_FULL,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) if read_only => READ_ONLY,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => MAY_NOT_WRITE,
+        _ => "",
     }
 }
 

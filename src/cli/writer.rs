@@ -48,17 +48,17 @@ fn ignores_hangup() -> bool {
 pub(super) fn take(archive: &Archive, command: &str, no_wait: bool) -> Result<Writer, Error> {
     match archive.write(command) {
         Err(ArchiveError::Locked { holder }) if !no_wait => {
-            let leave = if command.starts_with("vortex download") { " (--no-wait to leave)" } else { "" };
-            tracing::warn!("the archive is in use by {holder}; waiting{leave}");
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(wait(archive, command))
+            runtime.block_on(wait(archive, command, &holder))
         }
         taken => taken.map_err(archive_error),
     }
 }
 
-async fn wait(archive: &Archive, command: &str) -> Result<Writer, Error> {
+async fn wait(archive: &Archive, command: &str, holder: &str) -> Result<Writer, Error> {
     let mut cancelled = on_signal()?;
+    let leave = if command.starts_with("vortex download") { " (--no-wait to leave)" } else { "" };
+    tracing::warn!("the archive is in use by {holder}; waiting{leave}");
     loop {
         tokio::select! {
             () = tokio::time::sleep(TRY_EVERY) => {}

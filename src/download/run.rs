@@ -206,7 +206,10 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     });
     let result = summary.result().word();
     tracing::info!(target: JOB, job = number, series = summary.results.len(), result, "job {result}");
-    writer.finish_job(number, summary.result().word(), &detail.to_string())?;
+    if let Err(error) = writer.finish_job(number, summary.result().word(), &detail.to_string()) {
+        // What the job did is told all the same.
+        tracing::warn!("how job {number} ended could not be noted: {error}");
+    }
     Ok(summary)
 }
 

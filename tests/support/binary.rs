@@ -15,6 +15,7 @@ use tempfile::TempDir;
 pub(crate) struct Home(TempDir);
 
 /// How a run of the binary ended.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,

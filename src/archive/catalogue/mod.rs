@@ -128,9 +128,8 @@ impl Catalogue {
             Err(error) if is_refused(&error) => {
                 let log = files::with_ending(path, "-wal");
                 let left_out = std::fs::metadata(&log).is_ok_and(|of| of.len() > 0);
-                let notice = left_out.then(|| {
-                    format!("{} cannot be used by this user; what it holds is left out", log.display())
-                });
+                let notice = left_out
+                    .then(|| format!("{} cannot be used now; what it holds is left out", log.display()));
                 (connect_immutable(path).map_err(fail)?, notice)
             }
             Err(error) => return Err(fail(error)),
@@ -234,11 +233,17 @@ fn connect_immutable(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(address.as_str(), flags)
 }
 
-/// Whether SQLite wanted to write something that it may not.
+/// Whether SQLite wanted to write something that it may not, or cannot because the disk is full.
 fn is_refused(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
-        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+        Some(
+            ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::DiskFull
+        )
     )
 }
 

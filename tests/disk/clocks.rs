@@ -1,0 +1,87 @@
+//! Clocks that are wrong, and time zones that change between two runs.
+
+use std::process::{Command, Stdio};
+
+use crate::binary::{Home, Ran};
+use crate::compare::assert_same;
+use crate::yahoo_server::{Clock, Server};
+use crate::{FIRST, SECOND, assert_whole, sample, until};
+
+/// The binary with a clock that is off by so much, such as `-400d`.
+fn at(home: &Home, offset: &str, args: &[&str]) -> Ran {
+    let mut command = Command::new("faketime");
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", home.path("")).current_dir(home.path(""));
+    command.args(["-m", "-f", offset]).arg(env!("CARGO_BIN_EXE_vortex")).args(args);
+    match command.stdin(Stdio::null()).output() {
+        Ok(output) => Ran::of(output),
+        Err(error) => panic!("missing: faketime ({error}); run-all-tests.sh installs it"),
+    }
+}
+
+/// Limits that are kept over runs, so that a clock that jumps meets them.
+const PACE: &str = "providers.yahoo.requests_per_minute = 600\n";
+
+fn yahoo() -> (Server, Home) {
+    let server = Server::listen(Clock::System, 0).unwrap();
+    let address = server.base_url();
+    (server, Home::configured(&format!("providers.yahoo.base_url = \"{address}\"\n{PACE}")))
+}
+
+const YAHOO: [&str; 8] =
+    ["download", "-s", "AAPL", "EURUSD=X", "--period", "1d,1h", "--start-date", "2026-01-02"];
+
+#[test]
+fn a_clock_that_was_wrong_leaves_no_hole_and_no_bar_too_many() {
+    for wrong in ["-400d", "-30d", "-1d", "+2d", "+400d", "+8y"] {
+        let (server, home) = yahoo();
+        let reference =
+            Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n{PACE}", server.base_url()));
+        home.expect(0, &YAHOO);
+        let before = home.csvs();
+        let ran = at(&home, wrong, &YAHOO);
+        // With that clock the start lies in the future.
+        let refused = wrong == "-400d";
+        assert!(if refused { ran.code == 2 } else { [0, 3].contains(&ran.code) }, "{wrong}: {ran:?}");
+        for (name, text) in &before {
+            assert!(home.csvs()[name].starts_with(text.as_str()), "{wrong}: {} lost bars", name.display());
+        }
+        // Right again: nobody waits for a time that was never there.
+        home.expect(0, &YAHOO);
+        assert_whole(&home);
+        reference.expect(0, &YAHOO);
+        assert_eq!(reference.csvs(), home.csvs(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_first_download_with_a_wrong_clock_is_completed_by_the_right_one() {
+    for wrong in ["-20d", "+400d"] {
+        let (server, home) = yahoo();
+        let reference =
+            Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n{PACE}", server.base_url()));
+        let daily = ["download", "-s", "AAPL", "--period", "1d", "--start-date", "2026-01-02"];
+        let ran = at(&home, wrong, &daily);
+        assert!([0, 3].contains(&ran.code), "{wrong}: {ran:?}");
+        home.expect(0, &daily);
+        reference.expect(0, &daily);
+        assert_eq!(reference.csvs(), home.csvs(), "{wrong}");
+        assert_whole(&home);
+    }
+}
+
+#[test]
+fn the_time_zone_of_the_machine_changes_nothing() {
+    let there = |home: &Home, zone: &str, date: &str| {
+        let output =
+            home.command(&[&until(date)[..], &["--period", "1d,1h"]].concat()).env("TZ", zone).output();
+        Ran::of(output.unwrap()).ends(0);
+    };
+    let (settled, travelling) = (sample(), sample());
+    for (date, zone) in [(FIRST, "Pacific/Kiritimati"), (SECOND, "America/Los_Angeles"), (SECOND, "No/Such")]
+    {
+        there(&settled, "UTC", date);
+        there(&travelling, zone, date);
+    }
+    assert_whole(&travelling);
+    assert_same(&settled.archive(), &travelling.archive());
+}

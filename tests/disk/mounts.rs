@@ -1,0 +1,113 @@
+//! Disks that are full or read-only: real file systems, mounted where only the test sees them.
+
+use std::process::{Command, Stdio};
+
+use crate::binary::{Home, Ran};
+use crate::compare::assert_same;
+use crate::{FIRST, SECOND, am_root, sample, undisturbed, until};
+
+/// Runs a shell script in a mount namespace of its own, as root of it.
+fn apart(home: &Home, script: &str) -> Ran {
+    let mut command = Command::new("unshare");
+    command.args(if am_root() { &["--mount"][..] } else { &["--map-root-user", "--mount"] });
+    let output = command
+        .args(["sh", "-euc", script])
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", home.path(""))
+        .env("VORTEX", env!("CARGO_BIN_EXE_vortex"))
+        .env("ARCHIVE", home.archive())
+        .current_dir(home.path(""))
+        .stdin(Stdio::null())
+        .output();
+    match output {
+        Ok(output) => Ran::of(output),
+        Err(error) => panic!("missing: unshare of util-linux ({error})"),
+    }
+}
+
+/// What the parts of a script print is told apart by these lines.
+fn part<'a>(ran: &'a Ran, name: &str) -> &'a str {
+    let (_, rest) =
+        ran.out.split_once(&format!("<{name}>\n")).unwrap_or_else(|| panic!("no {name} in {ran:?}"));
+    rest.split_once(&format!("</{name}>")).unwrap_or((rest, "")).0
+}
+
+fn download(date: &str) -> String {
+    format!("\"$VORTEX\" {}", until(date).join(" "))
+}
+
+#[test]
+fn a_full_disk_is_named_and_the_next_run_completes_the_archive() {
+    let reference = undisturbed();
+    // So much room that it ends at different moments: in the catalogue, in the first file, in a later one.
+    for room in [0, 16, 64, 128, 200, 256] {
+        let home = sample();
+        let script = format!(
+            r#"
+            mkdir -p "$ARCHIVE"
+            mount -t tmpfs -o size=4m vortex-test "$ARCHIVE"
+            {first} >/dev/null 2>&1
+            free=$(df -k --output=avail "$ARCHIVE" | tail -n 1)
+            head -c $(((free - {room}) * 1024)) /dev/zero > "$ARCHIVE/filler"
+            echo '<full>'
+            code=0; {second} 2>&1 || code=$?
+            echo "</full>$code"
+            echo '<left>'; find "$ARCHIVE/.vortex/tmp" -type f; echo '</left>'
+            echo '<reader>'; "$VORTEX" validate 2>&1; "$VORTEX" archive list 2>&1; echo '</reader>'
+            rm "$ARCHIVE/filler"
+            mount -o remount,size=16m "$ARCHIVE"
+            {second} >/dev/null 2>&1
+            "$VORTEX" validate
+            cp -a "$ARCHIVE" "$HOME/rescued"
+            "#,
+            first = download(FIRST),
+            second = download(SECOND),
+        );
+        let ran = apart(&home, &script).ends(0).says("clean: no errors, no warnings");
+        let said = part(&ran, "full");
+        assert!(said.contains("make room there and run it again"), "{room} KiB: {said}");
+        assert!(said.contains(home.archive().to_str().unwrap()), "{room} KiB: {said}");
+        assert!(ran.out.contains("</full>1") || ran.out.contains("</full>3"), "{room} KiB: {said}");
+        assert_eq!(part(&ran, "left"), "", "{room} KiB: {said}");
+        assert!(part(&ran, "reader").contains("EURUSD"), "{room} KiB: {}", part(&ran, "reader"));
+        assert_same(&reference.archive(), &home.path("rescued"));
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_start_is_named() {
+    let home = sample();
+    let script = format!(
+        r#"
+        mkdir -p "$ARCHIVE"
+        mount -t tmpfs -o size=16k vortex-test "$ARCHIVE"
+        head -c 16384 /dev/zero > "$ARCHIVE/filler" || true
+        {}
+        "#,
+        download(FIRST)
+    );
+    apart(&home, &script).ends(1).says("make room there").says(home.archive().to_str().unwrap());
+}
+
+#[test]
+fn a_read_only_mount_is_named_and_can_be_read() {
+    let reference = undisturbed();
+    let home = sample();
+    home.expect(0, &until(FIRST));
+    let script = format!(
+        r#"
+        mount --bind "$ARCHIVE" "$ARCHIVE"
+        mount -o remount,ro,bind "$ARCHIVE"
+        "$VORTEX" validate
+        "$VORTEX" archive list
+        {second} --dry-run
+        {second}
+        "#,
+        second = download(SECOND)
+    );
+    let ran = apart(&home, &script).ends(1).says("clean").says("nothing was asked or written");
+    assert!(ran.err.contains("mount it for writing"), "{}", ran.err);
+    home.expect(0, &until(SECOND));
+    assert_same(&reference.archive(), &home.archive());
+}
