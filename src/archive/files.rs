@@ -16,16 +16,7 @@ pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> A
 
 /// blake3 in hex.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    hash_parts(&[bytes])
-}
-
-/// blake3, in hex, of bytes given in parts.
-pub(super) fn hash_parts(parts: &[&[u8]]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    hasher.finalize().to_hex().to_string()
+    blake3::hash(bytes).to_hex().to_string()
 }
 
 /// A path with something at the end of its name.

@@ -167,15 +167,6 @@ impl Shared {
         parts: &[PartitionRecord],
         days: Option<Days>,
     ) -> Result<Bars, ArchiveError> {
-        block_in_place(|| self.read(key, parts, days))
-    }
-
-    fn read(
-        &self,
-        key: &SeriesKey,
-        parts: &[PartitionRecord],
-        days: Option<Days>,
-    ) -> Result<Bars, ArchiveError> {
         let mut bars = Bars::new(key.columns());
         for part in parts {
             // A trading date of any zone lies within a day of its UTC date.
@@ -245,9 +236,8 @@ impl Shared {
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
-        let (kept, answer) = block_in_place(|| {
-            (self.raw.keep(self.provider.archive_name(), &request, &raw), self.provider.read(&request, &raw))
-        });
+        let kept = self.raw.keep(self.provider.archive_name(), &request, &raw);
+        let answer = self.provider.read(&request, &raw);
         if let Err(error) = kept {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
@@ -378,7 +368,7 @@ impl Shared {
         let stored = self.stored(course)?;
         let key = &course.target.key;
         for part in stored.parts.iter().filter(|part| wanted(&part.name)) {
-            let bars = block_in_place(|| self.archive.read_partition(key, part))?;
+            let bars = self.archive.read_partition(key, part)?;
             self.commit(course, stored.state.clone(), vec![(part.name.clone(), Content::Whole(bars))], None)
                 .await?;
         }
@@ -427,6 +417,7 @@ impl Shared {
             fetched_at: (self.now)(),
             parquet: self.parquet,
         };
+        // Waits for the disk; all else is work for as many threads as there are cores.
         let Submitted { added, changed, done } = block_in_place(|| self.committer.submit(change))?;
         let committed =
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
