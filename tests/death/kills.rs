@@ -17,6 +17,8 @@ use crate::scenarios::Scenario;
 
 /// Chains at once; their waits for the disk overlap.
 const WORKERS: usize = 2;
+/// How often it is told how far it is.
+const TOLD_EVERY: u64 = 100;
 /// A commit takes about as long, from its first file on.
 const COMMIT: Duration = Duration::from_millis(30);
 /// After so many failures more would tell nothing new.
@@ -141,8 +143,8 @@ pub(crate) fn run(wanted: &Wanted, scenarios: &[Scenario]) -> Report {
                     report.counts[at].1.add(&count);
                     report.failures.extend(judged.err());
                     let kills = report.sum(|count| count.kills);
-                    let tenths = kills * 10 / wanted.kills;
-                    if told.fetch_max(tenths, Ordering::SeqCst) < tenths {
+                    let steps = kills / TOLD_EVERY;
+                    if told.fetch_max(steps, Ordering::SeqCst) < steps {
                         eprintln!("{kills} of {} kills, {} failures", wanted.kills, report.failures.len());
                     }
                     if kills >= wanted.kills || report.failures.len() >= FAILURES {
