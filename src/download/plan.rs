@@ -169,7 +169,9 @@ fn pending_to_ask(at: &Standpoint<'_>, range: Days, due: bool) -> Vec<Day> {
     let newest_session =
         recent.iter().rfind(|day| matches!(standing(day), Standing::Present | Standing::Pending));
     let every = if pending.last() == newest_session.as_ref() { NEWEST_PENDING_EVERY } else { PENDING_EVERY };
-    if due || at.now - at.state.pending_asked_at >= every { pending } else { Vec::new() }
+    // A time ahead of now comes from a clock set back.
+    let asked_lately = (0..every).contains(&(at.now - at.state.pending_asked_at));
+    if due || !asked_lately { pending } else { Vec::new() }
 }
 
 /// Whether a bar of a day in `tail..=last` can exist that could not when the provider was last asked.

@@ -17,6 +17,10 @@ use crate::scenarios::Scenario;
 
 /// Chains at once; their waits for the disk overlap.
 const WORKERS: usize = 2;
+/// How often it is told how far it is.
+const TOLD_EVERY: u64 = 100;
+/// A commit takes about as long, from its first file on.
+const COMMIT: Duration = Duration::from_millis(30);
 /// After so many failures more would tell nothing new.
 const FAILURES: usize = 5;
 
@@ -139,8 +143,8 @@ pub(crate) fn run(wanted: &Wanted, scenarios: &[Scenario]) -> Report {
                     report.counts[at].1.add(&count);
                     report.failures.extend(judged.err());
                     let kills = report.sum(|count| count.kills);
-                    let tenths = kills * 10 / wanted.kills;
-                    if told.fetch_max(tenths, Ordering::SeqCst) < tenths {
+                    let steps = kills / TOLD_EVERY;
+                    if told.fetch_max(steps, Ordering::SeqCst) < steps {
                         eprintln!("{kills} of {} kills, {} failures", wanted.kills, report.failures.len());
                     }
                     if kills >= wanted.kills || report.failures.len() >= FAILURES {
@@ -194,16 +198,23 @@ impl Chain<'_> {
         })
     }
 
-    fn kill_several(&mut self, count: &mut Count, moments: &mut Vec<Duration>) -> Result<(), String> {
+    fn kill_several(
+        &mut self,
+        count: &mut Count,
+        moments: &mut Vec<(Duration, Option<Duration>)>,
+    ) -> Result<(), String> {
         for nth in 0..=self.random.below(3) {
             let time = self.scenario.time;
             // What follows a death begins with the recovery; half of its deaths are to be there.
             let early = nth > 0 && self.random.below(2) == 0;
             let moment = self.random.part(time, if early { 25 } else { 120 });
+            // A commit is short: half of the deaths wait for the next one to begin.
+            let aimed = self.random.below(2) == 0;
+            let then = aimed.then(|| self.random.part(COMMIT, 100));
             let args = if nth == 0 { &self.scenario.args } else { &self.scenario.resume };
             let was_open = self.open_intents() > 0;
-            moments.push(moment);
-            let status = self.kill_after(args, moment);
+            moments.push((moment, then));
+            let status = self.kill_after(args, moment, then);
             if status.signal() != Some(9) {
                 count.missed += 1;
                 return match status.code() {
@@ -223,12 +234,21 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// Starts it, and kills it after a while; it may have ended by itself.
-    fn kill_after(&self, args: &[String], moment: Duration) -> ExitStatus {
+    /// Starts it, and kills it after a while, or so long after the first file in tmp that it makes then;
+    /// it may have ended by itself.
+    fn kill_after(&self, args: &[String], moment: Duration, then: Option<Duration>) -> ExitStatus {
         let mut command = self.command(args);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // The moment of the kill is what is random here; there is nothing to wait for.
         std::thread::sleep(moment);
+        if let Some(then) = then {
+            let tmp = self.home.file(".vortex/tmp");
+            let prepares = || fs::read_dir(&tmp).is_ok_and(|mut files| files.next().is_some());
+            while !prepares() && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            std::thread::sleep(then);
+        }
         child.kill().unwrap();
         child.wait().unwrap()
     }

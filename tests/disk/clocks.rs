@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::binary::{Home, Ran};
 use crate::compare::assert_same;
-use crate::yahoo_server::{Clock, Server};
+use crate::yahoo_server::{Action, Clock, Rule, Server};
 use crate::{FIRST, SECOND, assert_whole, sample, until};
 
 /// The binary with a clock that is off by so much, such as `-400d`.
@@ -67,6 +67,22 @@ fn a_first_download_with_a_wrong_clock_is_completed_by_the_right_one() {
         assert_eq!(reference.csvs(), home.csvs(), "{wrong}");
         assert_whole(&home);
     }
+}
+
+#[test]
+fn a_cool_down_noted_with_a_wrong_clock_does_not_last_until_then() {
+    let (server, home) = yahoo();
+    server.rule(Rule::new(Action::too_many_requests()));
+    let daily = ["download", "-s", "AAPL", "--period", "1d", "--start-date", "2026-01-02"];
+    let ran = at(&home, "+400d", &daily);
+    assert_eq!(ran.code, 75, "{ran:?}");
+    server.clear_rules();
+    home.expect(0, &["resilience"]).says("ready");
+    home.expect(0, &daily).says("1 updated");
+    // One that was noted with the right clock holds.
+    server.rule(Rule::new(Action::too_many_requests()));
+    home.expect(75, &["download", "-s", "MSFT", "--period", "1d", "--start-date", "2026-01-02"]);
+    home.expect(0, &["resilience"]).says("limited");
 }
 
 #[test]

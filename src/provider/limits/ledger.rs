@@ -186,7 +186,7 @@ impl Ledger {
             let open: i64 = row.get("until")?;
             let before: i64 = row.get("consecutive")?;
             // Requests that were in flight together are refused together: that is one refusal.
-            let (until, consecutive) = if open > now {
+            let (until, consecutive) = if holds(open, now, LONGEST_RETRY_AFTER) {
                 (open.max(now + asked), before)
             } else {
                 let doublings = u32::try_from(before.clamp(0, 10)).unwrap_or(0);
@@ -228,8 +228,8 @@ impl Ledger {
             )?;
             row.run(
                 "UPDATE provider SET until = 0, consecutive = 0, reason = ''
-                     WHERE name = ?1 AND until <= ?2",
-                params![provider, now],
+                     WHERE name = ?1 AND NOT (until > ?2 AND until <= ?3)",
+                params![provider, now, now + LONGEST_RETRY_AFTER],
             )
         })
     }
@@ -322,10 +322,16 @@ impl Row<'_> {
     }
 }
 
+/// Whether a time that was noted is still to come; one further off than any that is ever noted comes from
+/// a clock set back.
+fn holds(until: i64, now: i64, longest: i64) -> bool {
+    until > now && until <= now + longest
+}
+
 fn state(until: i64, broken_until: i64, now: i64) -> State {
-    if until > now {
+    if holds(until, now, LONGEST_RETRY_AFTER) {
         State::Limited { until }
-    } else if broken_until > now {
+    } else if holds(broken_until, now, BROKEN_FOR) {
         State::Broken { until: broken_until }
     } else {
         State::Ready
