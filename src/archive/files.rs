@@ -53,6 +53,22 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(io("fsync", path))
 }
 
+/// Makes a folder with its parents where they are not there, each on disk when this returns.
+pub(super) fn make_lasting_folder(path: &Path) -> Result<(), ArchiveError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    // The parent of a relative name without one is where we are.
+    let parent = path.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+    if let Some(parent) = parent {
+        make_lasting_folder(parent)?;
+    }
+    fs::create_dir(path)
+        .or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })
+        .map_err(io("make the folder", path))?;
+    parent.map_or(Ok(()), sync_folder)
+}
+
 /// Makes a folder below `root` with its parents, but not `root`: where that is gone, so is its disk.
 /// Every folder that got a new entry is added to `touched`.
 pub(super) fn make_folder(
