@@ -135,7 +135,6 @@ pub(super) fn encode(
     let schema = SCHEMA.as_ref().map_err(|e| ParquetError::General(e.to_string()))?;
     let properties = properties(key, partition, notes)?;
     let mut writer = SerializedFileWriter::new(Vec::new(), schema.clone(), Arc::new(properties))?;
-    let columns = writer.schema_descr().columns().to_vec();
     kept.copy_to(&mut writer)?;
     let columns = writer.schema_descr().columns().to_vec();
     let mut group = writer.next_row_group()?;

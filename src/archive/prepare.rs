@@ -232,9 +232,11 @@ impl Place<'_> {
         let path = layout::csv_path(self.key, self.name)?;
         let refuse = |said: String| ArchiveError::Refused(format!("{}: {said}", path.display()));
         let text = body.csv().map_err(refuse)?;
-        let text = text.each_ref().map(|part| part.as_ref());
-        let csv = temp(self.writer, temps, path.clone(), &text)?;
-        let mut bytes: usize = text.iter().map(|part| part.len()).sum();
+        let parts = text.each_ref().map(|part| part.as_ref());
+        let csv = temp(self.writer, temps, path.clone(), &parts)?;
+        let mut bytes: usize = parts.iter().map(|part| part.len()).sum();
+        // It is large, and so is what the twin takes.
+        drop(text);
         let twin_path = layout::parquet_path(self.key, self.name)?;
         let (mut parquet, mut stale) = (None, None);
         if twin {

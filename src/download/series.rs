@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) counts: SessionCounts,
     /// A permit for each request that may be in flight.
     pub(super) requests: Semaphore,
+    /// A permit for each answer that may be read, or encoded, at once.
+    pub(super) work: Semaphore,
     /// What the provider refused all series with; nothing more is asked then.
     pub(super) closed: OnceLock<Refusal>,
     pub(super) observer: Arc<dyn Observer>,
@@ -245,9 +247,9 @@ impl Shared {
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
-        let (kept, answer) = block_in_place(|| {
-            (self.raw.keep(self.provider.archive_name(), &request, &raw), self.provider.read(&request, &raw))
-        });
+        let name = self.provider.archive_name();
+        let work = || (self.raw.keep(name, &request, &raw), self.provider.read(&request, &raw));
+        let (kept, answer) = self.in_turn(work).await;
         if let Err(error) = kept {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
@@ -261,6 +263,14 @@ impl Shared {
             }
         }
         Ok(answer)
+    }
+
+    /// Work that holds a whole answer several times over, of a few series at once: more would need more
+    /// memory and be no faster.
+    async fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
+        // It is never closed.
+        let _turn = self.work.acquire().await;
+        block_in_place(work)
     }
 
     /// A refusal of the whole provider closes it for the other series too.
@@ -335,8 +345,8 @@ impl Shared {
         match absorb::judge(&course.target.key, bars, last, &answer) {
             Verdict::Merge(restated) => {
                 let state = self.learnt(course, &stored.state, asked, &answer);
-                let news = absorb::news(bars, &answer.bars);
-                self.store(course, &stored, state, &news, restated).await?;
+                let news = absorb::news(bars, answer.bars);
+                self.store(course, &stored, state, news, restated).await?;
             }
             Verdict::Refetch(cause) => self.restate(course, stored, asked, answer, cause).await?,
         }
@@ -391,7 +401,7 @@ impl Shared {
         course: &mut Course,
         stored: &Stored,
         state: SeriesState,
-        news: &Bars,
+        news: Bars,
         restated: Option<String>,
     ) -> Result<(), Stop> {
         let parts = absorb::by_partition(&course.target.key, news);
@@ -427,7 +437,7 @@ impl Shared {
             fetched_at: (self.now)(),
             parquet: self.parquet,
         };
-        let Submitted { added, changed, done } = block_in_place(|| self.committer.submit(change))?;
+        let Submitted { added, changed, done } = self.in_turn(|| self.committer.submit(change)).await?;
         let committed =
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
