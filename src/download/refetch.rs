@@ -41,7 +41,11 @@ impl Shared {
                 // The stored bars may have been right already.
                 let reason = (changed > 0).then_some(reason);
                 course.notes.extend(reason.clone());
-                let whole = if cause == Cause::Scale && changed > 0 { restated } else { absorb::news(&all, restated) };
+                let whole = if cause == Cause::Scale && changed > 0 {
+                    restated
+                } else {
+                    absorb::news(&all, restated)
+                };
                 // What lies before everything that was fetched again is still missing.
                 let refetched = all.times.first().map_or(asked.first, |time| Day::of_utc(*time).plus(-2));
                 course.windows.retain(|window| window.last < refetched.min(asked.first));

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::block_in_place;
+use tokio::task::{block_in_place, spawn_blocking};
 
 use super::absorb::{self, Verdict};
 use super::committer::{Committer, Submitted};
@@ -169,7 +169,12 @@ impl Shared {
         parts: &[PartitionRecord],
         days: Option<Days>,
     ) -> Result<Bars, ArchiveError> {
-        block_in_place(|| self.read(key, parts, days))
+        // Where nothing is stored no thread has to make room.
+        if parts.is_empty() {
+            Ok(Bars::new(key.columns()))
+        } else {
+            block_in_place(|| self.read(key, parts, days))
+        }
     }
 
     fn read(
@@ -247,15 +252,17 @@ impl Shared {
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
-        let name = self.provider.archive_name();
-        let work = || (self.raw.keep(name, &request, &raw), self.provider.read(&request, &raw));
-        let (kept, answer) = self.in_turn(work).await;
+        let (provider, trail) = (Arc::clone(&self.provider), self.raw.clone());
+        let correlation = request.correlation.clone();
+        let read =
+            move || (trail.keep(provider.archive_name(), &request, &raw), provider.read(&request, &raw));
+        let (kept, answer) = self.in_turn(read).await;
         if let Err(error) = kept {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
         let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
         for dropped in &answer.dropped {
-            tracing::debug!(correlation = %request.correlation, "{key}: {dropped}");
+            tracing::debug!(correlation, "{key}: {dropped}");
         }
         for note in &answer.notes {
             if !course.notes.contains(note) {
@@ -267,10 +274,14 @@ impl Shared {
 
     /// Work that holds a whole answer several times over, of a few series at once: more would need more
     /// memory and be no faster.
-    async fn in_turn<T>(&self, work: impl FnOnce() -> T) -> T {
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         // It is never closed.
         let _turn = self.work.acquire().await;
-        block_in_place(work)
+        // Not `block_in_place`: that has more and more threads take part, and each keeps what it freed.
+        match spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// A refusal of the whole provider closes it for the other series too.
@@ -437,7 +448,7 @@ impl Shared {
             fetched_at: (self.now)(),
             parquet: self.parquet,
         };
-        let Submitted { added, changed, done } = self.in_turn(|| self.committer.submit(change)).await?;
+        let Submitted { added, changed, done } = self.in_turn(self.committer.submit(change)).await?;
         let committed =
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
