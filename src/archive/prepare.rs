@@ -238,6 +238,8 @@ impl Place<'_> {
         let (kept, rows) = body.csv().map_err(refuse)?;
         let csv = temp(self.writer, temps, path.clone(), &[kept, &rows], body.hash_with(&rows))?;
         let mut bytes = kept.len() + rows.len();
+        // They are large, and so is what the twin takes.
+        drop(rows);
         let twin_path = layout::parquet_path(self.key, self.name)?;
         let (mut parquet, mut stale) = (None, None);
         if twin {

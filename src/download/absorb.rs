@@ -1,6 +1,6 @@
 //! One answer meets what is stored: what changes, and what is known afterwards. Pure.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::compare::{Difference, compare, is_same, keep_stored_values};
 use super::plan::zone_of;
@@ -50,38 +50,40 @@ pub(super) fn is_same_instrument(stored: &Bars, fetched: &Bars) -> bool {
 
 /// How many stored bars the fetched ones change.
 pub(super) fn changed(stored: &Bars, fetched: &Bars) -> u64 {
-    let news = news(stored, fetched);
+    let news = news(stored, fetched.clone());
     news.times.iter().filter(|time| stored.times.binary_search(time).is_ok()).count() as u64
 }
 
 /// The fetched bars that add to what is stored or differ from it, with the stored value where a
 /// fetched one is missing. Bars that differ by single-precision noise alone stay as they are stored.
-pub(super) fn news(stored: &Bars, fetched: &Bars) -> Bars {
-    let mut full = fetched.clone();
+pub(super) fn news(stored: &Bars, mut fetched: Bars) -> Bars {
     if stored.is_empty() {
-        return full;
+        return fetched;
     }
-    keep_stored_values(stored, &mut full);
+    keep_stored_values(stored, &mut fetched);
     let mut news = Bars::new(fetched.columns());
-    for at in 0..full.len() {
+    for at in 0..fetched.len() {
         let same = stored
             .times
-            .binary_search(&full.times[at])
-            .is_ok_and(|s| full.row(at).zip(stored.row(s)).all(|(new, old)| is_same(old, new)));
+            .binary_search(&fetched.times[at])
+            .is_ok_and(|s| fetched.row(at).zip(stored.row(s)).all(|(new, old)| is_same(old, new)));
         if !same {
-            news.extend_from(&full, at..at + 1);
+            news.extend_from(&fetched, at..at + 1);
         }
     }
     news
 }
 
 /// Bars, which are ascending, by the partition they belong to.
-pub(super) fn by_partition(key: &SeriesKey, bars: &Bars) -> BTreeMap<String, Bars> {
-    let (mut parts, mut from) = (BTreeMap::new(), 0);
+pub(super) fn by_partition(key: &SeriesKey, bars: Bars) -> Vec<(String, Bars)> {
+    let (mut parts, mut from) = (Vec::new(), 0);
     while let Some(first) = bars.times.get(from) {
         let name = partition_name(key, *first);
         let same = bars.times[from..].partition_point(|time| partition_name(key, *time) == name);
-        parts.insert(name, bars.slice(from..from + same));
+        if same == bars.len() {
+            return vec![(name, bars)];
+        }
+        parts.push((name, bars.slice(from..from + same)));
         from += same;
     }
     parts

@@ -194,18 +194,23 @@ fn read_numbers(text: &str) -> Option<Vec<f64>> {
     if text == "null" {
         return Some(Vec::new());
     }
-    let items = text.strip_prefix('[')?.strip_suffix(']')?;
+    let mut items = text.strip_prefix('[')?.strip_suffix(']')?;
     if items.trim_ascii().is_empty() {
         return Some(Vec::new());
     }
     let mut values = Vec::with_capacity(items.bytes().filter(|byte| *byte == b',').count() + 1);
-    for item in items.split(',') {
-        values.push(match item.trim_ascii() {
+    loop {
+        // Numbers are short: looking at each byte beats any search.
+        let comma = items.bytes().position(|byte| byte == b',');
+        values.push(match items.get(..comma.unwrap_or(items.len()))?.trim_ascii() {
             "null" => f64::NAN,
             number => number.parse().ok().filter(|value: &f64| value.is_finite())?,
         });
+        match comma {
+            Some(comma) => items = items.get(comma + 1..)?,
+            None => return Some(values),
+        }
     }
-    Some(values)
 }
 
 #[cfg(test)]
