@@ -44,8 +44,12 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
         return Ok(committed);
     }
     let root = writer.archive.root();
-    files::sync_folder(&root.join(layout::TMP))?;
-    reached(CrashPoint::TempSynced)?;
+    let synced = files::sync_folder(&root.join(layout::TMP)).and_then(|()| reached(CrashPoint::TempSynced));
+    if let Err(error) = synced {
+        // After a failed fsync a second one would say nothing of what the first one lost.
+        let _ = writer.broken.set(error.to_string());
+        return Err(error);
+    }
     let (id, intent, mut temps) = declare(&writer.catalogue, prepared)?;
     temps.iter_mut().for_each(files::TempFiles::keep);
     let finished = reached(CrashPoint::IntentCommitted).and_then(|()| {

@@ -12,6 +12,7 @@ use crate::binary::Home;
 use crate::yahoo_server::{Action, Rule, Server};
 
 /// One command in one situation.
+#[allow(dead_code)] // Each test target uses its own part of this.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// The command that is killed.
@@ -93,9 +94,8 @@ impl Times {
         server.rule(Rule::new(Action::Restate { day: corrected, factor: 1.01 }).symbol("GE"));
     }
 
-    fn download(&self) -> Vec<String> {
-        let start = self.start.to_string();
-        words(&format!("download -s AAPL MSFT GE VOD.L EURUSD=X --period 1d,15m --start-date {start}"))
+    fn download(&self, what: &str) -> Vec<String> {
+        words(&format!("download {what} --start-date {}", self.start))
     }
 }
 
@@ -104,26 +104,17 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// All of them.
+#[allow(dead_code)]
 pub(crate) fn all() -> Vec<Scenario> {
     let times = Times::now();
     let sample = words(
         "download -p sample -s AAPL EURUSD GOLD --period 1d,1h --start-date 2026-01-02 --end-date 2026-03-31",
     );
-    let nothing = |_: &Path| {};
-    let (server, config) = times.server(times.first);
-    let first = scenario("first download", times.download(), server, config, None, nothing);
     let (server, config) = times.server(times.first);
     let first_sample = scenario("first of the sample market", sample, server, config, None, nothing);
-    let (server, config) = times.server(times.second);
-    let update = scenario("update", times.download(), server, config, Some(&first.after()), nothing);
-    let (server, config) = times.server(times.second);
-    times.rewrite(&server);
-    let restatement =
-        scenario("restatement", times.download(), server, config, Some(&first.after()), nothing);
+    let mut all = course(&times, "-s AAPL MSFT GE VOD.L EURUSD=X --period 1d,15m");
+    let [_, update, restatement, _] = all.as_slice() else { unreachable!() };
 
-    let (server, config) = times.server(times.second);
-    let rebuild = words("archive rebuild");
-    let rebuild = scenario("rebuild", rebuild, server, config, Some(&restatement.after()), lose_catalogue);
     let (server, config) = times.server(times.second);
     let revert = words("archive revert AAPL --period 15m");
     let mut revert = scenario("revert", revert, server, config, Some(&restatement.after()), nothing);
@@ -133,8 +124,33 @@ pub(crate) fn all() -> Vec<Scenario> {
     let fix = words("validate --fix");
     let mut fix = scenario("validate --fix", fix, server, config, Some(&update.after()), damage);
     fix.sound = false;
-    vec![first, first_sample, update, restatement, rebuild, revert, fix]
+    all.extend([first_sample, revert, fix]);
+    all
 }
+
+/// Those of the smallest archive in which everything happens.
+#[allow(dead_code)]
+pub(crate) fn few() -> Vec<Scenario> {
+    course(&Times::now(), "-s AAPL GE --period 1d")
+}
+
+/// First download, update, restatement and rebuild of these series.
+fn course(times: &Times, series: &str) -> Vec<Scenario> {
+    let download = || times.download(series);
+    let (server, config) = times.server(times.first);
+    let first = scenario("first download", download(), server, config, None, nothing);
+    let (server, config) = times.server(times.second);
+    let update = scenario("update", download(), server, config, Some(&first.after()), nothing);
+    let (server, config) = times.server(times.second);
+    times.rewrite(&server);
+    let restatement = scenario("restatement", download(), server, config, Some(&first.after()), nothing);
+    let (server, config) = times.server(times.second);
+    let rebuild = words("archive rebuild");
+    let rebuild = scenario("rebuild", rebuild, server, config, Some(&restatement.after()), lose_catalogue);
+    vec![first, update, restatement, rebuild]
+}
+
+fn nothing(_: &Path) {}
 
 fn scenario(
     name: &'static str,

@@ -173,12 +173,13 @@ ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *place, size_t co
     return syscall(SYS_copy_file_range, from, at, to, place, count, flags);
 }
 
-/* A call that changes something and gives 0: kind, number, place and names are noted. */
+/* A call that changes something and gives 0: kind, number, place and names are noted; one that was made to
+ * fail with its kind as a small letter. */
 #define CHANGE(kind, number, at, name, other, call) ({ \
         pthread_mutex_lock(&lock); \
-        int done = fails() ? -1 : (int)(call); \
+        int failing = fails(), done = failing ? -1 : (int)(call); \
         int said = errno; \
-        if (done == 0) note(kind, number, at, name, other, "", 0); \
+        if (done == 0 || failing) note(failing ? (kind) | 0x20 : kind, number, at, name, other, "", 0); \
         pthread_mutex_unlock(&lock); \
         errno = said; \
         done; })

@@ -54,7 +54,8 @@ pub(crate) fn failing<'a>(
 /// What the program changed, as `faults.c` writes it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// C made, T emptied, W written, L cut to length, S synced, R renamed, U removed, M folder made.
+    /// C made, T emptied, W written, L cut to length, S synced, R renamed, U removed, M folder made; small
+    /// letters for what was made to fail.
     pub(crate) kind: char,
     /// The file's number on its file system.
     pub(crate) number: u64,

@@ -1,0 +1,130 @@
+//! Every single change that a command makes on the disk fails: by an I/O error (a failed fsync among them), and by
+//! a full disk or a quota. Whatever fails, the run says so, nothing stored is
+//! lost, and the next run completes the archive.
+
+#[path = "support/binary.rs"]
+mod binary;
+#[path = "support/compare.rs"]
+mod compare;
+#[path = "faults/mod.rs"]
+mod faults;
+#[path = "death/scenarios.rs"]
+mod scenarios;
+#[path = "yahoo_server/mod.rs"]
+mod yahoo_server;
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use binary::Ran;
+use nix::errno::Errno;
+use scenarios::Scenario;
+
+/// How a change fails: with what, and whether everything behind it does too.
+type Failure = (Errno, bool);
+
+/// An I/O error for each change, and in turn a full disk, a quota, and a disk that stays full.
+fn failures(nth: usize) -> [Failure; 2] {
+    let full = [(Errno::ENOSPC, false), (Errno::EDQUOT, false), (Errno::ENOSPC, true)];
+    [(Errno::EIO, false), full[nth % full.len()]]
+}
+
+#[test]
+fn whichever_change_on_the_disk_fails_the_next_run_completes_the_archive() {
+    let mut total = 0;
+    for scenario in scenarios::few() {
+        let changes = count(&scenario);
+        let runs: Vec<_> = (0..changes).flat_map(|nth| failures(nth).map(|failure| (nth, failure))).collect();
+        let (next, told) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let wrong = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+                scope.spawn(|| {
+                    while let Some((nth, failure)) = runs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        match survive(&scenario, *nth, *failure) {
+                            Ok(failed) => drop(told.fetch_add(usize::from(failed), Ordering::Relaxed)),
+                            Err(said) => wrong.lock().unwrap().push(format!("{nth} {failure:?}: {said}")),
+                        }
+                    }
+                });
+            }
+        });
+        let (wrong, told) = (wrong.into_inner().unwrap(), told.into_inner());
+        println!("{}: {changes} changes, {} failures, {told} of them told", scenario.name, runs.len());
+        assert!(wrong.is_empty(), "{}: {}\n{}", scenario.name, wrong.len(), wrong.join("\n"));
+        assert!(told * 2 > runs.len(), "hardly anything failed");
+        total += runs.len();
+    }
+    println!("{total} failures in all");
+}
+
+/// How many changes the undisturbed command makes.
+fn count(scenario: &Scenario) -> usize {
+    let (home, args) = (scenario.home(), words(&scenario.args));
+    let told = home.path("count");
+    Ran::of(faults::counted(&mut home.command(&args), &home.archive(), &told).output().unwrap()).ends(0);
+    fs::read_to_string(told).unwrap().trim().parse().unwrap()
+}
+
+/// Runs the command with one failure, and then without; whether the first one said that something failed.
+fn survive(scenario: &Scenario, nth: usize, (errno, for_good): Failure) -> Result<bool, String> {
+    let home = scenario.home();
+    let (root, log) = (home.archive(), home.path("log"));
+    let mut command = home.command(&words(&scenario.args));
+    faults::failing(&mut command, &root, nth, errno, for_good).env("FAULTS_LOG", &log);
+    let ran = Ran::of(command.output().unwrap());
+    if ran.err.contains("panicked") || ran.code < 0 {
+        return Err(format!("it ended with {}: {}", ran.code, ran.err));
+    }
+    let failed = ran.code != 0;
+    let said = format!("{}{}", ran.out, ran.err);
+    if failed && !said.contains(root.to_str().unwrap()) {
+        return Err(format!("no path in what it said: {said}"));
+    }
+    let again = home.run(&words(&scenario.resume));
+    if again.code != 0 {
+        return Err(format!("the next run ended with {}: {}{}", again.code, again.out, again.err));
+    }
+    let differences = compare::differences(&root, &scenario.after());
+    if differences.is_empty() { Ok(failed) } else { Err(differences.join("; ")) }
+}
+
+/// After a failed fsync the kernel may have dropped the pages and say nothing the next time.
+#[test]
+fn a_file_whose_fsync_failed_is_not_synced_again() {
+    let scenario = scenarios::few().swap_remove(1);
+    let home = scenario.home();
+    let (root, log) = (home.archive(), home.path("log"));
+    assert!(
+        faults::recorded(&mut home.command(&words(&scenario.args)), &root, &log).status().unwrap().success()
+    );
+    let changes = faults::changes(&log, &root);
+    let is_sync = |change: &faults::Change| change.kind == 'S' && change.path.starts_with(".vortex/tmp/");
+    let syncs: Vec<usize> = (0..changes.len()).filter(|at| is_sync(&changes[*at])).collect();
+    assert!(syncs.len() >= 4, "each CSV and each Parquet is synced");
+    let mut met = 0;
+    for nth in syncs {
+        let home = scenario.home();
+        let (root, log) = (home.archive(), home.path("log"));
+        let mut command = home.command(&words(&scenario.args));
+        faults::failing(&mut command, &root, nth, Errno::EIO, false).env("FAULTS_LOG", &log);
+        Ran::of(command.output().unwrap());
+        let after = faults::changes(&log, &root);
+        // Threads take turns, so it need not be the file of the first run.
+        let Some(failed) = after.iter().position(|change| change.kind == 's') else {
+            continue;
+        };
+        let same = |change: &&faults::Change| {
+            (change.number, &change.path) == (after[failed].number, &after[failed].path)
+        };
+        let later: Vec<_> = after[failed + 1..].iter().filter(same).filter(|of| of.kind != 'U').collect();
+        assert!(later.is_empty(), "after its failed fsync: {later:?}");
+        met += 1;
+    }
+    assert!(met >= 2, "hardly any fsync failed");
+}
+
+fn words(args: &[String]) -> Vec<&str> {
+    args.iter().map(String::as_str).collect()
+}
