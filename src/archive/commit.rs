@@ -104,13 +104,15 @@ pub(super) fn finish(
     intent: &Intent,
     moves: &[&Move],
 ) -> Result<(), ArchiveError> {
-    let mut touched = BTreeSet::new();
+    let (mut touched, mut grown) = (BTreeSet::new(), BTreeSet::new());
     for of in intent.series.iter().flat_map(|one| one.moves()) {
         if let Some(folder) = root.join(&of.target).parent() {
-            files::make_folder(root, folder, &mut touched)?;
+            files::make_folder(root, folder, &mut grown)?;
             touched.insert(folder.to_owned());
         }
     }
+    // A file must not lie in a folder that a power loss can take away.
+    grown.iter().try_for_each(|folder| files::sync_folder(folder))?;
     let tmp = root.join(layout::TMP);
     for of in moves {
         files::rename(&tmp.join(&of.tmp), &root.join(&of.target))?;

@@ -16,16 +16,7 @@ pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> A
 
 /// blake3 in hex.
 pub(super) fn hash(bytes: &[u8]) -> String {
-    hash_parts(&[bytes])
-}
-
-/// blake3, in hex, of bytes given in parts.
-pub(super) fn hash_parts(parts: &[&[u8]]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(part);
-    }
-    hasher.finalize().to_hex().to_string()
+    blake3::hash(bytes).to_hex().to_string()
 }
 
 /// A path with something at the end of its name.
@@ -60,6 +51,22 @@ pub(super) fn write_synced(path: &Path, parts: &[&[u8]]) -> Result<(), ArchiveEr
 /// Syncs a folder, so that what was created, renamed or removed in it stays so.
 pub(super) fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(io("fsync", path))
+}
+
+/// Makes a folder with its parents where they are not there, each on disk when this returns.
+pub(super) fn make_lasting_folder(path: &Path) -> Result<(), ArchiveError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    // The parent of a relative name without one is where we are.
+    let parent = path.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+    if let Some(parent) = parent {
+        make_lasting_folder(parent)?;
+    }
+    fs::create_dir(path)
+        .or_else(|error| if path.is_dir() { Ok(()) } else { Err(error) })
+        .map_err(io("make the folder", path))?;
+    parent.map_or(Ok(()), sync_folder)
 }
 
 /// Makes a folder below `root` with its parents, but not `root`: where that is gone, so is its disk.

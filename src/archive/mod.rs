@@ -74,7 +74,7 @@ impl Archive {
     /// where the catalogue lives when the archive's file system cannot hold a WAL.
     pub fn open(root: &Path, state: &Path) -> Result<Archive, ArchiveError> {
         let own = root.join(layout::OWN);
-        std::fs::create_dir_all(&own).map_err(files::io("make the folder", &own))?;
+        files::make_lasting_folder(&own)?;
         let root = root.canonicalize().map_err(files::io("open", root))?;
         let (catalogue, notices) = catalogue::open_for(&root, state)?;
         Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })

@@ -7,7 +7,7 @@ use super::files::{self, TempFiles};
 use super::intent::{Move, Pair, Removal, SeriesIntent};
 use super::parquet::Notes;
 use super::revision::Kept;
-use super::splice::{Body, Twin};
+use super::splice::{Body, Cut, Twin};
 use super::{
     ArchiveError, Change, Content, PartitionRecord, SeriesState, Writer, layout, now, parquet,
     partition_name, revision,
@@ -76,6 +76,9 @@ pub(super) fn prepare_with_removals(
         let damaged = before.as_ref().is_some_and(|series| is_damaged(&change.key, &name, &series.state));
         let in_place = if damaged { InPlace::MayBeAnything } else { in_place };
         let record = recorded.iter().find(|record| record.name == name);
+        // What news go into is looked at where they do.
+        let looked_at = matches!(content, Content::News(_)) && record.is_some();
+        let in_place = if looked_at { InPlace::MayBeAnything } else { in_place };
         let old = old_csv(writer, &change.key, &name, record, in_place)?;
         let place = Place { writer, key: &change.key, name: &name, record, damaged };
         let (body, afresh) = place.body(content, old.as_deref(), change.parquet)?;
@@ -184,11 +187,12 @@ impl Place<'_> {
         let path = self.writer.archive.root().join(&record.csv);
         let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
         let old = old.ok_or_else(|| damaged("the file is missing".to_owned()))?;
-        if self.damaged && files::hash(old) != record.csv_hash {
+        let cut = Cut::before(old, news);
+        if cut.hash_of_all() != record.csv_hash {
             return Err(ArchiveError::Edited { path: path.clone(), symbol: self.key.symbol.clone() });
         }
         let twin = if parquet { self.twin(record)? } else { Twin::Unwanted };
-        Body::splice(self.key, record, old, twin, news).map_err(damaged)
+        Body::splice(self.key, record, cut, twin, news).map_err(damaged)
     }
 
     /// The twin as it stands there.
@@ -231,16 +235,17 @@ impl Place<'_> {
     ) -> Result<Pair, ArchiveError> {
         let path = layout::csv_path(self.key, self.name)?;
         let refuse = |said: String| ArchiveError::Refused(format!("{}: {said}", path.display()));
-        let text = body.csv().map_err(refuse)?;
-        let text = text.each_ref().map(|part| part.as_ref());
-        let csv = temp(self.writer, temps, path.clone(), &text)?;
-        let mut bytes: usize = text.iter().map(|part| part.len()).sum();
+        let (kept, rows) = body.csv().map_err(refuse)?;
+        let csv = temp(self.writer, temps, path.clone(), &[kept, &rows], body.hash_with(&rows))?;
+        let mut bytes = kept.len() + rows.len();
+        // They are large, and so is what the twin takes.
+        drop(rows);
         let twin_path = layout::parquet_path(self.key, self.name)?;
         let (mut parquet, mut stale) = (None, None);
         if twin {
             let twin = parquet::encode(self.key, self.name, &body.twin, &body.bars, notes)
                 .map_err(|e| refuse(e.to_string()))?;
-            parquet = Some(temp(self.writer, temps, twin_path, &[&twin])?);
+            parquet = Some(temp(self.writer, temps, twin_path, &[&twin], files::hash(&twin))?);
             bytes += twin.len();
         } else if self.record.is_some_and(|record| record.parquet_hash.is_some()) {
             stale = Some(twin_path);
@@ -261,15 +266,16 @@ impl Place<'_> {
     }
 }
 
-/// Writes one file into tmp, given in parts.
+/// Writes one file into tmp, given in parts; `hash` is that of all.
 pub(super) fn temp(
     writer: &Writer,
     temps: &mut TempFiles,
     target: std::path::PathBuf,
     parts: &[&[u8]],
+    hash: String,
 ) -> Result<Move, ArchiveError> {
     let name = format!("{:08x}", writer.next_temp.fetch_add(1, Ordering::Relaxed));
     temps.write(&name, parts)?;
     reached(CrashPoint::FileWritten)?;
-    Ok(Move { tmp: name, target, hash: files::hash_parts(parts) })
+    Ok(Move { tmp: name, target, hash })
 }

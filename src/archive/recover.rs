@@ -12,7 +12,7 @@ use crate::model::Mark;
 
 pub(super) fn recover(root: &Path, catalogue: &Catalogue) -> Result<(), ArchiveError> {
     let tmp = root.join(layout::TMP);
-    fs::create_dir_all(&tmp).map_err(files::io("make the folder", &tmp))?;
+    files::make_lasting_folder(&tmp)?;
     for (id, intent) in catalogue.read(ledger::intents)? {
         roll_forward(root, catalogue, id, intent)?;
     }

@@ -73,11 +73,11 @@ pub(super) fn keep(
     let text =
         serde_json::to_vec_pretty(&about).map_err(|e| ArchiveError::Refused(format!("{ABOUT}: {e}")))?;
     let temps = &mut prepared.temps;
-    prepared.series.kept.push(prepare::temp(writer, temps, ABOUT.into(), &[&text])?);
+    prepared.series.kept.push(prepare::temp(writer, temps, ABOUT.into(), &[&text], files::hash(&text))?);
     for (name, bytes) in replaced {
         let packed = zstd::bulk::compress(&bytes, LEVEL).map_err(files::io("compress", Path::new(&name)))?;
         let target = PathBuf::from(file_name(&name));
-        prepared.series.kept.push(prepare::temp(writer, temps, target, &[&packed])?);
+        prepared.series.kept.push(prepare::temp(writer, temps, target, &[&packed], files::hash(&packed))?);
     }
     prepared.kept = Some(Kept { at: about.at, reason, partitions: about.partitions });
     Ok(())

@@ -16,10 +16,46 @@ pub(super) enum Twin {
     AsRecorded(Vec<u8>),
 }
 
+/// A CSV, cut before the first row that news touch.
+pub(super) struct Cut<'a> {
+    csv: &'a [u8],
+    /// Where the rows begin that news touch, and how many they are.
+    at: usize,
+    touched: usize,
+    /// Has hashed what stays, for the old file and the new one.
+    hasher: blake3::Hasher,
+}
+
+impl<'a> Cut<'a> {
+    /// Cuts a file that is looked at for the first time: nothing of it is taken for granted.
+    pub(super) fn before(csv: &'a [u8], news: &Bars) -> Cut<'a> {
+        let touched = csv::count_since(csv, news.times.first().copied().unwrap_or(i64::MAX));
+        let mut cut = Cut { csv, at: csv::last_rows(csv, touched), touched, hasher: blake3::Hasher::new() };
+        cut.hasher.update(cut.kept());
+        cut
+    }
+
+    /// What stays, header included.
+    fn kept(&self) -> &'a [u8] {
+        self.csv.get(..self.at).unwrap_or_default()
+    }
+
+    /// The file's hash, in hex.
+    pub(super) fn hash_of_all(&self) -> String {
+        hex(&self.hasher, self.csv.get(self.at..).unwrap_or_default())
+    }
+}
+
+/// The hash of what was hashed already and what follows.
+fn hex(hasher: &blake3::Hasher, rest: &[u8]) -> String {
+    hasher.clone().update(rest).finalize().to_hex().to_string()
+}
+
 /// The bars of a partition after a change, some of them as the bytes they already are.
 pub(super) struct Body<'a> {
-    /// The beginning of the old CSV, header included; empty where all is written anew.
+    /// The beginning of the old CSV, header included; empty where all is written anew. And its hash.
     csv: &'a [u8],
+    hasher: blake3::Hasher,
     /// The beginning of the old twin.
     pub(super) twin: Kept,
     /// How many bars stand before `bars`, and the stamp of the first of them.
@@ -38,21 +74,29 @@ impl<'a> Body<'a> {
     /// These bars, and nothing of what was there.
     pub(super) fn whole(bars: Bars) -> Body<'a> {
         let added = bars.len() as u64;
-        Body { csv: &[], twin: Kept::nothing(), before: None, bars, from: 0, added, changed: 0 }
+        Body {
+            csv: &[],
+            hasher: blake3::Hasher::new(),
+            twin: Kept::nothing(),
+            before: None,
+            bars,
+            from: 0,
+            added,
+            changed: 0,
+        }
     }
 
-    /// Stored bars with news among or behind them; `csv` is the file as recorded. An error says what is
-    /// wrong with it.
+    /// Stored bars with news among or behind them; `cut` is the file as recorded, cut before those news. An
+    /// error says what is wrong with it.
     pub(super) fn splice(
         key: &SeriesKey,
         record: &PartitionRecord,
-        csv: &'a [u8],
+        cut: Cut<'a>,
         twin: Twin,
         news: &Bars,
     ) -> Result<Body<'a>, String> {
         let stored = usize::try_from(record.bars).map_err(|e| e.to_string())?;
-        let first = news.times.first().copied().unwrap_or(i64::MAX);
-        let touched = csv::count_since(csv, first).min(stored);
+        let touched = cut.touched.min(stored);
         let (twin, before) = match twin {
             Twin::Unwanted => (Kept::nothing(), stored - touched),
             Twin::Lost => (Kept::nothing(), 0),
@@ -63,14 +107,15 @@ impl<'a> Body<'a> {
                 (kept, before)
             }
         };
-        let old = csv::decode_last(csv, stored - before, key.columns()).map_err(|e| e.to_string())?;
+        let old = csv::decode_last(cut.csv, stored - before, key.columns()).map_err(|e| e.to_string())?;
         if old.len() != stored - before {
             return Err(format!("it does not have the {stored} bars of the catalogue"));
         }
         let bars = Bars::merge(&old, news);
         let added = bars.len() - old.len();
         Ok(Body {
-            csv: csv.get(..csv::last_rows(csv, touched)).unwrap_or_default(),
+            csv: cut.kept(),
+            hasher: cut.hasher,
             twin,
             before: (before > 0).then_some((before, record.first)),
             bars,
@@ -80,13 +125,18 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// The CSV: the bytes that stay, and those behind them. An error names a value that no CSV can hold.
-    pub(super) fn csv(&self) -> Result<[std::borrow::Cow<'a, [u8]>; 2], String> {
+    /// The CSV, as the bytes that stay and those behind them. An error names a value that no CSV can hold.
+    pub(super) fn csv(&self) -> Result<(&'a [u8], Vec<u8>), String> {
         let rows = match self.csv {
             [] => csv::encode(&self.bars)?,
             _ => csv::encode_rows(&self.bars, self.from)?,
         };
-        Ok([self.csv.into(), rows.into()])
+        Ok((self.csv, rows))
+    }
+
+    /// The hash of the CSV that ends with these rows, in hex.
+    pub(super) fn hash_with(&self, rows: &[u8]) -> String {
+        hex(&self.hasher, rows)
     }
 
     /// How many bars in all.

@@ -63,7 +63,7 @@ pub(super) fn change(key: &SeriesKey, bars: &Bars) -> Change {
     for at in 0..bars.len() {
         let name = partition_name(key, bars.times[at]);
         let part = partitions.entry(name).or_insert_with(|| Bars::new(key.columns()));
-        part.push_from(bars, at);
+        part.extend_from(bars, at..at + 1);
     }
     Change {
         key: key.clone(),

@@ -121,7 +121,12 @@ fn work(
     writer: Writer,
 ) -> Result<Summary, Error> {
     let config = context.config();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    // Few threads: each keeps memory that it freed.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(2)
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let job = Job {
             provider,

@@ -1,6 +1,6 @@
 //! One answer meets what is stored: what changes, and what is known afterwards. Pure.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use super::compare::{Difference, compare, is_same, keep_stored_values};
 use super::plan::zone_of;
@@ -50,34 +50,41 @@ pub(super) fn is_same_instrument(stored: &Bars, fetched: &Bars) -> bool {
 
 /// How many stored bars the fetched ones change.
 pub(super) fn changed(stored: &Bars, fetched: &Bars) -> u64 {
-    let news = news(stored, fetched);
+    let news = news(stored, fetched.clone());
     news.times.iter().filter(|time| stored.times.binary_search(time).is_ok()).count() as u64
 }
 
 /// The fetched bars that add to what is stored or differ from it, with the stored value where a
 /// fetched one is missing. Bars that differ by single-precision noise alone stay as they are stored.
-pub(super) fn news(stored: &Bars, fetched: &Bars) -> Bars {
-    let mut full = fetched.clone();
-    keep_stored_values(stored, &mut full);
+pub(super) fn news(stored: &Bars, mut fetched: Bars) -> Bars {
+    if stored.is_empty() {
+        return fetched;
+    }
+    keep_stored_values(stored, &mut fetched);
     let mut news = Bars::new(fetched.columns());
-    for at in 0..full.len() {
+    for at in 0..fetched.len() {
         let same = stored
             .times
-            .binary_search(&full.times[at])
-            .is_ok_and(|s| full.row(at).zip(stored.row(s)).all(|(new, old)| is_same(old, new)));
+            .binary_search(&fetched.times[at])
+            .is_ok_and(|s| fetched.row(at).zip(stored.row(s)).all(|(new, old)| is_same(old, new)));
         if !same {
-            news.push_from(&full, at);
+            news.extend_from(&fetched, at..at + 1);
         }
     }
     news
 }
 
-/// Bars by the partition they belong to.
-pub(super) fn by_partition(key: &SeriesKey, bars: &Bars) -> BTreeMap<String, Bars> {
-    let mut parts: BTreeMap<String, Bars> = BTreeMap::new();
-    for at in 0..bars.len() {
-        let name = partition_name(key, bars.times[at]);
-        parts.entry(name).or_insert_with(|| Bars::new(bars.columns())).push_from(bars, at);
+/// Bars, which are ascending, by the partition they belong to.
+pub(super) fn by_partition(key: &SeriesKey, bars: Bars) -> Vec<(String, Bars)> {
+    let (mut parts, mut from) = (Vec::new(), 0);
+    while let Some(first) = bars.times.get(from) {
+        let name = partition_name(key, *first);
+        let same = bars.times[from..].partition_point(|time| partition_name(key, *time) == name);
+        if same == bars.len() {
+            return vec![(name, bars)];
+        }
+        parts.push((name, bars.slice(from..from + same)));
+        from += same;
     }
     parts
 }
@@ -156,14 +163,18 @@ pub(super) fn learn_empty(state: &SeriesState, window: Days, now: i64) -> Series
     next
 }
 
-/// The days of a run of bars on the axis of coverage: trading dates; for longer periods every day of
-/// each bar.
-pub(super) fn bar_days(key: &SeriesKey, meta: &SeriesMeta, bars: &Bars) -> HashSet<Day> {
-    if !key.period.is_intraday() {
-        return bars.times.iter().map(|time| Day::of_utc(*time)).collect();
-    }
+/// The days of a run of bars on the axis of coverage: trading dates, ascending; for longer periods the first
+/// day of each bar.
+fn bar_days(key: &SeriesKey, meta: &SeriesMeta, bars: &Bars) -> Vec<Day> {
     let zone = zone_of(meta);
-    bars.times.iter().map(|time| Day::of_local(*time, &zone)).collect()
+    let day = |time: &i64| match key.period.is_intraday() {
+        true => Day::of_local(*time, &zone),
+        false => Day::of_utc(*time),
+    };
+    let mut days: Vec<Day> = bars.times.iter().map(day).collect();
+    days.sort_unstable();
+    days.dedup();
+    days
 }
 
 /// Marks every day that was asked for and is over.
@@ -173,13 +184,13 @@ fn mark(
     asked: Days,
     finished: Day,
     answer: &Answer,
-    with_bar: &HashSet<Day>,
+    with_bar: &[Day],
 ) {
     let sessions: HashSet<Day> = answer.sessions.iter().copied().collect();
     let expired = key.contract.map(|contract| contract.last_day());
     for day in asked.iter().take_while(|day| key.period.last_day(*day) <= finished) {
         let old = coverage.get(day);
-        let mark = if with_bar.contains(&key.period.bar_day(day)) {
+        let mark = if with_bar.binary_search(&key.period.bar_day(day)).is_ok() {
             Mark::Present
         } else if old == Mark::Present {
             // A shorter answer never erases what is stored.

@@ -42,15 +42,21 @@ impl Committer {
         Ok(Committer { writer, queue, thread })
     }
 
-    /// Writes a change's files, blocking, and hands it over.
-    pub(super) fn submit(&self, change: Change) -> Result<Submitted, Arc<ArchiveError>> {
-        let prepared = self.writer.prepare(change).map_err(Arc::new)?;
-        let (added, changed) = (prepared.added, prepared.changed);
-        let (reply, done) = oneshot::channel();
-        self.queue
-            .send((prepared, reply))
-            .map_err(|_| Arc::new(ArchiveError::Refused("the committing thread has ended".to_owned())))?;
-        Ok(Submitted { added, changed, done })
+    /// Work that writes a change's files, blocking, and hands it over.
+    pub(super) fn submit(
+        &self,
+        change: Change,
+    ) -> impl FnOnce() -> Result<Submitted, Arc<ArchiveError>> + Send + 'static {
+        let (writer, queue) = (Arc::clone(&self.writer), self.queue.clone());
+        move || {
+            let prepared = writer.prepare(change).map_err(Arc::new)?;
+            let (added, changed) = (prepared.added, prepared.changed);
+            let (reply, done) = oneshot::channel();
+            queue
+                .send((prepared, reply))
+                .map_err(|_| Arc::new(ArchiveError::Refused("the committing thread has ended".to_owned())))?;
+            Ok(Submitted { added, changed, done })
+        }
     }
 
     /// Commits what is left and ends the thread.

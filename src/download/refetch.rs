@@ -36,17 +36,20 @@ impl Shared {
         match restate(&all, &fetched, &splits, cause) {
             Ok(restated) => {
                 state.suspect = None;
-                let news = absorb::news(&all, &restated);
                 let changed = absorb::changed(&all, &restated);
                 let reason = format!("{}: {} restated", cause.words(), absorb::bars_text(changed));
                 // The stored bars may have been right already.
                 let reason = (changed > 0).then_some(reason);
                 course.notes.extend(reason.clone());
-                let whole = if cause == Cause::Scale && changed > 0 { restated } else { news };
+                let whole = if cause == Cause::Scale && changed > 0 {
+                    restated
+                } else {
+                    absorb::news(&all, restated)
+                };
                 // What lies before everything that was fetched again is still missing.
                 let refetched = all.times.first().map_or(asked.first, |time| Day::of_utc(*time).plus(-2));
                 course.windows.retain(|window| window.last < refetched.min(asked.first));
-                self.store(course, &stored, state, &whole, reason).await
+                self.store(course, &stored, state, whole, reason).await
             }
             Err(why) => self.suspect(course, stored.state, why).await,
         }
@@ -166,7 +169,7 @@ impl Shared {
                 );
                 course.notes.push(reason.clone());
                 let state = stored.state.clone();
-                self.store(course, &stored, state, &scaled, Some(reason)).await
+                self.store(course, &stored, state, scaled, Some(reason)).await
             }
             Err(why) => self.suspect(course, stored.state, why).await,
         }

@@ -54,6 +54,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         raw: RawTrail::off(),
         counts: SessionCounts::default(),
         requests: Semaphore::new(0),
+        work: Semaphore::new(super::run::WORK_AT_ONCE),
         closed: OnceLock::new(),
         observer: Arc::clone(&replay.observer),
         now: Arc::clone(&replay.now),
@@ -197,7 +198,7 @@ impl Shared {
             Verdict::Refetch(cause) => Some(cause),
         };
         let restated = restate(&all, &answer.bars, &answer.splits, cause.unwrap_or(Cause::Rewritten));
-        let news = absorb::news(&all, &restated.map_err(failed)?);
-        self.store(course, &stored, state, &news, cause.map(|cause| cause.words().to_owned())).await
+        let news = absorb::news(&all, restated.map_err(failed)?);
+        self.store(course, &stored, state, news, cause.map(|cause| cause.words().to_owned())).await
     }
 }

@@ -20,6 +20,8 @@ use crate::provider::{Limits, Provider};
 
 /// Series that may be read, merged and written beside those whose requests are in flight.
 const BESIDE_REQUESTS: usize = 4;
+/// Answers that may be read, or encoded, at once.
+pub(super) const WORK_AT_ONCE: usize = 2;
 /// A symbol the provider does not know is asked for again after this many seconds.
 const UNKNOWN_EVERY: i64 = 24 * 3600;
 
@@ -177,6 +179,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         raw: job.raw.clone(),
         counts,
         requests: Semaphore::new(job.provider.concurrency()),
+        work: Semaphore::new(WORK_AT_ONCE),
         closed: OnceLock::new(),
         observer: Arc::clone(&job.observer),
         now: Arc::clone(&job.now),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::block_in_place;
+use tokio::task::spawn_blocking;
 
 use super::absorb::{self, Verdict};
 use super::committer::{Committer, Submitted};
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) counts: SessionCounts,
     /// A permit for each request that may be in flight.
     pub(super) requests: Semaphore,
+    /// A permit for each answer that may be read, or encoded, at once.
+    pub(super) work: Semaphore,
     /// What the provider refused all series with; nothing more is asked then.
     pub(super) closed: OnceLock<Refusal>,
     pub(super) observer: Arc<dyn Observer>,
@@ -167,15 +169,6 @@ impl Shared {
         parts: &[PartitionRecord],
         days: Option<Days>,
     ) -> Result<Bars, ArchiveError> {
-        block_in_place(|| self.read(key, parts, days))
-    }
-
-    fn read(
-        &self,
-        key: &SeriesKey,
-        parts: &[PartitionRecord],
-        days: Option<Days>,
-    ) -> Result<Bars, ArchiveError> {
         let mut bars = Bars::new(key.columns());
         for part in parts {
             // A trading date of any zone lies within a day of its UTC date.
@@ -245,15 +238,17 @@ impl Shared {
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
-        let (kept, answer) = block_in_place(|| {
-            (self.raw.keep(self.provider.archive_name(), &request, &raw), self.provider.read(&request, &raw))
-        });
+        let (provider, trail) = (Arc::clone(&self.provider), self.raw.clone());
+        let correlation = request.correlation.clone();
+        let read =
+            move || (trail.keep(provider.archive_name(), &request, &raw), provider.read(&request, &raw));
+        let (kept, answer) = self.in_turn(read).await;
         if let Err(error) = kept {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
         let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
         for dropped in &answer.dropped {
-            tracing::debug!(correlation = %request.correlation, "{key}: {dropped}");
+            tracing::debug!(correlation, "{key}: {dropped}");
         }
         for note in &answer.notes {
             if !course.notes.contains(note) {
@@ -261,6 +256,18 @@ impl Shared {
             }
         }
         Ok(answer)
+    }
+
+    /// Work that holds a whole answer several times over, of a few series at once: more would need more
+    /// memory and be no faster.
+    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        // It is never closed.
+        let _turn = self.work.acquire().await;
+        // Not `block_in_place`: that has more and more threads take part, and each keeps what it freed.
+        match spawn_blocking(work).await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     /// A refusal of the whole provider closes it for the other series too.
@@ -335,8 +342,8 @@ impl Shared {
         match absorb::judge(&course.target.key, bars, last, &answer) {
             Verdict::Merge(restated) => {
                 let state = self.learnt(course, &stored.state, asked, &answer);
-                let news = absorb::news(bars, &answer.bars);
-                self.store(course, &stored, state, &news, restated).await?;
+                let news = absorb::news(bars, answer.bars);
+                self.store(course, &stored, state, news, restated).await?;
             }
             Verdict::Refetch(cause) => self.restate(course, stored, asked, answer, cause).await?,
         }
@@ -378,7 +385,7 @@ impl Shared {
         let stored = self.stored(course)?;
         let key = &course.target.key;
         for part in stored.parts.iter().filter(|part| wanted(&part.name)) {
-            let bars = block_in_place(|| self.archive.read_partition(key, part))?;
+            let bars = self.archive.read_partition(key, part)?;
             self.commit(course, stored.state.clone(), vec![(part.name.clone(), Content::Whole(bars))], None)
                 .await?;
         }
@@ -391,7 +398,7 @@ impl Shared {
         course: &mut Course,
         stored: &Stored,
         state: SeriesState,
-        news: &Bars,
+        news: Bars,
         restated: Option<String>,
     ) -> Result<(), Stop> {
         let parts = absorb::by_partition(&course.target.key, news);
@@ -427,7 +434,7 @@ impl Shared {
             fetched_at: (self.now)(),
             parquet: self.parquet,
         };
-        let Submitted { added, changed, done } = block_in_place(|| self.committer.submit(change))?;
+        let Submitted { added, changed, done } = self.in_turn(self.committer.submit(change)).await?;
         let committed =
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);

@@ -42,10 +42,10 @@ impl Bars {
         self.values.get(at).map(Vec::as_slice)
     }
 
-    /// The values of a column to change, where the series has it.
-    pub fn column_mut(&mut self, column: Column) -> Option<&mut [f64]> {
+    /// The stamps, and the values of a column to change, where the series has it.
+    pub fn times_and_column_mut(&mut self, column: Column) -> Option<(&[i64], &mut [f64])> {
         let at = self.columns.iter().position(|c| *c == column)?;
-        self.values.get_mut(at).map(Vec::as_mut_slice)
+        Some((&self.times, self.values.get_mut(at)?))
     }
 
     /// Appends one bar; `row` is in the order of the columns, missing values are NaN and so are
@@ -62,12 +62,18 @@ impl Bars {
         self.values.iter().map(move |column| column[at])
     }
 
-    /// Appends bar `at` of `other`, which has the same columns.
-    pub fn push_from(&mut self, other: &Bars, at: usize) {
-        self.times.push(other.times[at]);
+    /// Appends the bars `range` of `other`, which has the same columns.
+    pub fn extend_from(&mut self, other: &Bars, range: std::ops::Range<usize>) {
+        self.times.extend_from_slice(&other.times[range.clone()]);
         for (column, from) in self.values.iter_mut().zip(&other.values) {
-            column.push(from[at]);
+            column.extend_from_slice(&from[range.clone()]);
         }
+    }
+
+    /// Makes room for that many bars more.
+    pub fn reserve(&mut self, bars: usize) {
+        self.times.reserve(bars);
+        self.values.iter_mut().for_each(|column| column.reserve(bars));
     }
 
     /// The bars of an index range.
@@ -86,12 +92,21 @@ impl Bars {
         self.slice(from..to)
     }
 
+    /// Leaves only the bars with `start <= time < end`; times must be ascending.
+    pub fn keep_between(&mut self, start: i64, end: i64) {
+        let from = self.times.partition_point(|time| *time < start);
+        let to = self.times.partition_point(|time| *time < end).max(from);
+        self.times.truncate(to);
+        self.times.drain(..from);
+        for column in &mut self.values {
+            column.truncate(to);
+            column.drain(..from);
+        }
+    }
+
     /// Appends all bars of `other`, which has the same columns.
     pub fn append(&mut self, other: &Bars) {
-        self.times.extend_from_slice(&other.times);
-        for (column, from) in self.values.iter_mut().zip(&other.values) {
-            column.extend_from_slice(from);
-        }
+        self.extend_from(other, 0..other.len());
     }
 
     /// The first and last stamp.
@@ -115,7 +130,7 @@ impl Bars {
         for (place, at) in order.iter().enumerate() {
             let next = order.get(place + 1).map(|next| self.times[*next]);
             if next != Some(self.times[*at]) {
-                sorted.push_from(self, *at);
+                sorted.extend_from(self, *at..*at + 1);
             }
         }
         *self = sorted;
@@ -125,19 +140,22 @@ impl Bars {
     /// fetched one is taken. Both must be ascending and have the same columns.
     pub fn merge(stored: &Bars, fetched: &Bars) -> Bars {
         let mut merged = Bars::new(stored.columns);
-        let (mut s, mut f) = (0, 0);
-        while s < stored.len() || f < fetched.len() {
-            let old = stored.times.get(s).copied().unwrap_or(i64::MAX);
-            let new = fetched.times.get(f).copied().unwrap_or(i64::MAX);
-            if new <= old {
-                merged.push_from(fetched, f);
-                f += 1;
-                s += usize::from(new == old);
-            } else {
-                merged.push_from(stored, s);
-                s += 1;
+        merged.reserve(stored.len() + fetched.len());
+        let mut s = 0;
+        for f in 0..fetched.len() {
+            // What is stored before this bar, in one piece.
+            let new = fetched.times[f];
+            let before = stored.times[s..].iter().take_while(|old| **old < new).count();
+            merged.extend_from(stored, s..s + before);
+            s += before;
+            s += usize::from(stored.times.get(s) == Some(&new));
+            if s == stored.len() {
+                merged.extend_from(fetched, f..fetched.len());
+                return merged;
             }
+            merged.extend_from(fetched, f..f + 1);
         }
+        merged.extend_from(stored, s..stored.len());
         merged
     }
 

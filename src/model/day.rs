@@ -62,8 +62,14 @@ impl Day {
 
     /// The date on the wall of `zone` at an instant given in seconds since the epoch.
     pub fn of_local(seconds: i64, zone: &TimeZone) -> Day {
+        Day::of_wall(seconds, zone).0
+    }
+
+    /// The date on the wall of `zone` at an instant, and how many seconds since its midnight the wall shows.
+    pub fn of_wall(seconds: i64, zone: &TimeZone) -> (Day, i64) {
         let offset = jiff::Timestamp::from_second(seconds).map_or(0, |at| zone.to_offset(at).seconds());
-        Day::of_utc(seconds.saturating_add(i64::from(offset)))
+        let wall = seconds.saturating_add(i64::from(offset));
+        (Day::of_utc(wall), wall.rem_euclid(DAY_SECONDS))
     }
 
     /// Midnight UTC of this date, in seconds since the epoch: the stamp of daily and longer bars.

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use clap::Args;
 
-use vortex::archive::{Archive, Change, SeriesState, Writer, partition_name};
+use vortex::archive::{Archive, Change, Content, SeriesState, Writer, partition_name};
 use vortex::model::{Bars, Class, Coverage, Day, Days, Mark, Period, SeriesKey, SeriesMeta};
 use vortex::provider::sample::listing::Listing;
 use vortex::provider::sample::market::Bar;
@@ -61,7 +61,7 @@ pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 struct Model {
     key: SeriesKey,
     state: SeriesState,
-    partitions: Vec<(String, Bars)>,
+    partitions: Vec<(String, Content)>,
     now: i64,
 }
 
@@ -109,14 +109,14 @@ impl Model {
     }
 }
 
-fn partitions(key: &SeriesKey, bars: &[Bar]) -> Vec<(String, Bars)> {
+fn partitions(key: &SeriesKey, bars: &[Bar]) -> Vec<(String, Content)> {
     let name = |bar: &Bar| partition_name(key, bar.start);
     let table = |of: &[Bar]| {
         let mut table = Bars::new(key.columns());
         for bar in of {
             table.push(bar.start, &[bar.open, bar.high, bar.low, bar.close, bar.volume]);
         }
-        (name(&of[0]), table)
+        (name(&of[0]), Content::Whole(table))
     };
     bars.chunk_by(|a, b| name(a) == name(b)).map(table).collect()
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """What people write instead of Vortex, as fast as it can be written with yfinance and pyarrow.
 
-usage: script.py first|threads|update BASE_URL FOLDER SYMBOLS_FILE FIRST_DATE
+usage: script.py first|threads|update|usual BASE_URL FOLDER SYMBOLS_FILE FIRST_DATE
 
 `first` asks for each symbol's daily bars since FIRST_DATE, one after the other in one session, and writes
 CSV and Parquet by temporary file and rename. `threads` does the same with `yf.download` and its threads.
 `update` reads each CSV, asks for the last days, appends what is new and writes both files again, synced.
+`usual` does that as it is written as a rule, with pandas.
 """
 
 import datetime
@@ -14,6 +15,7 @@ import pathlib
 import sys
 import warnings
 
+import pandas
 import pyarrow
 import pyarrow.compute
 import pyarrow.csv
@@ -80,11 +82,24 @@ def update(folder, symbols, _start):
             save(folder, symbol, whole, sync=True)
 
 
+def usual(folder, symbols, _start):
+    for symbol in symbols:
+        stored = pandas.read_csv(folder / f"{symbol}.csv", index_col="Date", parse_dates=True)
+        since = (stored.index[-1] - OVERLAP).date().isoformat()
+        new = yfinance.Ticker(symbol).history(start=since, auto_adjust=False, actions=True)
+        new.index = new.index.tz_localize(None).normalize()
+        new = new[new.index > stored.index[-1]]
+        if len(new):
+            whole = pandas.concat([stored, new])
+            write(folder / f"{symbol}.csv", whole.to_csv, sync=True)
+            write(folder / f"{symbol}.parquet", lambda file: whole.to_parquet(file, compression="zstd"), sync=True)
+
+
 def main():
     if len(sys.argv) != 6:
         sys.exit(__doc__)
     mode, base_url, folder, symbols, start = sys.argv[1:]
-    work = {"first": first, "threads": threads, "update": update}[mode]
+    work = {"first": first, "threads": threads, "update": update, "usual": usual}[mode]
     warnings.simplefilter("ignore")
     point_at(base_url)
     folder = pathlib.Path(folder)

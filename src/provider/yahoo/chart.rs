@@ -2,12 +2,12 @@
 //! floats or null, and a null is NaN from here on.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::Range;
 
 use jiff::tz::TimeZone;
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error};
+use serde_json::value::RawValue;
 
 use crate::model::Day;
 
@@ -182,27 +182,96 @@ pub(super) struct SplitEvent {
     pub(super) denominator: Option<f64>,
 }
 
-/// An array of numbers and nulls, as doubles and NaN.
+/// An array of numbers and nulls, as doubles and NaN. By far the most of an answer: its text is taken whole
+/// and each number read by the standard library, which is several times faster than one by one.
 fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
-    struct Numbers;
-    impl<'de> Visitor<'de> for Numbers {
-        type Value = Vec<f64>;
+    let text = <&RawValue>::deserialize(from)?.get();
+    read_numbers(text).ok_or_else(|| D::Error::custom("an array is not one of numbers and nulls"))
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array of numbers and nulls")
-        }
-
-        fn visit_unit<E>(self) -> Result<Vec<f64>, E> {
-            Ok(Vec::new())
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<f64>, A::Error> {
-            let mut values = Vec::with_capacity(from.size_hint().unwrap_or(0));
-            while let Some(value) = from.next_element::<Option<f64>>()? {
-                values.push(value.unwrap_or(f64::NAN));
-            }
-            Ok(values)
+/// Reads what is known to be JSON; `None` where it is something else than wanted.
+fn read_numbers(text: &str) -> Option<Vec<f64>> {
+    if text == "null" {
+        return Some(Vec::new());
+    }
+    let mut items = text.strip_prefix('[')?.strip_suffix(']')?;
+    if items.trim_ascii().is_empty() {
+        return Some(Vec::new());
+    }
+    let mut values = Vec::with_capacity(items.bytes().filter(|byte| *byte == b',').count() + 1);
+    loop {
+        // Numbers are short: looking at each byte beats any search.
+        let comma = items.bytes().position(|byte| byte == b',');
+        values.push(match items.get(..comma.unwrap_or(items.len()))?.trim_ascii() {
+            "null" => f64::NAN,
+            number => number.parse().ok().filter(|value: &f64| value.is_finite())?,
+        });
+        match comma {
+            Some(comma) => items = items.get(comma + 1..)?,
+            None => return Some(values),
         }
     }
-    from.deserialize_any(Numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// As the reader of JSON reads it.
+    fn one_by_one(text: &str) -> Option<Vec<f64>> {
+        let read: Option<Vec<Option<f64>>> = serde_json::from_str(text).ok()?;
+        Some(read.unwrap_or_default().into_iter().map(|value| value.unwrap_or(f64::NAN)).collect())
+    }
+
+    fn bits(values: Option<Vec<f64>>) -> Option<Vec<u64>> {
+        values.map(|values| values.into_iter().map(f64::to_bits).collect())
+    }
+
+    fn quote(text: &str) -> Option<Vec<f64>> {
+        serde_json::from_str(&format!(r#"{{"open":{text}}}"#)).ok().map(|quote: Quote| quote.open)
+    }
+
+    #[test]
+    fn only_numbers_and_nulls_are_let_in() {
+        for text in [
+            "null",
+            "[]",
+            "[ ]",
+            "[1]",
+            "[ 1.5 ,null , -0.0,\n2e3, 18446744073709551616]",
+            "[1e308]",
+            "[1e999]",
+            "[\"1\"]",
+            "[\"1,2\"]",
+            "[true]",
+            "[[1,2]]",
+            "[{\"a\":1}]",
+            "{}",
+            "1",
+            "\"x\"",
+            "[1,]",
+            "[01]",
+            "[inf]",
+            "[NaN]",
+            "[+1]",
+            "[.5]",
+            "[1.]",
+            "[\"inf\"]",
+        ] {
+            assert_eq!(bits(quote(text)), bits(one_by_one(text)), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_is_read_to_the_bit(raw in prop::collection::vec(any::<u64>(), 0..40), single in any::<f32>()) {
+            let doubles = raw.iter().map(|bits| f64::from_bits(*bits)).chain([f64::from(single)]);
+            let doubles: Vec<f64> = doubles.filter(|value| value.is_finite()).collect();
+            for text in [serde_json::to_string(&doubles).unwrap(), format!("{doubles:?}")] {
+                prop_assert_eq!(bits(quote(&text)), bits(Some(doubles.clone())));
+            }
+        }
+    }
 }

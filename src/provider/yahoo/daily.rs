@@ -32,6 +32,7 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) -> Resul
             kept.push(row);
         }
     }
+    found.bars.reserve(kept.len());
     for row in kept {
         let values = row.values;
         let (open, high, low) = (values.open, values.high, values.low);

@@ -29,8 +29,8 @@ fn put(
     events: Vec<(Day, f64)>,
     join: impl Fn(f64, f64) -> f64,
 ) {
-    let (name, times) = (column.name(), found.bars.times.clone());
-    let Some(values) = found.bars.column_mut(column) else {
+    let name = column.name();
+    let Some((times, values)) = found.bars.times_and_column_mut(column) else {
         return;
     };
     for (day, amount) in events {

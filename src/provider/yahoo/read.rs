@@ -34,7 +34,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     } else {
         daily::read(&context, &chart, &mut found)?;
         events::fill(&context, &chart.events, &mut found);
-        found.bars = found.bars.between(days.first.midnight(), days.last.plus(1).midnight());
+        found.bars.keep_between(days.first.midnight(), days.last.plus(1).midnight());
     }
     let first_day = first_day(&context, &chart.meta, &mut found);
     match events::unreadable_splits(&chart.events) {
@@ -142,12 +142,11 @@ impl Row {
 /// The date on the exchange's wall. In some zones daily stamps lie an hour or two before the midnight
 /// they mean.
 pub(super) fn trading_date(stamp: i64, zone: &TimeZone) -> Day {
-    let day = Day::of_local(stamp, zone);
-    let next = day.plus(1);
+    let (day, second) = Day::of_wall(stamp, zone);
     // Only the last hours of a day are worth the exact look.
-    let near = Day::of_local(stamp + 2 * 3600, zone) >= next;
+    let near = second >= 22 * 3600;
     let late = near && [22, 23].iter().any(|hour| day.instant(hour * 3600, zone) == stamp);
-    if late { next } else { day }
+    if late { day.plus(1) } else { day }
 }
 
 fn check(request: &Request, chart: &Chart) -> Result<(), Refusal> {

@@ -1,0 +1,88 @@
+//! The commits that are recorded: the archive before each, and the command that makes it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vortex::model::Day;
+
+use crate::binary::Home;
+use crate::disk::Disk;
+use crate::faults::{self, Change};
+use crate::yahoo_server::{Action, Rule, Server};
+
+/// One recorded run.
+pub(crate) struct Recording {
+    pub(crate) name: &'static str,
+    /// A copy of the archive it found; not there where it made the first.
+    pub(crate) before: PathBuf,
+    /// A copy of the archive it left.
+    pub(crate) after: PathBuf,
+    /// The disk it began with.
+    pub(crate) disk: Disk,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// All of them; each finds what the one before it left.
+pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
+    // In the recent past: intraday bars reach no further.
+    let monday = Day::of_utc(jiff::Timestamp::now().as_second()).monday().plus(-14);
+    let evening = |days: i32| monday.plus(days).midnight() + 22 * 3600;
+    let server = Server::start(evening(0));
+    // Answers as received are not synced and nothing depends on them: they would only be more of the same.
+    let home = Home::configured(&format!(
+        "providers.yahoo.base_url = '{}'\nproviders.yahoo.requests_per_minute = 1_000_000\ngeneral.raw.enabled = false\n",
+        server.base_url()
+    ));
+    let daily = format!("download -s AAPL MSFT --period 1d --start-date {}", monday.plus(-20));
+    let two_months =
+        format!("download -s AAPL --period 15m --start-date {}", monday.first_of_month().plus(-4));
+    let record = |name, line: &str| {
+        let folder = place.join(name);
+        fs::create_dir_all(&folder).unwrap();
+        record(name, &home, &line.split(' ').collect::<Vec<_>>(), &folder)
+    };
+    let first = record("the first commit, which makes the catalogue", &daily);
+    let several = record("several partitions", &two_months);
+    server.set_now(evening(1));
+    let update = record("an update", &daily);
+    server.set_now(evening(2));
+    let split = Action::Split { day: monday.plus(2).to_string(), ratio: 4.0, at: evening(2) - 3600 };
+    server.rule(Rule::new(split).symbol("AAPL"));
+    let restatement = record("a restatement", &daily);
+    let revert = record("a revert", "archive revert AAPL --period 1d");
+    for name in ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm"] {
+        let path = home.archive().join(".vortex").join(name);
+        assert!(!path.exists() || fs::remove_file(path).is_ok());
+    }
+    let rebuild = record("a rebuild without a catalogue", "archive rebuild");
+    vec![first, several, update, restatement, revert, rebuild]
+}
+
+fn record(name: &'static str, home: &Home, args: &[&str], folder: &Path) -> Recording {
+    let root = home.archive();
+    let (before, after, log) = (folder.join("before"), folder.join("after"), folder.join("log"));
+    if root.exists() {
+        copy(&root, &before);
+    }
+    let disk = Disk::of(&root);
+    let mut command = home.command(args);
+    let output = faults::recorded(&mut command, &root, &log).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    copy(&root, &after);
+    let changes = faults::changes(&log, &root);
+    assert!(changes.len() > 20, "{name}: nothing was recorded");
+    Recording { name, before, after, disk, changes }
+}
+
+/// Copies a folder with all in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => assert!(fs::copy(entry.path(), target).is_ok()),
+        }
+    }
+}
