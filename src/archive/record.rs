@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, access};
 use rusqlite::ErrorCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -252,6 +254,8 @@ const MAKE_ROOM: &str = "; make room there and run it again, what is stored stay
 const MAY_NOT_WRITE: &str =
     "; this user may not write there: change its owner or mode, or name another folder with --output-dir";
 const DISK_FULL: &str = "; the disk is full: make room there and run it again, what is stored stays whole";
+const DISK_REFUSES: &str =
+    "; its disk is failing or a quota is used up: see to that and run it again, what is stored stays whole";
 const READ_ONLY: &str =
     "; it is mounted read-only: mount it for writing, or name another folder with --output-dir";
 /// Less than this is no room: the catalogue's log grows by so much at once.
@@ -268,17 +272,26 @@ fn remedy(refused: ErrorKind) -> &'static str {
     }
 }
 
-/// The same for what SQLite refused. To it a full disk may be an I/O error, and a read-only one a file
-/// that cannot be opened.
+/// The same for what SQLite refused. To it a full disk or a used up quota may be an I/O error, or a file that
+/// cannot be opened.
 fn catalogue_remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
     let disk = path.parent().and_then(|folder| statvfs(folder).ok());
     let full = disk.is_some_and(|of| of.blocks_available() * of.fragment_size() < NO_ROOM);
     let read_only = disk.is_some_and(|of| of.flags().contains(FsFlags::ST_RDONLY));
+    let forbidden = [path.parent(), Some(path)].into_iter().flatten().any(|path| {
+        let asked = access(path, AccessFlags::R_OK | AccessFlags::W_OK);
+        asked == Err(Errno::EACCES)
+    });
     match refused.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => MAKE_ROOM,
-        Some(ErrorCode::SystemIoFailure) if full => DISK_FULL,
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) if read_only => READ_ONLY,
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => MAY_NOT_WRITE,
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+            match (read_only, forbidden, full) {
+                (true, _, _) => READ_ONLY,
+                (_, true, _) => MAY_NOT_WRITE,
+                (_, _, true) => DISK_FULL,
+                _ => DISK_REFUSES,
+            }
+        }
         _ => "",
     }
 }

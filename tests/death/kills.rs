@@ -19,7 +19,7 @@ use crate::scenarios::Scenario;
 const WORKERS: usize = 2;
 /// How often it is told how far it is.
 const TOLD_EVERY: u64 = 100;
-/// A commit takes about as long, from its first file on.
+/// A commit takes at most about as long, from its first file on.
 const COMMIT: Duration = Duration::from_millis(30);
 /// After so many failures more would tell nothing new.
 const FAILURES: usize = 5;
@@ -205,12 +205,19 @@ impl Chain<'_> {
     ) -> Result<(), String> {
         for nth in 0..=self.random.below(3) {
             let time = self.scenario.time;
-            // What follows a death begins with the recovery; half of its deaths are to be there.
+            // What follows a death begins with the recovery; half of its deaths are to be there. A commit
+            // is short: half of the deaths wait for the next one to begin.
             let early = nth > 0 && self.random.below(2) == 0;
-            let moment = self.random.part(time, if early { 25 } else { 120 });
-            // A commit is short: half of the deaths wait for the next one to begin.
             let aimed = self.random.below(2) == 0;
-            let then = aimed.then(|| self.random.part(COMMIT, 100));
+            let moment = self.random.part(
+                time,
+                match (early, aimed) {
+                    (true, _) => 25,
+                    (_, true) => 50,
+                    _ => 110,
+                },
+            );
+            let then = aimed.then(|| self.random.part(COMMIT.min(time / 5), 100));
             let args = if nth == 0 { &self.scenario.args } else { &self.scenario.resume };
             let was_open = self.open_intents() > 0;
             moments.push((moment, then));

@@ -64,6 +64,6 @@ fn killed_at_any_moment_an_archive_is_completed_by_the_next_run() {
     println!("{report}");
     assert!(report.failures.is_empty(), "{}", report.failures.join("\n"));
     // Too few of these, and the interesting moments were not met.
-    assert!(report.open_intents() >= wanted.kills / 20, "{report}");
-    assert!(report.left_files() >= wanted.kills / 5, "{report}");
+    assert!(report.open_intents() >= wanted.kills / 50, "{report}");
+    assert!(report.left_files() >= wanted.kills / 10, "{report}");
 }

@@ -168,21 +168,27 @@ fn scenario(
     let resume = args.clone();
     let time = Duration::ZERO;
     let mut made = Scenario { name, args, resume, sound: true, time, config, archives, _server: server };
-    let home = made.home();
-    let begun = Instant::now();
-    home.expect(0, &made.args.iter().map(String::as_str).collect::<Vec<_>>());
-    made.time = begun.elapsed();
-    copy(&home.archive(), &made.after());
+    // The first run may wait for a cold disk; the shorter one tells where the work is.
+    let runs = [(); 2].map(|()| {
+        let home = made.home();
+        let begun = Instant::now();
+        home.expect(0, &made.args.iter().map(String::as_str).collect::<Vec<_>>());
+        (begun.elapsed(), home)
+    });
+    made.time = runs[0].0.min(runs[1].0);
+    copy(&runs[0].1.archive(), &made.after());
     made
 }
 
-/// Without a catalogue, and one pair without its Parquet.
+/// Without a catalogue, and every daily pair without its Parquet.
 fn lose_catalogue(root: &Path) {
     for name in ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm"] {
         let path = root.join(".vortex").join(name);
         assert!(!path.exists() || fs::remove_file(path).is_ok());
     }
-    fs::remove_file(root.join("yahoo/stocks/1d/GE.parquet")).unwrap();
+    for symbol in ["AAPL", "GE", "MSFT", "VOD.L"] {
+        fs::remove_file(root.join(format!("yahoo/stocks/1d/{symbol}.parquet"))).unwrap();
+    }
 }
 
 /// A CSV is gone, another cut off, a Parquet is gone.

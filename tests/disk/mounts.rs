@@ -22,7 +22,7 @@ fn apart(home: &Home, script: &str) -> Ran {
         .output();
     match output {
         Ok(output) => Ran::of(output),
-        Err(error) => panic!("missing: unshare of util-linux ({error})"),
+        Err(error) => panic!("missing: unshare of util-linux ({error}); run-all-tests.sh installs it"),
     }
 }
 
@@ -110,4 +110,47 @@ fn a_read_only_mount_is_named_and_can_be_read() {
     assert!(ran.err.contains("mount it for writing"), "{}", ran.err);
     home.expect(0, &until(SECOND));
     assert_same(&reference.archive(), &home.archive());
+}
+
+/// btrfs counts in the kernel, without the quota files of other file systems.
+#[test]
+fn a_quota_that_is_used_up_is_named_and_the_next_run_completes_the_archive() {
+    assert!(am_root(), "missing: root, which alone may mount a file system of its own from a file");
+    let reference = undisturbed();
+    for room in [64, 256, 448] {
+        let home = sample();
+        let script = format!(
+            r#"
+            truncate -s 128M disk
+            mkfs.btrfs -q disk >/dev/null 2>&1
+            mkdir -p mnt "$ARCHIVE"
+            mount -o loop disk mnt
+            btrfs -q subvolume create mnt/archive
+            mount --bind mnt/archive "$ARCHIVE"
+            {first} >/dev/null 2>&1
+            btrfs quota enable mnt
+            btrfs -q quota rescan -w mnt
+            used=$(btrfs qgroup show --raw -f --sync mnt/archive | awk 'END {{ print $2 }}')
+            btrfs qgroup limit $((used + {room} * 1024)) mnt/archive
+            echo '<full>'
+            code=0; {second} 2>&1 || code=$?
+            echo "</full>$code"
+            echo '<reader>'; "$VORTEX" archive list 2>&1; echo '</reader>'
+            btrfs qgroup limit none mnt/archive
+            {second} >/dev/null 2>&1
+            "$VORTEX" validate
+            cp -a "$ARCHIVE" "$HOME/rescued"
+            "#,
+            first = download(FIRST),
+            second = download(SECOND),
+        );
+        let ran = apart(&home, &script).ends(0).says("clean: no errors, no warnings");
+        let said = part(&ran, "full");
+        assert!(said.contains("quota"), "{room} KiB: {said}");
+        assert!(said.contains("run it again"), "{room} KiB: {said}");
+        assert!(said.contains(home.archive().to_str().unwrap()), "{room} KiB: {said}");
+        assert!(ran.out.contains("</full>1") || ran.out.contains("</full>3"), "{room} KiB: {said}");
+        assert!(part(&ran, "reader").contains("EURUSD"), "{room} KiB: {}", part(&ran, "reader"));
+        assert_same(&reference.archive(), &home.path("rescued"));
+    }
 }
