@@ -3,12 +3,19 @@
 use std::io::Write;
 use std::time::{Duration, UNIX_EPOCH};
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 const CHART: &str = "/v8/finance/chart/";
+
+/// Bytes, compressed.
+pub(super) fn packed(plain: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(plain).unwrap();
+    packer.finish().unwrap()
+}
 
 /// A request, taken apart.
 pub(super) struct Asked {
@@ -69,13 +76,17 @@ impl Reply {
         let date = UNIX_EPOCH + Duration::from_secs(now.max(0) as u64);
         self.headers.push(("date", httpdate::fmt_http_date(date)));
         if gzip && !self.body.is_empty() {
-            let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            packer.write_all(&self.body).unwrap();
-            self.body = packer.finish().unwrap();
+            self.body = packed(&self.body);
             self.headers.push(("content-encoding", "gzip".into()));
         }
+        let body = std::mem::take(&mut self.body);
+        self.with(body.into())
+    }
+
+    /// The head, with any body.
+    pub(super) fn with(self, body: Body) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap();
-        let mut response = (status, self.body).into_response();
+        let mut response = (status, body).into_response();
         response.headers_mut().remove("content-type");
         for (name, value) in self.headers {
             response.headers_mut().append(name, value.parse().unwrap());

@@ -6,7 +6,9 @@
 #![allow(dead_code)] // Each test target uses its own part of this.
 
 mod account;
+mod bodies;
 mod chart;
+pub(crate) mod door;
 mod message;
 mod query;
 pub(crate) mod rules;
@@ -19,13 +21,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use vortex::provider::sample::listing::Listing;
 
+use door::{Door, Hands, Identity, Peer};
 use message::{Asked, Reply};
 use query::{Query, refused};
 pub(crate) use rules::{Action, Rule};
@@ -62,12 +65,14 @@ struct Shared {
     started: Instant,
     rules: Mutex<Vec<Rule>>,
     counts: Mutex<Counts>,
+    hands: Arc<Hands>,
 }
 
 /// A running server; it stops when dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
+    secure: bool,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
@@ -82,6 +87,11 @@ impl Server {
 
     /// Starts one on a port.
     pub(crate) fn listen(clock: Clock, port: u16) -> io::Result<Server> {
+        Server::listen_with(clock, port, None)
+    }
+
+    /// Starts one on a port that speaks TLS, where it has what it needs for that.
+    pub(crate) fn listen_with(clock: Clock, port: u16, tls: Option<&Identity>) -> io::Result<Server> {
         let listener = TcpListener::bind(("127.0.0.1", port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -90,25 +100,35 @@ impl Server {
             started: Instant::now(),
             rules: Mutex::default(),
             counts: Mutex::default(),
+            hands: Arc::default(),
         });
+        let hands = Arc::clone(&shared.hands);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let router = axum::Router::new().fallback(handle).with_state(Arc::clone(&shared));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let door = {
+            let _inside = runtime.enter();
+            Door::new(tokio::net::TcpListener::from_std(listener)?, tls, hands)
+        };
         let thread = std::thread::spawn(move || {
             runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                let service = router.into_make_service_with_connect_info::<Peer>();
                 tokio::select! {
-                    served = axum::serve(listener, router) => served.unwrap(),
+                    served = axum::serve(door, service) => served.unwrap(),
                     _ = stopped => {}
                 }
             });
         });
-        Ok(Server { address, shared, stop: Some(stop), thread: Some(thread) })
+        Ok(Server { address, shared, secure: tls.is_some(), stop: Some(stop), thread: Some(thread) })
     }
 
     /// What to set as `providers.yahoo.base_url`.
     pub(crate) fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        match self.secure {
+            // Its certificate is for the name.
+            true => format!("https://localhost:{}", self.address.port()),
+            false => format!("http://{}", self.address),
+        }
     }
 
     /// Sets the clock.
@@ -163,6 +183,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 async fn handle(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
@@ -189,7 +210,8 @@ async fn handle(
         }
     }
     let reply = shared.answer(&asked, &actions);
-    reply.pack(shared.now(), gzip)
+    bodies::spoilt(reply, &actions, &shared.hands, peer)
+        .unwrap_or_else(|reply| reply.pack(shared.now(), gzip))
 }
 
 impl Shared {
@@ -230,6 +252,9 @@ impl Shared {
         for action in actions {
             match action {
                 Action::Reply { status, body } => return Reply::text(*status, "text/html", body),
+                Action::RetryAfter { value } => {
+                    return Reply::text(429, "text/plain", TOO_MANY).header("retry-after", value);
+                }
                 Action::NeedCrumb {} if !account::is_authorized(asked) => {
                     return account::unauthorized("Unauthorized", "Invalid Crumb");
                 }

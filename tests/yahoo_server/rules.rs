@@ -47,8 +47,26 @@ pub(crate) enum Action {
     Delay { milliseconds: u64 },
     /// Bars of another interval than asked.
     Granularity { interval: String },
-    /// The answer's body ends after that many bytes.
+    /// The answer's body ends after that many bytes, as if that were all.
     Truncate { bytes: usize },
+    /// 429 with this Retry-After header: seconds, or an HTTP date.
+    RetryAfter { value: String },
+    /// The connection ends after that many bytes of the body, of which more was announced by its length.
+    Short { bytes: usize },
+    /// The same for a body that comes in chunks.
+    CutOff { bytes: usize },
+    /// The compressed body ends after that many bytes.
+    CutGzip { bytes: usize },
+    /// A body that never ends.
+    Endless {},
+    /// The body comes byte by byte.
+    Drip { milliseconds: u64 },
+    /// A few bytes that unpack to that many mebibytes of spaces.
+    Bomb { mebibytes: usize },
+    /// The connection is reset after that many bytes of the body.
+    Reset { bytes: usize },
+    /// The connection ends without an answer.
+    HangUp {},
     /// A session's rows are null before an instant, or for ever.
     NullSession { day: String, until: Option<i64> },
     /// A session's rows are missing before an instant, or for ever.

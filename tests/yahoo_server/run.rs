@@ -4,11 +4,13 @@
 mod yahoo_server;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use clap::Parser;
+use yahoo_server::door::{Certificate, Identity};
 use yahoo_server::{Clock, Server};
 
 /// Plays Yahoo Finance on the loopback address, with the sample market behind it.
@@ -23,6 +25,11 @@ what was asked:
   at=http://127.0.0.1:8099/_vortex
   curl -d '{\"symbol\":\"AAPL\",\"times\":2,\"action\":{\"need_crumb\":{}}}' $at/rules
   curl -d '{\"action\":{\"reply\":{\"status\":503,\"body\":\"down\"}}}' $at/rules
+  curl -d '{\"action\":{\"retry_after\":{\"value\":\"120\"}}}' $at/rules
+  curl -d '{\"action\":{\"endless\":{}}}' $at/rules
+  curl -d '{\"action\":{\"drip\":{\"milliseconds\":200}}}' $at/rules
+  curl -d '{\"action\":{\"bomb\":{\"mebibytes\":1024}}}' $at/rules
+  curl -d '{\"action\":{\"reset\":{\"bytes\":1000}}}' $at/rules
   curl -X DELETE $at/rules
   curl -d 1717430400 $at/clock
   curl $at/counts")]
@@ -34,13 +41,27 @@ struct Arguments {
     /// machine's.
     #[arg(long)]
     now: Option<jiff::Timestamp>,
+    /// Speak TLS with such a certificate; base_url is https://localhost:PORT then. The certificate of the
+    /// authority, for providers.yahoo.ca_file, is written to the file of --authority.
+    #[arg(long, value_enum, requires = "authority")]
+    tls: Option<Certificate>,
+    /// Where to write the authority's certificate.
+    #[arg(long, requires = "tls")]
+    authority: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let clock =
         arguments.now.map_or(Clock::System, |now| Clock::Set(Arc::new(AtomicI64::new(now.as_second()))));
-    match Server::listen(clock, arguments.port) {
+    let identity = arguments.tls.map(Identity::new);
+    if let (Some(identity), Some(path)) = (&identity, &arguments.authority)
+        && let Err(error) = std::fs::write(path, &identity.authority)
+    {
+        eprintln!("yahoo-server: write {}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
+    match Server::listen_with(clock, arguments.port, identity.as_ref()) {
         Ok(server) => {
             println!("Playing Yahoo at {}", server.base_url());
             server.wait();

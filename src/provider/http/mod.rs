@@ -26,6 +26,9 @@ pub const BODY_LIMIT: usize = 64 << 20;
 /// How many redirects one request may take.
 const REDIRECT_LIMIT: usize = 5;
 
+/// How the TLS library begins to say that it does not accept a certificate.
+const WRONG_CERTIFICATE: &str = "invalid peer certificate: ";
+
 /// Why there is no client.
 #[derive(Debug, Error)]
 pub enum SetupError {
@@ -70,6 +73,18 @@ pub enum HttpError {
         /// The host.
         host: String,
         /// What happened.
+        said: String,
+    },
+    /// Whoever answers is not known to be the provider.
+    #[error(
+        "the certificate of {host} is not right ({said}); a private authority is trusted where providers.{provider}.ca_file names it"
+    )]
+    Certificate {
+        /// The provider.
+        provider: &'static str,
+        /// The host.
+        host: String,
+        /// What is wrong with it.
         said: String,
     },
     /// The connection broke within the answer.
@@ -207,9 +222,12 @@ impl Http {
         }
         let response = request.send().await.map_err(|error| {
             let said = causes(&error);
-            match error.is_connect() {
-                true => HttpError::Connect { host, said },
-                false => HttpError::Broken { host, said },
+            match said.split_once(WRONG_CERTIFICATE) {
+                Some((_, wrong)) => {
+                    HttpError::Certificate { provider: self.provider, host, said: wrong.to_owned() }
+                }
+                None if error.is_connect() => HttpError::Connect { host, said },
+                None => HttpError::Broken { host, said },
             }
         })?;
         for cookie in response.headers().get_all(SET_COOKIE) {
