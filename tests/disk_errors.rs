@@ -1,6 +1,6 @@
 //! Every single change that a command makes on the disk fails: by an I/O error (a failed fsync among them), and by
-//! a full disk or a quota. Whatever fails, the run says so, nothing stored is
-//! lost, and the next run completes the archive.
+//! a full disk or a quota. Whatever fails, the run says so or has done all of it, nothing stored is lost, and the next
+//! run completes the archive.
 
 #[path = "support/binary.rs"]
 mod binary;
@@ -82,9 +82,18 @@ fn survive(scenario: &Scenario, nth: usize, (errno, for_good): Failure) -> Resul
     if failed && !said.contains(root.to_str().unwrap()) {
         return Err(format!("no path in what it said: {said}"));
     }
+    // Whoever says that all is done has done all of it.
+    let claimed = if failed { Vec::new() } else { compare::differences(&root, &scenario.after()) };
+    if !claimed.is_empty() {
+        return Err(format!("it ended with 0: {}\n{said}", claimed.join("; ")));
+    }
     let again = home.run(&words(&scenario.resume));
     if again.code != 0 {
         return Err(format!("the next run ended with {}: {}{}", again.code, again.out, again.err));
+    }
+    let checked = home.run(&["validate", "--json"]);
+    if checked.code != 0 || checked.json()["findings"] != serde_json::json!([]) {
+        return Err(format!("not clean at the end: {}{}", checked.out, checked.err));
     }
     let differences = compare::differences(&root, &scenario.after());
     if differences.is_empty() { Ok(failed) } else { Err(differences.join("; ")) }

@@ -186,9 +186,11 @@ fn lose_catalogue(root: &Path) {
         let path = root.join(".vortex").join(name);
         assert!(!path.exists() || fs::remove_file(path).is_ok());
     }
-    for symbol in ["AAPL", "GE", "MSFT", "VOD.L"] {
-        fs::remove_file(root.join(format!("yahoo/stocks/1d/{symbol}.parquet"))).unwrap();
-    }
+    let daily = fs::read_dir(root.join("yahoo/stocks/1d")).unwrap().map(|entry| entry.unwrap().path());
+    let twins: Vec<PathBuf> =
+        daily.filter(|path| path.extension().is_some_and(|of| of == "parquet")).collect();
+    assert!(twins.len() >= 2, "hardly any daily pair: {twins:?}");
+    twins.iter().for_each(|twin| fs::remove_file(twin).unwrap());
 }
 
 /// A CSV is gone, another cut off, a Parquet is gone.

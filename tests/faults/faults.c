@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -173,6 +174,14 @@ ssize_t copy_file_range(int from, off64_t *at, int to, off64_t *place, size_t co
     return syscall(SYS_copy_file_range, from, at, to, place, count, flags);
 }
 
+ssize_t sendfile(int to, int from, off_t *at, size_t count) {
+    char name[PATH_MAX];
+    uint64_t number;
+    if (watched(to, name, &number)) { errno = EINVAL; return -1; }
+    return syscall(SYS_sendfile, to, from, at, count);
+}
+ssize_t sendfile64(int to, int from, off64_t *at, size_t count) { return sendfile(to, from, at, count); }
+
 /* A call that changes something and gives 0: kind, number, place and names are noted; one that was made to
  * fail with its kind as a small letter. */
 #define CHANGE(kind, number, at, name, other, call) ({ \
@@ -230,3 +239,46 @@ static int made(int folder, const char *path, mode_t mode) {
 }
 int mkdir(const char *path, mode_t mode) { return made(AT_FDCWD, path, mode); }
 int mkdirat(int folder, const char *path, mode_t mode) { return made(folder, path, mode); }
+
+/* What nothing uses so far: a change that went unseen would make every result worthless, so it ends the program. */
+static void unseen(int in_folder, const char *call) {
+    if (in_folder) { dprintf(2, "faults.c does not know %s\n", call); abort(); }
+}
+static void unseen_to(int fd, const char *call) {
+    char name[PATH_MAX];
+    uint64_t number;
+    unseen(watched(fd, name, &number), call);
+}
+static void unseen_at(int folder, const char *path, const char *call) {
+    char name[PATH_MAX];
+    unseen(root_length && name_at(folder, path, name) && inside(name), call);
+}
+int linkat(int from, const char *old, int to, const char *new, int flags) {
+    unseen_at(to, new, "linkat");
+    return syscall(SYS_linkat, from, old, to, new, flags);
+}
+int link(const char *old, const char *new) { return linkat(AT_FDCWD, old, AT_FDCWD, new, 0); }
+int symlinkat(const char *what, int folder, const char *path) {
+    unseen_at(folder, path, "symlinkat");
+    return syscall(SYS_symlinkat, what, folder, path);
+}
+int symlink(const char *what, const char *path) { return symlinkat(what, AT_FDCWD, path); }
+int truncate(const char *path, off_t length) {
+    unseen_at(AT_FDCWD, path, "truncate");
+    return syscall(SYS_truncate, path, length);
+}
+int truncate64(const char *path, off64_t length) { return truncate(path, length); }
+int fallocate(int fd, int mode, off_t at, off_t length) {
+    unseen_to(fd, "fallocate");
+    return syscall(SYS_fallocate, fd, mode, at, length);
+}
+int fallocate64(int fd, int mode, off64_t at, off64_t length) { return fallocate(fd, mode, at, length); }
+int posix_fallocate(int fd, off_t at, off_t length) { return fallocate(fd, 0, at, length) ? errno : 0; }
+int posix_fallocate64(int fd, off64_t at, off64_t length) { return posix_fallocate(fd, at, length); }
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
+    unseen_to(fd, "pwritev");
+    return syscall(SYS_pwritev, fd, parts, count, at, 0);
+}
+ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at) { return pwritev(fd, parts, count, at); }
+int creat(const char *path, mode_t mode) { return open(path, O_CREAT | O_WRONLY | O_TRUNC, mode); }
+int creat64(const char *path, mode_t mode) { return creat(path, mode); }

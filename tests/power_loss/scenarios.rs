@@ -44,18 +44,30 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
     let first = record("the first commit, which makes the catalogue", &daily);
     let several = record("several partitions", &two_months);
     server.set_now(evening(1));
+    // A month that comes in after a restatement goes with its revert.
+    let month = format!("download -s GE --period 15m --start-date {}", monday.first_of_month());
+    let month_before =
+        format!("download -s GE --period 15m --start-date {}", monday.first_of_month().plus(-4));
+    let run = |line: &str| drop(home.expect(0, &line.split(' ').collect::<Vec<_>>()));
+    run(&month);
     let update = record("an update", &daily);
     server.set_now(evening(2));
     let split = Action::Split { day: monday.plus(2).to_string(), ratio: 4.0, at: evening(2) - 3600 };
-    server.rule(Rule::new(split).symbol("AAPL"));
+    server.rule(Rule::new(split.clone()).symbol("AAPL"));
+    server.rule(Rule::new(split).symbol("GE"));
     let restatement = record("a restatement", &daily);
     let revert = record("a revert", "archive revert AAPL --period 1d");
+    run(&month);
+    run(&month_before);
+    let removal = record("a revert that removes a partition", "archive revert GE --period 15m");
+    let removes = |change: &Change| change.kind == 'U' && change.path.starts_with("yahoo");
+    assert!(removal.changes.iter().any(removes), "no partition went");
     for name in ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm"] {
         let path = home.archive().join(".vortex").join(name);
         assert!(!path.exists() || fs::remove_file(path).is_ok());
     }
     let rebuild = record("a rebuild without a catalogue", "archive rebuild");
-    vec![first, several, update, restatement, revert, rebuild]
+    vec![first, several, update, restatement, revert, removal, rebuild]
 }
 
 fn record(name: &'static str, home: &Home, args: &[&str], folder: &Path) -> Recording {
