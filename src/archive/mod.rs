@@ -9,6 +9,9 @@ mod commit;
 mod crash;
 mod csv;
 mod files;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 mod gaps;
 mod intent;
 mod layout;

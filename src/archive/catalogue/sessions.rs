@@ -142,7 +142,7 @@ fn encode(counts: &ByDay<(u32, u32)>) -> rusqlite::Result<Vec<u8>> {
 /// Ten thousand years of days.
 const LARGEST: usize = 1 << 25;
 
-fn decode(blob: &[u8]) -> rusqlite::Result<ByDay<(u32, u32)>> {
+pub(in crate::archive) fn decode(blob: &[u8]) -> rusqlite::Result<ByDay<(u32, u32)>> {
     if blob.is_empty() {
         return Ok(ByDay::default());
     }

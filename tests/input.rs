@@ -1,0 +1,139 @@
+//! What people and other programs hand in: symbols of every kind are archived under their encoded names, and
+//! anything wrong gets one clear error that names file, place and value, exit code 2, and writes nothing.
+
+#[path = "support/binary.rs"]
+mod binary;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use binary::Home;
+use rstest::rstest;
+
+const SAMPLE: &str = "general.default_provider = 'sample'\n";
+const DATES: [&str; 4] = ["--start-date", "2024-01-02", "--end-date", "2024-01-05"];
+
+/// Every file below a folder, with its bytes.
+fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => drop(found.insert(path.clone(), fs::read(&path).unwrap())),
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn symbols_of_every_kind_are_archived_under_their_encoded_names() {
+    let home = Home::configured(SAMPLE);
+    let symbols = [
+        ("^GSPC", "stocks/1d/^GSPC.csv"),
+        ("BRK-B", "stocks/1d/BRK-B.csv"),
+        ("EURUSD=X", "forex/1d/EURUSD%3DX.csv"),
+        ("🚀", "stocks/1d/%F0%9F%9A%80.csv"),
+        ("a b%c", "stocks/1d/a%20b%25c.csv"),
+    ];
+    let names = symbols.map(|(name, _)| name);
+    home.expect(0, &[&["download", "-s"], &names[..], &DATES].concat());
+    for (name, file) in symbols {
+        assert!(home.file("sample").join(file).is_file(), "{name}");
+        let shown = home.expect(0, &["archive", "show", name, "--json"]).json();
+        assert_eq!(shown[0]["symbol"], name, "{shown}");
+    }
+    home.expect(0, &["validate"]).says("clean");
+}
+
+/// Each is one error with the file, the line where there is one, the key and the value.
+#[rstest]
+#[case::unknown_key("general.dry_rnu = true\n", &["config.toml:1", "dry_rnu", "dry_run"])]
+#[case::unknown_section("\n[generl]\nverbose = true\n", &["config.toml:2", "generl", "general"])]
+#[case::wrong_type("[providers.yahoo]\ntimeout = 'soon'\n", &["config.toml:2", "providers.yahoo.timeout", "soon"])]
+#[case::number_out_of_range("providers.yahoo.timeout = -3\n", &["config.toml:1", "-3", "allowed"])]
+#[case::word_that_is_none("general.logging.level = 'LOUD'\n", &["config.toml:1", "LOUD", "allowed"])]
+#[case::no_toml("general = = 1\n", &["config.toml:1"])]
+#[case::no_schedule("schedule.schedule = '99 * * * *'\n", &["config.toml:1", "99 * * * *"])]
+fn a_wrong_configuration_is_one_clear_error(#[case] text: &str, #[case] said: &[&str]) {
+    let home = Home::configured(text);
+    refused(&home, &["download", "-s", "AAPL"], said);
+}
+
+#[test]
+fn a_configuration_that_is_no_text_or_open_to_others_is_refused() {
+    let home = Home::configured("");
+    let config = home.path(".config/vortex/config.toml");
+    fs::write(&config, b"general.verbose = true\n# \xff\xfe\n").unwrap();
+    refused(&home, &["download", "-s", "AAPL"], &["config.toml:2", "UTF-8"]);
+    fs::write(&config, "[providers.barchart]\nusername = 'me'\npassword = 'hunter2'\n").unwrap();
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    let ran = refused(&home, &["download", "-s", "AAPL"], &["config.toml", "0644", "chmod 0600"]);
+    assert!(!ran.contains("hunter2"), "{ran}");
+}
+
+#[rstest]
+#[case::no_json("{\"stock\": ", &["list.json:1"])]
+#[case::not_an_object("[1, 2]", &["list.json"])]
+#[case::unknown_class("{\"bond\": {\"X\": {\"code\": \"X\"}}}", &["list.json:1", "bond", "stock"])]
+#[case::unknown_field("{\"stock\": {\"X\": {\"code\": \"X\", \"colour\": 1}}}", &["list.json:1", "colour"])]
+#[case::wrong_type("{\"stock\": {\"X\": {\"code\": 7}}}", &["list.json:1", "code", "7"])]
+#[case::wrong_period("{\"stock\": {\"X\": {\"code\": \"X\", \"periods\": \"4h\"}}}", &["list.json:1", "4h"])]
+#[case::wrong_date("{\"stock\": {\"X\": {\"code\": \"X\", \"start_date\": \"2024-02-30\"}}}", &["list.json:1", "2024-02-30"])]
+#[case::name_that_is_none("{\"stock\": {\"../x\": {\"code\": \"X\"}}}", &["list.json:1", "../x"])]
+#[case::twice("{\"stock\": {\"X\": {\"code\": \"A\"},\n\"X\": {\"code\": \"B\"}}}", &["list.json:2", "X"])]
+fn a_broken_instruments_file_is_one_clear_error(#[case] text: &str, #[case] said: &[&str]) {
+    let home = Home::configured(SAMPLE);
+    fs::write(home.path("list.json"), text).unwrap();
+    refused(&home, &["download", "--assets", "list.json"], said);
+}
+
+/// Brackets without end must not end the program.
+#[rstest]
+#[case::json("list.json", "[", 200_000)]
+#[case::objects("list.json", "{\"a\":", 200_000)]
+#[case::toml("list.toml", "x = [", 1)]
+#[case::nested_toml("list.toml", "[", 200_000)]
+fn deep_nesting_is_refused(#[case] name: &str, #[case] bracket: &str, #[case] depth: usize) {
+    let home = Home::configured(SAMPLE);
+    fs::write(home.path(name), bracket.repeat(depth)).unwrap();
+    refused(&home, &["download", "--assets", name], &[name]);
+}
+
+#[test]
+fn an_archive_of_a_newer_version_is_left_alone() {
+    let home = Home::configured(SAMPLE);
+    home.expect(0, &[&["download", "-s", "AAPL"][..], &DATES].concat());
+    let catalogue = rusqlite::Connection::open(home.file(".vortex/catalogue.db")).unwrap();
+    catalogue.pragma_update(None, "user_version", 99).unwrap();
+    drop(catalogue);
+    for args in [
+        &["download", "-s", "AAPL", "MSFT"][..],
+        &["archive", "list"],
+        &["archive", "rebuild"],
+        &["validate", "--fix"],
+    ] {
+        refused(&home, args, &["catalogue.db", "newer Vortex", "schema 99"]);
+    }
+}
+
+/// Runs what has to be refused: exit code 2, these words, one error, and nothing written. What it said.
+#[track_caller]
+fn refused(home: &Home, args: &[&str], said: &[&str]) -> String {
+    let before = everything(&home.path(""));
+    let mut ran = home.expect(2, args);
+    for words in said {
+        ran = ran.says(words);
+    }
+    assert_eq!(ran.out, "", "{args:?}");
+    assert_eq!(ran.err.lines().filter(|line| line.starts_with("vortex: ")).count(), 1, "{}", ran.err);
+    assert!(ran.err.lines().count() <= 4, "{}", ran.err);
+    let after = everything(&home.path(""));
+    assert!(after == before, "written: {:?}", after.keys().filter(|path| !before.contains_key(*path)));
+    ran.err
+}
