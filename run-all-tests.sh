@@ -36,7 +36,7 @@ else
 fi
 
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+trap 'rm -f "$log" "$log.advisories"' EXIT
 run_tests() {
   if $verbose; then
     cargo test --locked --no-fail-fast "${features[@]}" "$@" 2>&1 | tee -a "$log"
@@ -59,6 +59,15 @@ else
   need_disk_tools
   run_tests --all-targets
   run_tests --doc
+  echo "== dependencies"
+  need_cargo_deny
+  "$CARGO_DENY" --locked check licenses bans sources
+  # The database of advisories is a git repository, which not every machine reaches.
+  if "$CARGO_DENY" fetch db >"$log.advisories" 2>&1; then
+    "$CARGO_DENY" --locked check --disable-fetch advisories
+  else
+    echo "not checked: advisories (their database cannot be had from here)"
+  fi
 fi
 
 awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }

@@ -45,6 +45,20 @@ fn check(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// No two symbols share a file name, since each file name gives its symbol back; and none
+        /// leaves its folder, hides itself or needs quoting.
+        #[test]
+        fn a_file_name_gives_its_symbol_back(name in prop_oneof!["\\PC{1,60}", "[%24aF=.]{1,8}"]) {
+            if let Ok(file) = encode(&name) {
+                prop_assert_eq!(decode(&file), Some(name));
+                prop_assert!(file.len() <= LONGEST && !file.starts_with('.'));
+                prop_assert!(file.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_^%".contains(&b)), "{}", file);
+            }
+        }
+    }
 
     #[test]
     fn symbols_become_file_names_and_back() {
