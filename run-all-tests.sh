@@ -68,6 +68,8 @@ else
   else
     echo "not checked: advisories (their database cannot be had from here)"
   fi
+  echo "== fuzz"
+  scripts/fuzz --seconds 10
 fi
 
 awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
