@@ -1,7 +1,8 @@
-//! Commits of several series share their waits for the disk: while one group is being committed, the
-//! changes that become ready meanwhile gather for the next.
+//! Commits of several series share their waits for the disk: the changes of all series whose answers are here
+//! make one group.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -24,11 +25,36 @@ pub(super) struct Submitted {
     pub(super) done: oneshot::Receiver<Result<Committed, Arc<ArchiveError>>>,
 }
 
+/// What the thread is told.
+#[derive(Debug)]
+enum Message {
+    /// A change whose files are written.
+    Ready(Box<Prepared>, Reply),
+    /// A series is no longer to be waited for.
+    Gone,
+}
+
+/// A series whose answer is here: as long as this lives a group waits for its change.
+#[derive(Debug)]
+pub(super) struct Coming {
+    count: Arc<AtomicUsize>,
+    queue: SyncSender<Message>,
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+        // A full queue wakes the thread as well.
+        let _ = self.queue.try_send(Message::Gone);
+    }
+}
+
 /// A thread that commits what is handed to it.
 #[derive(Debug)]
 pub(super) struct Committer {
     writer: Arc<Writer>,
-    queue: SyncSender<(Prepared, Reply)>,
+    coming: Arc<AtomicUsize>,
+    queue: SyncSender<Message>,
     thread: JoinHandle<()>,
 }
 
@@ -36,16 +62,25 @@ impl Committer {
     /// Starts the thread.
     pub(super) fn start(writer: Arc<Writer>) -> std::io::Result<Committer> {
         let (queue, ready) = sync_channel(GROUP);
-        let commits = Arc::clone(&writer);
-        let thread =
-            std::thread::Builder::new().name("committer".to_owned()).spawn(move || work(&commits, &ready))?;
-        Ok(Committer { writer, queue, thread })
+        let (commits, coming) = (Arc::clone(&writer), Arc::new(AtomicUsize::new(0)));
+        let count = Arc::clone(&coming);
+        let thread = std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || work(&commits, &ready, &count))?;
+        Ok(Committer { writer, coming, queue, thread })
     }
 
-    /// Work that writes a change's files, blocking, and hands it over.
+    /// An answer is here, and its change soon follows.
+    pub(super) fn announce(&self) -> Coming {
+        self.coming.fetch_add(1, Ordering::SeqCst);
+        Coming { count: Arc::clone(&self.coming), queue: self.queue.clone() }
+    }
+
+    /// Work that writes a change's files, blocking, and hands it over. `announced` is that of its answer.
     pub(super) fn submit(
         &self,
         change: Change,
+        announced: Option<Coming>,
     ) -> impl FnOnce() -> Result<Submitted, Arc<ArchiveError>> + Send + 'static {
         let (writer, queue) = (Arc::clone(&self.writer), self.queue.clone());
         move || {
@@ -53,8 +88,9 @@ impl Committer {
             let (added, changed) = (prepared.added, prepared.changed);
             let (reply, done) = oneshot::channel();
             queue
-                .send((prepared, reply))
+                .send(Message::Ready(Box::new(prepared), reply))
                 .map_err(|_| Arc::new(ArchiveError::Refused("the committing thread has ended".to_owned())))?;
+            drop(announced);
             Ok(Submitted { added, changed, done })
         }
     }
@@ -68,14 +104,24 @@ impl Committer {
     }
 }
 
-fn work(writer: &Writer, ready: &Receiver<(Prepared, Reply)>) {
+fn work(writer: &Writer, ready: &Receiver<Message>, coming: &AtomicUsize) {
     while let Ok(first) = ready.recv() {
-        let (mut group, mut replies) = (vec![first.0], vec![first.1]);
-        while group.len() < GROUP
-            && let Ok((prepared, reply)) = ready.try_recv()
-        {
-            group.push(prepared);
-            replies.push(reply);
+        let (mut group, mut replies) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(message) = next {
+            if let Message::Ready(prepared, reply) = message {
+                group.push(*prepared);
+                replies.push(reply);
+            }
+            next = match group.len() {
+                0 => None,
+                GROUP.. => None,
+                _ if coming.load(Ordering::SeqCst) > 0 => ready.recv().ok(),
+                _ => ready.try_recv().ok(),
+            };
+        }
+        if group.is_empty() {
+            continue;
         }
         let shared = replies.len() as u64;
         let result = writer.commit(group).map_err(Arc::new);

@@ -305,6 +305,7 @@ impl<'a> Board<'a> {
                 let name = (course.place, course.target.clone());
                 let task = flying.spawn(async move {
                     let result = shared.step(&mut course).await;
+                    course.coming = None;
                     (course, result)
                 });
                 names.insert(task.id(), name);
@@ -353,10 +354,11 @@ impl<'a> Board<'a> {
         self.settle(course, outcome);
     }
 
-    async fn complete(&mut self, job: &Job, course: Course) {
-        let wanted = |part: &str| job.force_parquet || course.twins.iter().any(|twin| twin == part);
-        let again = job.force_parquet || !course.twins.is_empty();
-        let rewritten = if again { self.shared.rewrite(&course, &wanted).await } else { Ok(()) };
+    async fn complete(&mut self, job: &Job, mut course: Course) {
+        let twins = std::mem::take(&mut course.twins);
+        let wanted = |part: &str| job.force_parquet || twins.iter().any(|twin| twin == part);
+        let again = job.force_parquet || !twins.is_empty();
+        let rewritten = if again { self.shared.rewrite(&mut course, &wanted).await } else { Ok(()) };
         match rewritten {
             Ok(()) if course.added + course.changed == 0 && !again => self.settle(course, Outcome::Current),
             Ok(()) => self.settle(course, Outcome::Done),
@@ -433,6 +435,7 @@ impl Course {
             added: 0,
             changed: 0,
             requests: 0,
+            coming: None,
             notes: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 
 use super::absorb::{self, Verdict};
-use super::committer::{Committer, Submitted};
+use super::committer::{Coming, Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
 use super::plan::{Standpoint, Wanted, today_of, with_overlap};
 use super::sessions::Judge;
@@ -71,6 +71,8 @@ pub(super) struct Course {
     pub(super) added: u64,
     pub(super) changed: u64,
     pub(super) requests: u32,
+    /// Its answer is here and its change not yet handed over.
+    pub(super) coming: Option<Coming>,
     pub(super) notes: Vec<String>,
 }
 
@@ -228,6 +230,8 @@ impl Shared {
         if let Some(refusal) = self.closed.get() {
             return Err(refusal.clone().into());
         }
+        // Nobody waits for a change that waits for the network.
+        course.coming = None;
         self.observer.event(&Event::Asking(key));
         let raw = tokio::select! {
             raw = self.provider.fetch(&request) => raw,
@@ -236,6 +240,7 @@ impl Shared {
         // A circuit that is open refuses before anything is asked.
         course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
+        course.coming = Some(self.committer.announce());
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
         let (provider, trail) = (Arc::clone(&self.provider), self.raw.clone());
@@ -304,7 +309,7 @@ impl Shared {
     }
 
     /// Days that were to be fetched again and are out of reach by now are told as such.
-    async fn give_up_unreachable(&self, course: &Course, state: SeriesState) -> Result<(), Stop> {
+    async fn give_up_unreachable(&self, course: &mut Course, state: SeriesState) -> Result<(), Stop> {
         let next = absorb::leave_unreachable(&state, &course.out_of_reach);
         if next == state { Ok(()) } else { self.commit_state(course, next).await }
     }
@@ -379,13 +384,13 @@ impl Shared {
     /// Writes both files of the wanted partitions again, with the bars they have.
     pub(super) async fn rewrite(
         &self,
-        course: &Course,
+        course: &mut Course,
         wanted: &(dyn Fn(&str) -> bool + Sync),
     ) -> Result<(), Stop> {
         let stored = self.stored(course)?;
-        let key = &course.target.key;
+        let key = course.target.key.clone();
         for part in stored.parts.iter().filter(|part| wanted(&part.name)) {
-            let bars = self.archive.read_partition(key, part)?;
+            let bars = self.archive.read_partition(&key, part)?;
             self.commit(course, stored.state.clone(), vec![(part.name.clone(), Content::Whole(bars))], None)
                 .await?;
         }
@@ -414,14 +419,14 @@ impl Shared {
     }
 
     /// Commits what is known of a series, where no bar changes.
-    pub(super) async fn commit_state(&self, course: &Course, state: SeriesState) -> Result<(), Stop> {
+    pub(super) async fn commit_state(&self, course: &mut Course, state: SeriesState) -> Result<(), Stop> {
         self.commit(course, state, Vec::new(), None).await.map(drop)
     }
 
     /// Commits what changes in a series; how many bars were added and how many changed.
     pub(super) async fn commit(
         &self,
-        course: &Course,
+        course: &mut Course,
         state: SeriesState,
         partitions: Vec<(String, Content)>,
         restated: Option<String>,
@@ -434,7 +439,8 @@ impl Shared {
             fetched_at: (self.now)(),
             parquet: self.parquet,
         };
-        let Submitted { added, changed, done } = self.in_turn(self.committer.submit(change)).await?;
+        let Submitted { added, changed, done } =
+            self.in_turn(self.committer.submit(change, course.coming.take())).await?;
         let committed =
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
