@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use vortex::archive::fuzz as archive;
-use vortex::config::{Loaded, Sources, assets};
+use vortex::config::{Config, Sources, assets};
 use vortex::model::{Class, Coverage, Day, Days, Instrument, Period, symbol};
 use vortex::provider::yahoo::session;
 use vortex::provider::{RawAnswer, Request, yahoo};
@@ -72,7 +72,13 @@ fn session_pages(bytes: &[u8]) {
 
 fn parquet(bytes: &[u8]) {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let path = PATH.get_or_init(|| std::env::temp_dir().join(format!("fuzz-{}.parquet", std::process::id())));
+    let path = PATH.get_or_init(|| {
+        if let Some(corpus) = std::env::var_os("FUZZ_CORPUS") {
+            // Nothing can be thought up that begins and ends like a whole file.
+            std::fs::write(PathBuf::from(corpus).join("seed-two-bars"), archive::some_parquet()).unwrap();
+        }
+        std::env::temp_dir().join(format!("fuzz-{}.parquet", std::process::id()))
+    });
     if std::fs::write(path, bytes).is_ok() {
         archive::parquet(bytes, path);
     }
@@ -87,7 +93,7 @@ fn instruments(bytes: &[u8]) {
 fn configuration(bytes: &[u8]) {
     static SOURCES: OnceLock<Option<Sources>> = OnceLock::new();
     if let Some(sources) = SOURCES.get_or_init(|| Sources::of_process(None).ok()) {
-        let _ = Loaded::check_text("config.toml", text(bytes), sources);
+        let _ = Config::check_text("config.toml", text(bytes), sources);
     }
 }
 

@@ -223,4 +223,30 @@ mod tests {
         assert!(bridge_ratio(40.0, Some(20.0), &[split(3, 4.0)]).is_err());
         assert!(bridge_ratio(40.0, None, &[split(3, 4.0)]).is_err());
     }
+
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Prices and dividends go down by the ratio, volumes up by it, only before the day; a ratio and
+        /// its inverse cancel out but for the last bit.
+        #[test]
+        fn a_division_can_be_taken_back(
+            prices in prop::collection::vec(0.01f64..10_000.0, 1..40),
+            until in 0i64..50,
+            ratio in prop::sample::select(vec![2.0, 3.0, 4.0, 1.5, 0.1, 0.05, 7.0]),
+        ) {
+            let before = bars(0..prices.len() as i64, |day| prices[day as usize]);
+            let mut divided = before.clone();
+            divide(&mut divided, until * 86_400, ratio);
+            for (at, price) in prices.iter().enumerate() {
+                let factor = if (at as i64) < until { ratio } else { 1.0 };
+                prop_assert_eq!(divided.column(Column::Close).unwrap()[at], price / factor);
+                prop_assert_eq!(divided.column(Column::Volume).unwrap()[at], 100.0 * factor);
+            }
+            divide(&mut divided, until * 86_400, 1.0 / ratio);
+            for (back, price) in divided.column(Column::Close).unwrap().iter().zip(&prices) {
+                prop_assert!((back / price - 1.0).abs() < 1e-15 * 4.0);
+            }
+        }
+    }
 }

@@ -208,4 +208,27 @@ mod tests {
         assert_eq!(bars(&[(1, 1.0), (2, 2.0), (3, 3.0)]).between(2, 3).times, [2]);
         assert!(bars(&[(1, 1.0)]).between(5, 2).is_empty());
     }
+
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Against a plain map from stamp to price.
+        #[test]
+        fn a_merge_is_a_union_of_maps(
+            stored in prop::collection::btree_map(0i64..80, 1u16..999, 0..60),
+            fetched in prop::collection::btree_map(0i64..80, 1u16..999, 0..60),
+        ) {
+            let of = |map: &BTreeMap<i64, u16>| {
+                bars(&map.iter().map(|(time, close)| (*time, f64::from(*close))).collect::<Vec<_>>())
+            };
+            let merged = Bars::merge(&of(&stored), &of(&fetched));
+            let mut union = stored.clone();
+            union.extend(&fetched);
+            prop_assert!(merged.is_ascending());
+            prop_assert!(merged.same(&of(&union)));
+            // Again nothing changes.
+            prop_assert!(Bars::merge(&merged, &of(&fetched)).same(&merged));
+        }
+    }
 }

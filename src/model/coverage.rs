@@ -250,6 +250,22 @@ mod tests {
                 prop_assert_eq!(coverage.get(Day::new(day)), model.get(&day).copied().unwrap_or(Mark::Unknown));
             }
             prop_assert_eq!(&Coverage::from_text(&coverage.to_text()).unwrap(), &coverage);
+            // The runs of any condition are disjoint, ascending, maximal, and hold just its days.
+            let present = |mark| mark == Mark::Present;
+            let runs = coverage.runs(days(-500, 499), |_, mark| present(mark));
+            prop_assert!(runs.windows(2).all(|pair| pair[0].last.plus(1) < pair[1].first));
+            for day in (-500..500).map(Day::new) {
+                prop_assert_eq!(runs.iter().any(|run| run.contains(day)), present(coverage.get(day)));
+            }
+            // What differs from a part of it is what that part lacks.
+            let part = coverage.within(days(-100, 100));
+            let differences: Vec<Day> = coverage.differences(&part).map(|(day, ..)| day).collect();
+            let back: Vec<Day> = part.differences(&coverage).map(|(day, ..)| day).collect();
+            for day in (-500..500).map(Day::new) {
+                let differs = coverage.get(day) != part.get(day);
+                prop_assert_eq!(differences.iter().filter(|of| **of == day).count(), usize::from(differs));
+                prop_assert_eq!(back.iter().filter(|of| **of == day).count(), usize::from(differs));
+            }
             let mut joined = coverage.within(days(-500, 0));
             joined.absorb(&coverage.within(days(1, 500)));
             for day in -500..500 {
