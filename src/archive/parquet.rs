@@ -1,5 +1,6 @@
 //! The Parquet twin of a partition: one schema for every file of every archive.
 
+mod guard;
 mod uniform;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
 
+use self::guard::guarded;
 use super::{SeriesState, layout};
 use crate::model::{Bars, Column, Coverage, SeriesKey};
 
@@ -83,11 +85,14 @@ impl Kept {
 
     /// What can be kept of a file of `rows` rows whose first `unchanged` ones stay as they are. A small
     /// last group is written again with what comes, and now and then all are, so that there are few.
-    pub(super) fn of(file: Vec<u8>, rows: usize, unchanged: usize) -> Result<Kept, ParquetError> {
+    pub(super) fn of(file: Vec<u8>, rows: usize, unchanged: usize) -> Result<Kept, String> {
         let file = Bytes::from(file);
-        let metadata = ParquetMetaDataReader::new().parse_and_finish(&file)?;
+        let metadata = guarded(|| {
+            ParquetMetaDataReader::new().parse_and_finish(&file).map_err(|error| error.to_string())
+        })?;
         let rows_of = |group: &RowGroupMetaData| usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
-        if metadata.row_groups().iter().map(rows_of).sum::<usize>() != rows {
+        let all = metadata.row_groups().iter().map(rows_of).fold(0, usize::saturating_add);
+        if all != rows {
             return Ok(Kept::nothing());
         }
         let mut kept = Kept { file, groups: Vec::new(), rows: 0 };
@@ -223,6 +228,10 @@ fn metadata(key: &SeriesKey, partition: &str, notes: &Notes) -> Result<Vec<KeyVa
 
 /// Opens a file and checks that it has the columns every file of an archive has.
 pub(super) fn open(path: &Path) -> Result<SerializedFileReader<File>, String> {
+    guarded(|| open_unguarded(path))
+}
+
+fn open_unguarded(path: &Path) -> Result<SerializedFileReader<File>, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let reader = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
     let expected = SCHEMA.as_ref().map_err(ToString::to_string)?;
@@ -235,15 +244,17 @@ pub(super) fn open(path: &Path) -> Result<SerializedFileReader<File>, String> {
 
 /// Reads a partition of a series back; an error says what is wrong with the file.
 pub(super) fn read(path: &Path, key: &SeriesKey) -> Result<(Bars, Notes), String> {
-    let reader = open(path)?;
-    let file = reader.metadata().file_metadata();
-    let notes = notes(file.key_value_metadata().map_or(&[][..], Vec::as_slice))?;
-    let mut bars = Bars::new(key.columns());
-    for at in 0..reader.num_row_groups() {
-        let group = reader.get_row_group(at).map_err(|e| e.to_string())?;
-        append_group(&mut bars, group.as_ref(), key)?;
-    }
-    Ok((bars, notes))
+    guarded(|| {
+        let reader = open_unguarded(path)?;
+        let file = reader.metadata().file_metadata();
+        let notes = notes(file.key_value_metadata().map_or(&[][..], Vec::as_slice))?;
+        let mut bars = Bars::new(key.columns());
+        for at in 0..reader.num_row_groups() {
+            let group = reader.get_row_group(at).map_err(|e| e.to_string())?;
+            append_group(&mut bars, group.as_ref(), key)?;
+        }
+        Ok((bars, notes))
+    })
 }
 
 fn notes(pairs: &[KeyValue]) -> Result<Notes, String> {
@@ -368,6 +379,28 @@ mod tests {
         }
         std::fs::write(&path, b"PAR1 and nothing more").unwrap();
         assert!(read(&path, &gold).is_err());
+    }
+
+    /// Found by the fuzzer: the library panics on columns that lie before the file, and more of the kind.
+    #[test]
+    fn no_damage_ends_the_program() {
+        let key = key(Class::Stock, false, Period::D1);
+        let mut bars = Bars::new(key.columns());
+        bars.push(0, &[1.5; 9]);
+        bars.push(86_400, &[2.5; 9]);
+        let good = encode(&key, "", &Kept::nothing(), &bars, &some_notes()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        for at in 0..good.len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut bad = good.clone();
+                bad[at] ^= change;
+                std::fs::write(&path, &bad).unwrap();
+                let _ = read(&path, &key);
+                let _ = Kept::of(bad, 2, 2);
+            }
+        }
+        assert!(guard::guarded::<()>(|| panic!("as the library does")).is_err());
     }
 
     proptest! {
