@@ -209,6 +209,8 @@ impl Shared {
         period: Period,
         days: Days,
     ) -> Result<Answer, NoAnswer> {
+        // Nobody waits for a change that waits for the network.
+        course.coming = None;
         let number = self.correlations.fetch_add(1, Ordering::Relaxed);
         let request = Request {
             instrument: course.target.instrument.clone(),
@@ -230,8 +232,6 @@ impl Shared {
         if let Some(refusal) = self.closed.get() {
             return Err(refusal.clone().into());
         }
-        // Nobody waits for a change that waits for the network.
-        course.coming = None;
         self.observer.event(&Event::Asking(key));
         let raw = tokio::select! {
             raw = self.provider.fetch(&request) => raw,
