@@ -60,7 +60,8 @@ pub(super) fn make_lasting_folder(path: &Path) -> Result<(), ArchiveError> {
     }
     // The parent of a relative name without one is where we are.
     let parent = path.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
-    if let Some(parent) = parent {
+    // One that is there and no folder is told below, with the name that was wanted.
+    if let Some(parent) = parent.filter(|parent| !parent.exists()) {
         make_lasting_folder(parent)?;
     }
     fs::create_dir(path)
