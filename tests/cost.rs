@@ -58,10 +58,12 @@ fn watched(home: &Home, tool: &[&str], args: &[&str]) -> String {
     fs::read_to_string(told).unwrap()
 }
 
-/// How often a command waits for the disk.
+/// How often a command waits for the disk to take what it changed in the archive. The ledger of limits is not
+/// of it: how often slots are taken there follows the time that passes.
 fn fsyncs(home: &Home, args: &[&str]) -> usize {
-    let told = watched(home, &["strace", "-f", "-e", "trace=fsync,fdatasync"], args);
-    told.lines().filter(|line| line.contains("sync(")).count()
+    let told = watched(home, &["strace", "-f", "-y", "-e", "trace=fsync,fdatasync"], args);
+    let archive = home.archive().display().to_string();
+    told.lines().filter(|line| line.contains("sync(") && line.contains(&archive)).count()
 }
 
 /// The most memory a command has at once, in KiB.
