@@ -7,11 +7,25 @@
 //! - [`download`]: what is missing, and bringing it from the one to the other.
 //! - [`cli`]: one file a command of `vortex`, and how things are printed.
 //! - [`observe`]: logging, to the terminal, a file or the journal.
+//! - [`bus`]: what the service says on D-Bus, for both sides.
+//! - [`client`]: `vortexctl`.
+//! - [`exit`]: the exit codes of both programs.
 
+#[cfg(feature = "service")]
 pub mod archive;
+pub mod bus;
+#[cfg(feature = "service")]
 pub mod cli;
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(feature = "service")]
 pub mod config;
+#[cfg(feature = "service")]
 pub mod download;
+pub mod exit;
+#[cfg(feature = "service")]
 pub mod model;
+#[cfg(feature = "service")]
 pub mod observe;
+#[cfg(feature = "service")]
 pub mod provider;
