@@ -5,6 +5,7 @@
 //! - [`provider`]: where bars come from.
 //! - [`archive`]: where they are kept.
 //! - [`download`]: what is missing, and bringing it from the one to the other.
+//! - [`request`]: what somebody asks for, and the series it means.
 //! - [`cli`]: one file a command of `vortex`, and how things are printed.
 //! - [`observe`]: logging, to the terminal, a file or the journal.
 //! - [`bus`]: what the service says on D-Bus, for both sides.
@@ -29,3 +30,5 @@ pub mod model;
 pub mod observe;
 #[cfg(feature = "service")]
 pub mod provider;
+#[cfg(feature = "service")]
+pub mod request;

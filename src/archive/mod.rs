@@ -189,10 +189,50 @@ impl Archive {
     pub fn revisions(&self, key: Option<&SeriesKey>) -> Result<Vec<RevisionRecord>, ArchiveError> {
         self.inner.catalogue.read(|c| ledger::revisions(c, key))
     }
+}
+
+/// The ledger of jobs, and what the service remembers. None of it needs the writer's lock, which is for
+/// files; an archive opened for reading refuses changes.
+impl Archive {
+    /// Notes that a command's job starts, with what it is; its number, which is never used again.
+    pub fn start_job(&self, origin: &str, detail: &str) -> Result<i64, ArchiveError> {
+        self.inner.catalogue.change(|t| ledger::start_job(t, origin, detail, now()))
+    }
+
+    /// Puts a job of the service at the end of its queue, with the request as JSON; its number.
+    pub fn queue_job(&self, origin: &str, client: &str, request: &str) -> Result<i64, ArchiveError> {
+        self.inner.catalogue.change(|t| ledger::queue_job(t, origin, client, request, now()))
+    }
+
+    /// Notes that a queued job starts, with what it is.
+    pub fn begin_job(&self, id: i64, detail: &str) -> Result<(), ArchiveError> {
+        self.inner.catalogue.change(|t| ledger::begin_job(t, id, detail, now()))
+    }
+
+    /// Notes how a job ended, with what came of it as JSON.
+    pub fn finish_job(&self, id: i64, result: &str, outcome: &str) -> Result<(), ArchiveError> {
+        let found = self.inner.catalogue.change(|t| ledger::finish_job(t, id, result, outcome, now()))?;
+        if found { Ok(()) } else { Err(ArchiveError::Refused(format!("there is no job {id}"))) }
+    }
 
     /// The newest jobs, newest first.
     pub fn jobs(&self, limit: u32) -> Result<Vec<JobRecord>, ArchiveError> {
         self.inner.catalogue.read(|c| ledger::jobs(c, limit))
+    }
+
+    /// The jobs of the service that are queued, or were running when it died, oldest first.
+    pub fn open_jobs(&self) -> Result<Vec<JobRecord>, ArchiveError> {
+        self.inner.catalogue.read(ledger::open_jobs)
+    }
+
+    /// What the service noted under a name.
+    pub fn note(&self, name: &str) -> Result<Option<String>, ArchiveError> {
+        self.inner.catalogue.read(|c| ledger::note(c, name))
+    }
+
+    /// Notes a value under a name.
+    pub fn set_note(&self, name: &str, value: &str) -> Result<(), ArchiveError> {
+        self.inner.catalogue.change(|t| ledger::set_note(t, name, value))
     }
 }
 
@@ -216,17 +256,6 @@ impl Writer {
     /// series: updates skip it until `download --force`.
     pub fn revert(&self, revision: i64) -> Result<Committed, ArchiveError> {
         revision::revert(self, revision)
-    }
-
-    /// Notes that a job starts, with what was asked for as JSON; its number, which is never used again.
-    pub fn start_job(&self, origin: &str, detail: &str) -> Result<i64, ArchiveError> {
-        self.catalogue.change(|t| ledger::start_job(t, origin, detail, now()))
-    }
-
-    /// Notes how a job ended, with what came of it as JSON.
-    pub fn finish_job(&self, id: i64, result: &str, outcome: &str) -> Result<(), ArchiveError> {
-        let found = self.catalogue.change(|t| ledger::finish_job(t, id, result, outcome, now()))?;
-        if found { Ok(()) } else { Err(ArchiveError::Refused(format!("there is no job {id}"))) }
     }
 }
 

@@ -114,7 +114,7 @@ pub struct JobRecord {
     pub origin: String,
     /// What was asked for, as JSON.
     pub detail: String,
-    /// When, in seconds since the epoch.
+    /// When, in seconds since the epoch; 0 while it waits for its turn.
     pub started: i64,
     /// When it ended; `None` while it runs or where it was cut off.
     pub finished: Option<i64>,
@@ -122,6 +122,12 @@ pub struct JobRecord {
     pub result: Option<String>,
     /// What came of it, as JSON.
     pub outcome: Option<String>,
+    /// What the service was asked for, as JSON; `None` for a command's own run.
+    pub request: Option<String>,
+    /// Who asked the service, in words.
+    pub client: Option<String>,
+    /// When the service was asked, in seconds since the epoch.
+    pub queued: Option<i64>,
 }
 
 /// All that one fetch changes in one series.

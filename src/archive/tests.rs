@@ -347,15 +347,34 @@ fn without_parquet_an_old_twin_goes() {
 #[test]
 fn jobs_are_numbered_for_good() {
     let place = Place::new();
-    let writer = place.writer();
-    let first = writer.start_job("download", "{}").unwrap();
-    let second = writer.start_job("bus", "{}").unwrap();
-    writer.finish_job(first, "done", "{\"rows\":1}").unwrap();
-    assert!(writer.finish_job(99, "done", "{}").is_err());
-    let jobs = writer.archive().jobs(10).unwrap();
+    let archive = place.archive();
+    let first = archive.start_job("download", "{}").unwrap();
+    let second = archive.start_job("bus", "{}").unwrap();
+    archive.finish_job(first, "done", "{\"rows\":1}").unwrap();
+    assert!(archive.finish_job(99, "done", "{}").is_err());
+    let jobs = archive.jobs(10).unwrap();
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [second, first]);
     assert_eq!(jobs[1].result.as_deref(), Some("done"));
     assert_eq!(jobs[0].finished, None);
+}
+
+#[test]
+fn the_queue_of_the_service_outlives_it() {
+    let place = Place::new();
+    let archive = place.archive();
+    let command = archive.start_job("command line", "").unwrap();
+    let first = archive.queue_job("request", "somebody", "{}").unwrap();
+    let second = archive.queue_job("schedule", "itself", "{}").unwrap();
+    archive.begin_job(first, "1 series").unwrap();
+    archive.set_note("paused", "yes").unwrap();
+    let again = place.archive();
+    let open: Vec<_> = again.open_jobs().unwrap().iter().map(|job| (job.id, job.started > 0)).collect();
+    assert_eq!(open, [(first, true), (second, false)]);
+    assert!(command < first);
+    again.finish_job(first, "done", "{}").unwrap();
+    assert_eq!(again.open_jobs().unwrap().len(), 1);
+    assert_eq!(again.note("paused").unwrap().as_deref(), Some("yes"));
+    assert_eq!(again.note("other").unwrap(), None);
 }
 
 #[test]

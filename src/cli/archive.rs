@@ -10,12 +10,13 @@ use super::error::{Error, Exit, Outcome};
 use super::output::count;
 use super::providers::known;
 use super::writer::{self, archive_error};
-use super::{Context, chart, output, source};
+use super::{Context, chart, output};
 use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord, SessionCounts};
 use crate::download::completeness::{Completeness, completeness, status};
 use crate::download::sessions::Standing;
 use crate::model::day::instant;
 use crate::model::{Absence, Bars, Day};
+use crate::request::source;
 
 /// More spans than this are left out of a table; `--json` has all.
 const MANY_SPANS: usize = 24;

@@ -5,9 +5,10 @@ use clap::{Arg, Command, CommandFactory};
 
 use super::args::{Cli, CompletionArgs};
 use super::error::{Exit, Outcome};
-use super::{output, source};
+use super::output;
 use crate::config::keys::PROVIDERS;
 use crate::model::Period;
+use crate::request::source;
 
 /// Prints the script.
 pub(super) fn run(args: &CompletionArgs) -> Outcome {

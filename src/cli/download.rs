@@ -11,14 +11,15 @@ use super::error::{Error, Exit, Outcome};
 use super::output::count;
 use super::prompt::interruptible;
 use super::writer::{self, archive_error, on_signal};
-use super::{Context, output, progress, source};
+use super::{Context, output, progress};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, SessionCounts, Writer};
+use crate::config::LogFormat;
 use crate::config::file::{self, Accept};
-use crate::config::{LogFormat, assets};
-use crate::download::{self, Job, Selection, SeriesResult, Summary, Survey, Target};
+use crate::download::{self, Job, SeriesResult, Summary, Survey, Target};
 use crate::model::{Day, Days};
 use crate::provider::Provider;
+use crate::request::{Request, source};
 
 /// More series than this are only fetched after a question, on a terminal without `--yes`.
 const MANY_SERIES: usize = 1000;
@@ -31,11 +32,9 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     if args.from.is_some() {
         return Err(Error::usage("--from goes with --provider replay"));
     }
-    let provider = source::provider(config, &config.default_provider)?;
-    let targets = targets(context, args, provider.as_ref())?;
-    if targets.is_empty() {
-        return Err(Error::usage("there is nothing to download: every instrument of the list is disabled"));
-    }
+    let request = request(args)?;
+    request.check_dates(("--start-date", "--end-date"))?;
+    let (provider, targets) = request.resolve(config)?;
     if config.dry_run {
         return dry_run(context, &targets, provider.as_ref());
     }
@@ -45,45 +44,23 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     report(context, &summary)
 }
 
-/// The series asked for.
-fn targets(context: &Context, args: &DownloadArgs, provider: &dyn Provider) -> Result<Vec<Target>, Error> {
-    let config = context.config();
-    let today = Day::of_utc((source::clock())());
-    check_dates(args, today)?;
+/// The request of the options. What stands in the configuration by them is not repeated here.
+fn request(args: &DownloadArgs) -> Result<Request, Error> {
     let mut symbols = args.symbols.clone();
     if let Some(file) = &args.symbols_file {
         symbols.extend(symbols_of(file)?);
     }
-    let accept = if args.assets.is_some() { Accept::FileOrPipe } else { Accept::File };
-    let explicit = config.assets_file.as_deref().map(|file| (file, accept));
-    let (source, instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
-    tracing::debug!("instruments from {source}");
-    let selection = Selection {
-        instruments,
+    Ok(Request {
         symbols,
         periods: args.periods.clone(),
         start: args.start_date,
-        default_start: Some(config.start_day),
-        end: args.end_date.or(config.end_day),
+        end: args.end_date,
         force: args.force,
-        backfill: config.backfill,
-        chunk: args.chunk_size.map(i32::from),
-        today: Some(today),
-    };
-    download::targets(&selection, provider).map_err(Error::usage)
-}
-
-fn check_dates(args: &DownloadArgs, today: Day) -> Result<(), Error> {
-    // Somewhere on Earth it is tomorrow already.
-    if let Some(start) = args.start_date.filter(|start| *start > today.plus(1)) {
-        return Err(Error::usage(format!("--start-date {start} lies in the future; today is {today}")));
-    }
-    match (args.start_date, args.end_date) {
-        (Some(start), Some(end)) if start > end => {
-            Err(Error::usage(format!("--start-date {start} lies after --end-date {end}; exchange them")))
-        }
-        _ => Ok(()),
-    }
+        chunk: args.chunk_size,
+        assets: args.assets.clone(),
+        force_parquet: args.backup,
+        ..Request::default()
+    })
 }
 
 /// One symbol a line; empty lines and what follows a `#` are left out.
@@ -121,17 +98,15 @@ fn work(
     writer: Writer,
 ) -> Result<Summary, Error> {
     let config = context.config();
-    // Few threads: each keeps memory that it freed.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .max_blocking_threads(2)
-        .enable_all()
-        .build()?;
-    runtime.block_on(async {
+    let number = writer.archive().start_job("command line", &format!("{} series", targets.len()));
+    let number = number.map_err(archive_error)?;
+    let archive = writer.archive().clone();
+    let runtime = download::runtime()?;
+    let summary = runtime.block_on(async {
         let job = Job {
+            number,
             provider,
             targets,
-            origin: "command line".to_owned(),
             raw: RawTrail::new(&config.raw),
             parquet: config.parquet,
             force_parquet: config.force_parquet || args.backup,
@@ -140,7 +115,12 @@ fn work(
             cancelled: on_signal()?,
         };
         download::run(writer, job).await.map_err(archive_error)
-    })
+    })?;
+    if let Err(error) = archive.finish_job(number, summary.result().word(), &summary.detail()) {
+        // What the job did is told all the same.
+        tracing::warn!("how job {number} ended could not be noted: {error}");
+    }
+    Ok(summary)
 }
 
 /// What would be asked for.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::config::ConfigError;
 pub use crate::exit::Exit;
+use crate::request::Refused;
 
 /// Why a command did not end well.
 #[derive(Debug)]
@@ -92,6 +93,16 @@ impl From<dialoguer::Error> for Error {
             _ => Exit::Failed,
         };
         Error::new(exit, error)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(cause: Refused) -> Error {
+        match cause {
+            Refused::Configuration(error) => error.into(),
+            Refused::Limits(error) => Error::new(Exit::Failed, error),
+            other => Error::new(Exit::Usage, other),
+        }
     }
 }
 

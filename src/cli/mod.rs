@@ -16,7 +16,6 @@ mod providers;
 mod rebuild;
 mod replay;
 mod resilience;
-mod source;
 mod validate;
 mod wizard;
 mod writer;

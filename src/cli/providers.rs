@@ -5,11 +5,12 @@ use serde::Serialize;
 use super::args::ProvidersArgs;
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
-use super::{Context, output, source};
+use super::{Context, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
 use crate::model::Period;
 use crate::provider::{Limits, sample, yahoo};
+use crate::request::source;
 
 /// What is known of a provider without asking it.
 #[derive(Debug, Serialize)]

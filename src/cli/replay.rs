@@ -10,10 +10,11 @@ use super::download::report;
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
 use super::writer::{self, archive_error, on_signal};
-use super::{Context, output, progress, source};
+use super::{Context, output, progress};
 use crate::archive::raw::{RawEntry, entries};
 use crate::download::{self, Replay, Summary};
 use crate::model::Day;
+use crate::request::source;
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {

@@ -166,6 +166,18 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The sums, as JSON for the ledger.
+    pub fn detail(&self) -> String {
+        serde_json::json!({
+            "series": self.results.len(),
+            "added": self.results.iter().map(|r| r.added).sum::<u64>(),
+            "requests": self.results.iter().map(|r| u64::from(r.requests)).sum::<u64>(),
+            "bytes_fetched": self.bytes_fetched,
+            "error": self.fatal,
+        })
+        .to_string()
+    }
+
     /// Nothing but failures is `Failed`; any failed, suspect or held series `Partial`; else anything
     /// left for later `Limited`.
     pub fn result(&self) -> JobResult {

@@ -24,7 +24,7 @@ pub mod sessions;
 pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
 pub use plan::Wanted;
 pub use replay::{Replay, replay, series_period};
-pub use run::{Job, Survey, run, survey};
+pub use run::{Job, Survey, run, runtime, survey};
 pub use selection::{Selection, targets};
 pub use series::Target;
 

@@ -41,7 +41,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
     let (series, unreadable) = by_series(&replay);
     let archive = writer.archive().clone();
     let writer = Arc::new(writer);
-    let job = writer.start_job("replay", &format!("{} answers", replay.entries.len()))?;
+    let job = archive.start_job("replay", &format!("{} answers", replay.entries.len()))?;
     let committer = Committer::start(Arc::clone(&writer)).map_err(|source| ArchiveError::Io {
         what: "start a thread for",
         path: archive.root().to_owned(),
@@ -79,7 +79,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
     summary.bytes_fetched = shared.bytes_fetched.into_inner();
     summary.interrupted = *replay.cancelled.borrow();
     shared.committer.finish();
-    writer.finish_job(job, summary.result().word(), "{}")?;
+    shared.archive.finish_job(job, summary.result().word(), &summary.detail())?;
     Ok(summary)
 }
 

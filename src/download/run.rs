@@ -27,12 +27,12 @@ const UNKNOWN_EVERY: i64 = 24 * 3600;
 
 /// One request to bring a set of series up to date.
 pub struct Job {
+    /// Its number in the ledger; who asked noted it there, and notes how it ended.
+    pub number: i64,
     /// Where the bars come from.
     pub provider: Arc<dyn Provider>,
     /// Which series, in the order in which results are told.
     pub targets: Vec<Target>,
-    /// Who asked, for the job history.
-    pub origin: String,
     /// The raw audit trail.
     pub raw: RawTrail,
     /// Write Parquet twins.
@@ -160,12 +160,20 @@ fn refused_earlier(state: &SeriesState, same_code: bool, now: i64) -> Option<Out
     })
 }
 
+/// The threads a job runs in: few, because each keeps memory that it freed. They end with it.
+pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(WORK_AT_ONCE)
+        .enable_all()
+        .build()
+}
+
 /// Runs a job to its end. The writer's lock is held as long as this runs. Errors are those of the
 /// catalogue before the first request; later ones end in the summary.
 pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     let archive = writer.archive().clone();
     let writer = Arc::new(writer);
-    let number = writer.start_job(&job.origin, &format!("{} series", job.targets.len()))?;
     let counts = archive.session_counts(job.provider.archive_name())?;
     let committer = Committer::start(Arc::clone(&writer)).map_err(|source| ArchiveError::Io {
         what: "start a thread for",
@@ -188,31 +196,20 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         files: AtomicU64::new(0),
         correlations: AtomicU64::new(1),
         cancelled: job.cancelled.clone(),
-        job: number,
+        job: job.number,
     });
     let mut board = Board::new(&shared, job.targets.len());
     board.survey(&job)?;
     board.work(&job).await;
-    let summary = board.summary(number);
+    let summary = board.summary(job.number);
     if let Err(error) = job.raw.sweep((job.now)()) {
         tracing::warn!("old answers of the raw trail could not be removed: {error}");
     }
     if let Some(shared) = Arc::into_inner(shared) {
         shared.committer.finish();
     }
-    let detail = serde_json::json!({
-        "series": summary.results.len(),
-        "added": summary.results.iter().map(|r| r.added).sum::<u64>(),
-        "requests": summary.results.iter().map(|r| u64::from(r.requests)).sum::<u64>(),
-        "bytes_fetched": summary.bytes_fetched,
-        "error": summary.fatal,
-    });
     let result = summary.result().word();
-    tracing::info!(target: JOB, job = number, series = summary.results.len(), result, "job {result}");
-    if let Err(error) = writer.finish_job(number, summary.result().word(), &detail.to_string()) {
-        // What the job did is told all the same.
-        tracing::warn!("how job {number} ended could not be noted: {error}");
-    }
+    tracing::info!(target: JOB, job = job.number, series = summary.results.len(), result, "job {result}");
     Ok(summary)
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::{Offset, TimeZone};
+use serde::{Deserialize, Serialize};
 
 /// Seconds in a day of UTC.
 pub const DAY_SECONDS: i64 = 86_400;
@@ -24,7 +25,8 @@ const LAST: i32 = 2_932_896;
 
 /// A civil date of the years 0 to 9999, held as days since 1970-01-01; what would lie outside is the
 /// nearest date of that range. For a bar it is the trading date of the exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Day(i32);
 
 impl Day {
@@ -150,6 +152,20 @@ impl Day {
         let date = self.date();
         let month = (date.month() - 1) / 3 * 3 + 1;
         Day::of_date(jiff::civil::date(date.year(), month, 1))
+    }
+}
+
+impl From<Day> for String {
+    fn from(day: Day) -> String {
+        day.to_string()
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Day, String> {
+        text.parse()
     }
 }
 

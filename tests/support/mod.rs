@@ -139,9 +139,9 @@ impl Lab {
         let writer = self.archive().write("test").unwrap();
         let (_keep, cancelled) = watch::channel(false);
         let job = Job {
+            number: writer.archive().start_job("test", "").unwrap(),
             provider,
             targets,
-            origin: "test".to_owned(),
             raw: self.raw(),
             parquet: true,
             force_parquet: false,

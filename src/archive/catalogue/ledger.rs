@@ -1,6 +1,6 @@
 //! Jobs, revisions and unfinished commits.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{bad_text, json};
 use crate::archive::intent::Intent;
@@ -36,25 +36,75 @@ pub(in crate::archive) fn finish_job(
     Ok(changed == 1)
 }
 
+/// Puts a job of the service at the end of its queue; its number.
+pub(in crate::archive) fn queue_job(
+    connection: &Connection,
+    origin: &str,
+    client: &str,
+    request: &str,
+    now: i64,
+) -> rusqlite::Result<i64> {
+    connection.query_row(
+        "INSERT INTO jobs (origin, detail, started, request, client, queued)
+         VALUES (?, '', 0, ?, ?, ?) RETURNING id",
+        params![origin, request, client, now],
+        |row| row.get(0),
+    )
+}
+
+/// Notes that the turn of a queued job has come.
+pub(in crate::archive) fn begin_job(
+    connection: &Connection,
+    id: i64,
+    detail: &str,
+    now: i64,
+) -> rusqlite::Result<()> {
+    connection.execute("UPDATE jobs SET started = ?, detail = ? WHERE id = ?", params![now, detail, id])?;
+    Ok(())
+}
+
+const JOBS: &str = "SELECT id, origin, detail, started, finished, result, outcome, request, client, queued
+     FROM jobs";
+
+fn job_of(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
+    Ok(JobRecord {
+        id: row.get(0)?,
+        origin: row.get(1)?,
+        detail: row.get(2)?,
+        started: row.get(3)?,
+        finished: row.get(4)?,
+        result: row.get(5)?,
+        outcome: row.get(6)?,
+        request: row.get(7)?,
+        client: row.get(8)?,
+        queued: row.get(9)?,
+    })
+}
+
 /// The newest jobs, newest first.
 pub(in crate::archive) fn jobs(connection: &Connection, limit: u32) -> rusqlite::Result<Vec<JobRecord>> {
+    let sql = format!("{JOBS} ORDER BY id DESC LIMIT ?");
+    connection.prepare_cached(&sql)?.query_map([limit], job_of)?.collect()
+}
+
+/// The jobs of the service that are not finished, oldest first.
+pub(in crate::archive) fn open_jobs(connection: &Connection) -> rusqlite::Result<Vec<JobRecord>> {
+    let sql = format!("{JOBS} WHERE request IS NOT NULL AND finished IS NULL ORDER BY id");
+    connection.prepare_cached(&sql)?.query_map([], job_of)?.collect()
+}
+
+/// What the service noted under a name.
+pub(in crate::archive) fn note(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
     connection
-        .prepare_cached(
-            "SELECT id, origin, detail, started, finished, result, outcome
-             FROM jobs ORDER BY id DESC LIMIT ?",
-        )?
-        .query_map([limit], |row| {
-            Ok(JobRecord {
-                id: row.get(0)?,
-                origin: row.get(1)?,
-                detail: row.get(2)?,
-                started: row.get(3)?,
-                finished: row.get(4)?,
-                result: row.get(5)?,
-                outcome: row.get(6)?,
-            })
-        })?
-        .collect()
+        .prepare_cached("SELECT value FROM notes WHERE name = ?")?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Notes a value under a name.
+pub(in crate::archive) fn set_note(connection: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    connection.execute("INSERT OR REPLACE INTO notes (name, value) VALUES (?, ?)", [name, value])?;
+    Ok(())
 }
 
 /// Notes a revision; its number. One with a number already, from its files, keeps it.

@@ -18,7 +18,8 @@ use super::{ArchiveError, files};
 
 /// Each entry takes the schema one version up; `PRAGMA user_version` counts those that were run.
 /// Entries are never changed once released, only added.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE series (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     provider TEXT NOT NULL,
@@ -71,7 +72,17 @@ CREATE TABLE jobs (
     result TEXT,
     outcome TEXT
 );
-"];
+",
+    "
+ALTER TABLE jobs ADD COLUMN request TEXT;       -- what the service was asked for, as JSON; its queue
+ALTER TABLE jobs ADD COLUMN client TEXT;        -- who asked the service, in words
+ALTER TABLE jobs ADD COLUMN queued INTEGER;     -- when; `started` is 0 until its turn comes
+CREATE TABLE notes (                            -- what the service remembers over restarts
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+",
+];
 
 /// How long to wait for another connection's write.
 const BUSY: Duration = Duration::from_secs(30);
@@ -314,7 +325,7 @@ mod tests {
         catalogue.read(|c| c.pragma_update(None, "user_version", 99)).unwrap();
         drop(catalogue);
         let error = Catalogue::open(&path, Journal::Wal).unwrap_err();
-        assert!(matches!(error, ArchiveError::Newer { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, ArchiveError::Newer { found: 99, known: 2, .. }), "{error}");
     }
 
     #[test]

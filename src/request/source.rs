@@ -1,9 +1,9 @@
-//! The provider a command works with, made from the configuration.
+//! The provider a job works with, made from the configuration.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::error::Error;
+use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
 use crate::provider::limits::Throttle;
@@ -12,10 +12,10 @@ use crate::provider::yahoo::Yahoo;
 use crate::provider::{Provider, sample, yahoo};
 
 /// The providers that this version asks.
-pub(super) const SERVED: &[&str] = &[yahoo::NAME, sample::NAME, "replay"];
+pub const SERVED: &[&str] = &[yahoo::NAME, sample::NAME, "replay"];
 
 /// This machine's clock.
-pub(super) fn clock() -> Clock {
+pub fn clock() -> Clock {
     Arc::new(seconds)
 }
 
@@ -25,25 +25,30 @@ fn seconds() -> i64 {
 }
 
 /// The provider of that name, ready to be asked.
-pub(super) fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Error> {
+pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refused> {
     match name {
         sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
-        "barchart" | "ibkr" => Err(Error::usage(format!(
+        "barchart" | "ibkr" => Err(Refused::Provider(format!(
             "provider {name} is not served by this version; yahoo, sample and replay are"
         ))),
-        _ => Err(Error::usage(format!("provider {name:?} is unknown; allowed are yahoo, sample and replay"))),
+        _ => Err(Refused::Provider(format!(
+            "provider {name:?} is unknown; allowed are yahoo, sample and replay"
+        ))),
     }
 }
 
 /// Yahoo Finance, under the limits kept in the state folder.
-pub(super) fn yahoo(config: &Config) -> Result<Yahoo, Error> {
+pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
     if !config.yahoo.enabled {
-        return Err(Error::usage("provider yahoo is switched off: providers.yahoo.enabled is false"));
+        return Err(Refused::Provider(
+            "provider yahoo is switched off: providers.yahoo.enabled is false".to_owned(),
+        ));
     }
     let throttle =
         if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    let throttle = Arc::new(throttle.map_err(anyhow::Error::from)?);
-    let yahoo = Yahoo::new(&config.yahoo, throttle, clock()).map_err(Error::usage)?;
+    let throttle = Arc::new(throttle?);
+    let yahoo =
+        Yahoo::new(&config.yahoo, throttle, clock()).map_err(|error| Refused::Invalid(error.to_string()))?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))
 }

@@ -1,0 +1,147 @@
+//! What somebody asks for, on the command line, over the bus or by a schedule, and the series it means.
+
+pub mod source;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::config::file::Accept;
+use crate::config::{Config, ConfigError, Watchlist, assets};
+use crate::download::{self, Selection, Target};
+use crate::model::{Day, Period};
+use crate::provider::Provider;
+use crate::provider::limits::ThrottleError;
+
+/// A wish to bring series up to date. What it leaves open the configuration says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Request {
+    /// Ask this provider.
+    pub provider: Option<String>,
+    /// The series of this watchlist of the configuration; further fields narrow it.
+    pub watchlist: Option<String>,
+    /// Names of the instruments file, or codes of the provider; none means all of the file.
+    pub symbols: Vec<String>,
+    /// Bar periods; none means each instrument's own.
+    pub periods: Vec<Period>,
+    /// First trading date.
+    pub start: Option<Day>,
+    /// Last trading date.
+    pub end: Option<Day>,
+    /// Fetch the whole range again.
+    pub force: bool,
+    /// At most so many new days a request.
+    pub chunk: Option<u16>,
+    /// The instruments file.
+    pub assets: Option<PathBuf>,
+    /// Whether Parquet twins are written.
+    pub parquet: Option<bool>,
+    /// Whether they are written also where nothing is new.
+    pub force_parquet: bool,
+}
+
+/// Why a request cannot become a job.
+#[derive(Debug, Error)]
+pub enum Refused {
+    /// The provider is unknown, switched off, or not in this version.
+    #[error("{0}")]
+    Provider(String),
+    /// A symbol or a watchlist cannot be.
+    #[error("{0}")]
+    Instrument(String),
+    /// Another part of the request says what cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The instruments file, or a file it needs.
+    #[error(transparent)]
+    Configuration(#[from] ConfigError),
+    /// The ledger of limits cannot be used.
+    #[error(transparent)]
+    Limits(#[from] ThrottleError),
+}
+
+impl Request {
+    /// The provider that is asked, and the series, in the order in which they are told.
+    pub fn resolve(&self, config: &Config) -> Result<(Arc<dyn Provider>, Vec<Target>), Refused> {
+        let list = self.of_watchlist(config)?;
+        let named = self.provider.as_ref().or(list.and_then(|list| list.provider.as_ref()));
+        let provider = source::provider(config, named.unwrap_or(&config.default_provider))?;
+        let targets = self.targets(config, list, provider.as_ref())?;
+        if targets.is_empty() {
+            let said = "there is nothing to download: every instrument of the list is disabled";
+            return Err(Refused::Invalid(said.to_owned()));
+        }
+        Ok((provider, targets))
+    }
+
+    fn of_watchlist<'a>(&self, config: &'a Config) -> Result<Option<&'a Watchlist>, Refused> {
+        let Some(name) = &self.watchlist else { return Ok(None) };
+        config.watchlists.get(name).map(Some).ok_or_else(|| {
+            let known: Vec<&str> = config.watchlists.keys().map(String::as_str).collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Refused::Instrument(format!("there is no watchlist {name:?}; the configuration has {known}"))
+        })
+    }
+
+    fn targets(
+        &self,
+        config: &Config,
+        list: Option<&Watchlist>,
+        provider: &dyn Provider,
+    ) -> Result<Vec<Target>, Refused> {
+        let today = Day::of_utc((source::clock())());
+        let explicit = self.instruments_file(config, list);
+        let (source, instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
+        tracing::debug!("instruments from {source}");
+        let selection = Selection {
+            instruments,
+            symbols: either(&self.symbols, list.map(|list| list.symbols.as_slice())),
+            periods: either(&self.periods, list.map(|list| list.periods.as_slice())),
+            start: self.start,
+            default_start: Some(config.start_day),
+            end: self.end.or(config.end_day),
+            force: self.force,
+            backfill: config.backfill,
+            chunk: self.chunk.map(i32::from),
+            today: Some(today),
+        };
+        download::targets(&selection, provider).map_err(Refused::Instrument)
+    }
+
+    fn instruments_file<'a>(
+        &'a self,
+        config: &'a Config,
+        list: Option<&'a Watchlist>,
+    ) -> Option<(&'a Path, Accept)> {
+        let own = self.assets.as_deref().map(|file| (file, Accept::FileOrPipe));
+        let of_list = list.and_then(|list| list.assets.as_deref());
+        own.or_else(|| of_list.or(config.assets_file.as_deref()).map(|file| (file, Accept::File)))
+    }
+
+    /// Refuses dates that are reversed or in the future; `names` are those of start and end.
+    pub fn check_dates(&self, names: (&str, &str)) -> Result<(), Refused> {
+        let today = Day::of_utc((source::clock())());
+        let (first, last) = names;
+        // Somewhere on Earth it is tomorrow already.
+        if let Some(start) = self.start.filter(|start| *start > today.plus(1)) {
+            return Err(Refused::Invalid(format!("{first} {start} lies in the future; today is {today}")));
+        }
+        match (self.start, self.end) {
+            (Some(start), Some(end)) if start > end => {
+                Err(Refused::Invalid(format!("{first} {start} lies after {last} {end}; exchange them")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The request's own values, else those of its watchlist.
+fn either<T: Clone>(own: &[T], of_list: Option<&[T]>) -> Vec<T> {
+    match of_list {
+        Some(list) if own.is_empty() => list.to_vec(),
+        _ => own.to_vec(),
+    }
+}
