@@ -142,6 +142,27 @@ impl Archive {
         self.inner.catalogue.read(rows::all_series)
     }
 
+    /// Gives every series to `take`, one after the other, in no order: all at once would be much memory.
+    pub fn each_series(&self, take: impl FnMut(SeriesRecord)) -> Result<(), ArchiveError> {
+        self.inner.catalogue.read(|c| rows::each_series(c, take))
+    }
+
+    /// The providers that have series.
+    pub fn providers(&self) -> Result<Vec<String>, ArchiveError> {
+        self.inner.catalogue.read(rows::providers)
+    }
+
+    /// Bytes of all files of all series.
+    pub fn bytes(&self) -> Result<u64, ArchiveError> {
+        let sql = "SELECT coalesce(sum(bytes), 0) FROM partitions";
+        self.inner.catalogue.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
+    }
+
+    /// A number that changes when another process, or another opening of it, changes the catalogue.
+    pub fn version(&self) -> Result<i64, ArchiveError> {
+        self.inner.catalogue.read(|c| c.pragma_query_value(None, "data_version", |row| row.get(0)))
+    }
+
     /// The partitions of a series, oldest first.
     pub fn partitions(&self, series: i64) -> Result<Vec<PartitionRecord>, ArchiveError> {
         self.inner.catalogue.read(|c| rows::partitions(c, series))

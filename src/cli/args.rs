@@ -80,6 +80,8 @@ impl Color {
 pub enum Command {
     /// Fetch what is missing into the archive
     Download(DownloadArgs),
+    /// Run the service: keep the archive current, and answer vortexctl
+    Daemon(DaemonArgs),
     /// Show, check, export or change the configuration
     Config(ConfigArgs),
     /// List, describe or test the providers
@@ -159,6 +161,46 @@ pub struct DownloadArgs {
     /// The raw trail to read again, with --provider replay
     #[arg(long, value_name = "RAW")]
     pub from: Option<PathBuf>,
+}
+
+/// `vortex daemon`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  systemctl --user start vortex            as a service of systemd, which runs this command
+  vortex daemon --bus private              by hand, or under another supervisor
+  vortexctl status                         what it does
+
+SIGTERM ends it at the next commit, SIGHUP has it read the configuration again.")]
+pub struct DaemonArgs {
+    /// Where vortexctl finds it; by default the session bus where there is one, else a private socket
+    #[arg(long, value_name = "BUS")]
+    pub bus: Option<BusName>,
+    /// Who starts scheduled runs
+    #[arg(long, value_name = "WHO", default_value = "internal")]
+    pub schedule: Scheduler,
+}
+
+/// A bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BusName {
+    /// The session bus of this user
+    User,
+    /// The system bus
+    System,
+    /// A socket of its own, for this user alone
+    Private,
+    /// None: it cannot be spoken to
+    None,
+}
+
+/// Who starts scheduled runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scheduler {
+    /// The service itself
+    Internal,
+    /// Timers of systemd
+    Systemd,
 }
 
 /// `vortex config`.

@@ -6,6 +6,7 @@ pub mod args;
 mod chart;
 mod completion;
 mod config;
+mod daemon;
 mod download;
 pub mod error;
 mod man;
@@ -89,6 +90,7 @@ fn dispatch(cli: Cli) -> Outcome {
                 _ => download::run(&context, &args),
             }
         }
+        Command::Daemon(args) => daemon::run(start(Overrides::default())?, &args),
         Command::Config(args) => config::run(&global, &args),
         Command::Providers(args) => providers::run(&start(Overrides::default())?, &args),
         Command::Validate(args) => validate::run(&start(Overrides::default())?, &args),

@@ -100,10 +100,10 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         let began = std::time::Instant::now();
         let said = match *name {
             "yahoo" if names.len() > 1 && !context.config().yahoo.enabled => continue,
-            "yahoo" => runtime
-                .block_on(source::yahoo(context.config())?.test())
-                .map_err(|refusal| refusal.to_string()),
-            "sample" => Ok("a generated market, always there".to_owned()),
+            "yahoo" | "sample" => {
+                let provider = source::provider(context.config(), name)?;
+                runtime.block_on(provider.test())
+            }
             _ if names.len() > 1 => continue,
             other => Err(format!("{other} cannot be asked by this version")),
         };

@@ -67,6 +67,9 @@ impl RawAnswer {
 /// The future of a provider's answer.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<RawAnswer, Refusal>> + Send + 'a>>;
 
+/// The future of a test: how a provider said that it is well, or what is wrong.
+pub type Testing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
+
 /// A source of bars.
 pub trait Provider: Send + Sync {
     /// The name in configuration, paths and messages.
@@ -92,6 +95,14 @@ pub trait Provider: Send + Sync {
     fn pace(&self) -> Option<String> {
         None
     }
+
+    /// The host and port where it is asked; `None` where that is nowhere, or this machine itself.
+    fn endpoint(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// Asks for something small, to see whether all is well.
+    fn test(&self) -> Testing<'_>;
 
     /// Asks for the bars. Waits for the provider's rate limit, retries what is worth it, keeps its
     /// cool-downs. An answer of any status is `Ok` as received, so that the raw trail keeps it and

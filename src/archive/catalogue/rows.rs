@@ -76,6 +76,26 @@ pub(in crate::archive) fn all_series(connection: &Connection) -> rusqlite::Resul
     Ok(all)
 }
 
+/// Every series, one after the other, in no order.
+pub(in crate::archive) fn each_series(
+    connection: &Connection,
+    mut take: impl FnMut(SeriesRecord),
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(SERIES)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        take(series_of(row)?);
+    }
+    Ok(())
+}
+
+/// The providers that have series.
+pub(in crate::archive) fn providers(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement =
+        connection.prepare_cached("SELECT DISTINCT provider FROM series ORDER BY provider")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
 /// Stores what is known of a series; its number.
 pub(in crate::archive) fn put_series(
     connection: &Connection,

@@ -42,6 +42,17 @@ impl Addresses {
         self.base.as_ref().is_some_and(|url| url.scheme() == "http")
     }
 
+    /// The host and port where the provider is asked; `None` where that is this machine.
+    pub(super) fn endpoint(&self) -> Option<(String, u16)> {
+        let Some(base) = &self.base else { return self.hosts.first().map(|host| ((*host).to_owned(), 443)) };
+        let host = match base.host()? {
+            Host::Domain(name) => name.to_owned(),
+            Host::Ipv4(address) => address.to_string(),
+            Host::Ipv6(address) => address.to_string(),
+        };
+        (!is_loopback(base)).then(|| (host, base.port_or_known_default().unwrap_or(443)))
+    }
+
     /// The address to connect to for one of the provider's own.
     pub(super) fn outgoing(&self, url: &Url) -> Result<Url, HttpError> {
         self.check(url)?;

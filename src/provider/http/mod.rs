@@ -160,6 +160,11 @@ pub struct Http {
 }
 
 impl Http {
+    /// The host and port where the provider is asked; `None` where that is this machine.
+    pub fn endpoint(&self) -> Option<(String, u16)> {
+        self.addresses.endpoint()
+    }
+
     /// A client for `provider` that speaks to `hosts` alone; one that begins with a dot stands for
     /// all hosts below it.
     pub fn new(

@@ -13,7 +13,7 @@ mod path;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Bars, Class, Column, Day, Days, Period, SeriesMeta};
-use crate::provider::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Split};
+use crate::provider::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Split, Testing};
 
 use listing::{Listing, UNKNOWN_PREFIX};
 use market::{Bar, fold, intraday_bucket};
@@ -87,6 +87,10 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
 
     fn concurrency(&self) -> usize {
         2
+    }
+
+    fn test(&self) -> Testing<'_> {
+        Box::pin(std::future::ready(Ok("a generated market, always there".to_owned())))
     }
 
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {

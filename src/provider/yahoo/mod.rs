@@ -22,7 +22,7 @@ use std::time::Duration;
 use self::session::Session;
 use super::http::{Http, SetupError};
 use super::limits::Throttle;
-use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request};
+use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 use crate::config::HttpSettings;
 use crate::model::{Class, Day, Days, Instrument, Period};
 
@@ -74,7 +74,7 @@ impl Yahoo {
     }
 
     /// Asks for a few days of one well-known stock, to see whether all is well; says so in a line.
-    pub async fn test(&self) -> Result<String, Refusal> {
+    async fn few_days(&self) -> Result<String, Refusal> {
         let today = Day::of_utc((self.now)());
         let request = Request {
             instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
@@ -110,6 +110,14 @@ impl Provider for Yahoo {
 
     fn pace(&self) -> Option<String> {
         Some(format!("the rate of {} a minute", self.requests_per_minute))
+    }
+
+    fn endpoint(&self) -> Option<(String, u16)> {
+        self.http.endpoint()
+    }
+
+    fn test(&self) -> Testing<'_> {
+        Box::pin(async { self.few_days().await.map_err(|refusal| refusal.to_string()) })
     }
 
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {

@@ -1,0 +1,501 @@
+//! The heart of the service: the queue of jobs and what can be done to it. It knows nothing of D-Bus; every
+//! change of its state is announced through one channel, and whoever shows the state reads it then.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::{Notify, watch};
+
+use super::series::SeriesIndex;
+use super::state::{JobPhase, JobView, Phase, ProviderView, Running, State, StopReason};
+use crate::archive::{Archive, ArchiveError};
+use crate::bus::Error;
+use crate::config::{Config, Overrides, Sources};
+use crate::provider::limits::{Throttle, ThrottleError};
+use crate::provider::{limits, sample, yahoo};
+use crate::request::{Refused, Request};
+
+/// Under which name a pause is noted in the catalogue.
+const PAUSED: &str = "paused";
+/// More waiting jobs than this are refused: nobody will read their results.
+const MOST_QUEUED: usize = 1000;
+/// An index of the series is read anew after so many seconds, because series become late by themselves.
+const INDEX_AGE: i64 = 3600;
+
+/// The service's state, and what can be done.
+#[derive(Debug)]
+pub struct Engine {
+    sources: Sources,
+    overrides: Overrides,
+    config: RwLock<Arc<Config>>,
+    archive: Archive,
+    throttle: Throttle,
+    state: Mutex<State>,
+    changes: watch::Sender<u64>,
+    /// The worker looks at the queue again.
+    pub(super) work: Notify,
+    /// When the service started, in µs since the epoch.
+    pub(super) started: u64,
+}
+
+impl Engine {
+    /// Opens archive and limits, and finds the jobs that were not finished. Makes what is missing.
+    pub fn open(sources: Sources, overrides: Overrides, config: Config) -> Result<Arc<Engine>, OpenError> {
+        let archive = Archive::open(&config.archive, &config.state_directory)?;
+        for notice in archive.notices() {
+            tracing::warn!("{notice}");
+        }
+        let throttle = Throttle::open(&config.state_directory)?;
+        let mut state =
+            State { paused: archive.note(PAUSED)?.is_some_and(|it| it == "yes"), ..State::default() };
+        take_over(&archive, &mut state)?;
+        let engine = Engine {
+            sources,
+            overrides,
+            config: RwLock::new(Arc::new(config)),
+            archive,
+            throttle,
+            state: Mutex::new(state),
+            changes: watch::Sender::new(0),
+            work: Notify::new(),
+            started: micros(),
+        };
+        Ok(Arc::new(engine))
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The archive.
+    pub(super) fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// Becomes new with every change of the state.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Looks at the state.
+    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
+        look(&self.lock())
+    }
+
+    /// Changes the state and announces it.
+    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let value = change(&mut self.lock());
+        self.changes.send_modify(|number| *number = number.wrapping_add(1));
+        value
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues a job; its number. The same request that waits already is not queued again.
+    pub(super) async fn update(
+        self: &Arc<Self>,
+        request: Request,
+        origin: &str,
+        client: &str,
+    ) -> Result<u32, Error> {
+        self.look(|state| may_queue(state))?;
+        let waiting = self.look(|state| {
+            let mut queued = state.queue.iter().filter_map(|id| state.jobs.get(id));
+            queued.find(|job| job.request == request).map(|job| job.id)
+        });
+        if let Some(id) = waiting {
+            return Ok(id);
+        }
+        let (engine, origin, client) = (Arc::clone(self), origin.to_owned(), client.to_owned());
+        let id = blocking(move || engine.queue(&request, &origin, &client)).await??;
+        self.work.notify_one();
+        Ok(id)
+    }
+
+    /// Checks a request, notes it in the catalogue and puts it into the queue.
+    fn queue(&self, request: &Request, origin: &str, client: &str) -> Result<u32, Error> {
+        request.check_dates(("start", "end")).map_err(refused)?;
+        request.resolve(&self.config()).map_err(refused)?;
+        let text =
+            serde_json::to_string(request).map_err(|error| Error::InvalidRequest(error.to_string()))?;
+        let id = self.archive.queue_job(origin, client, &text).map_err(archive_busy)?;
+        let id = number(id)?;
+        let job = JobView {
+            id,
+            origin: origin.to_owned(),
+            client: client.to_owned(),
+            request: request.clone(),
+            ..JobView::default()
+        };
+        self.change(|state| {
+            state.jobs.insert(id, job);
+            state.queue.push_back(id);
+            state.forget_old_jobs();
+        });
+        Ok(id)
+    }
+
+    /// Takes a job out of the queue, or has it stop at the next commit. A finished one stays as it is.
+    pub(super) async fn cancel(self: &Arc<Self>, id: u32) -> Result<(), Error> {
+        let was = self.look(|state| state.jobs.get(&id).map(|job| job.phase));
+        match was {
+            None => Err(no_such_job(id)),
+            Some(JobPhase::Finished) => Ok(()),
+            Some(JobPhase::Running) => {
+                self.stop_job(StopReason::Cancelled);
+                Ok(())
+            }
+            Some(JobPhase::Queued) => {
+                self.change(|state| state.queue.retain(|queued| *queued != id));
+                self.finished(id, "cancelled", "{}", String::new()).await;
+                Ok(())
+            }
+        }
+    }
+
+    fn stop_job(&self, reason: StopReason) {
+        self.change(|state| {
+            if let Some(running) = &state.running {
+                // A job that was cancelled stays so, whatever else happens.
+                running.stop.send_if_modified(|stop| {
+                    let first = stop.is_none() || reason == StopReason::Cancelled;
+                    if first {
+                        *stop = Some(reason);
+                    }
+                    first
+                });
+            }
+        });
+    }
+
+    /// Stops work at the next commit, and starts none until [`Engine::resume`], over restarts too.
+    pub(super) async fn pause(self: &Arc<Self>) -> Result<(), Error> {
+        self.note_pause("yes").await?;
+        self.change(|state| state.paused = true);
+        self.stop_job(StopReason::Later);
+        Ok(())
+    }
+
+    /// Goes on.
+    pub(super) async fn resume(self: &Arc<Self>) -> Result<(), Error> {
+        self.note_pause("no").await?;
+        self.change(|state| state.paused = false);
+        self.work.notify_one();
+        Ok(())
+    }
+
+    async fn note_pause(self: &Arc<Self>, value: &'static str) -> Result<(), Error> {
+        let engine = Arc::clone(self);
+        blocking(move || engine.archive.set_note(PAUSED, value)).await?.map_err(archive_busy)
+    }
+
+    /// Reads the configuration again. What is wrong leaves the one before in force, and is said.
+    pub(super) async fn reload(self: &Arc<Self>) -> Result<(), Error> {
+        let engine = Arc::clone(self);
+        let loaded = blocking(move || engine.load()).await?;
+        let said = loaded.as_ref().err().cloned();
+        if let Some(said) = &said {
+            tracing::error!("the changed configuration is refused, the one before stays in force: {said}");
+        } else {
+            tracing::info!("the configuration was read again");
+        }
+        self.change(|state| state.refused_configuration = said.clone());
+        self.refresh().await;
+        said.map_or(Ok(()), |said| Err(Error::ConfigurationInvalid(said)))
+    }
+
+    fn load(&self) -> Result<(), String> {
+        let loaded = Config::load(&self.sources, &self.overrides).map_err(|error| error.to_string())?;
+        let before = self.config();
+        if loaded.config.archive != before.archive || loaded.config.state_directory != before.state_directory
+        {
+            return Err(format!(
+                "general.output_directory is now {} and was {}: that takes a restart of the service",
+                loaded.config.archive.display(),
+                before.archive.display()
+            ));
+        }
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
+        Ok(())
+    }
+
+    /// Takes no more work, and has the job at work stop at the next commit.
+    pub(super) fn stop(&self) {
+        self.change(|state| state.phase = Phase::Stopping);
+        self.stop_job(StopReason::Later);
+        self.work.notify_one();
+    }
+
+    /// The next job, made the one at work; `None` once the service stops.
+    pub(super) async fn next_job(&self) -> Option<(JobView, watch::Receiver<Option<StopReason>>)> {
+        loop {
+            let next = self.look(|state| match state.phase {
+                Phase::Stopping => Err(()),
+                Phase::Serving if !state.paused => Ok(!state.queue.is_empty()),
+                _ => Ok(false),
+            });
+            match next {
+                Err(()) => return None,
+                Ok(true) => {}
+                Ok(false) => {
+                    self.work.notified().await;
+                    continue;
+                }
+            }
+            let (stop, told) = watch::channel(None);
+            let job = self.change(|state| {
+                let id = state.queue.pop_front()?;
+                let job = state.jobs.get_mut(&id)?;
+                job.phase = JobPhase::Running;
+                job.started = micros();
+                state.running = Some(Running { id, stop });
+                Some(job.clone())
+            });
+            if let Some(job) = job {
+                return Some((job, told));
+            }
+        }
+    }
+
+    /// The job at work was cut off and goes on later: it is the first of the queue again.
+    pub(super) fn put_back(&self, id: u32) {
+        self.change(|state| {
+            state.running = None;
+            state.waits_for = None;
+            state.offline = false;
+            if let Some(job) = state.jobs.get_mut(&id) {
+                job.queue_again();
+                state.queue.push_front(id);
+            }
+        });
+    }
+
+    /// A job is over.
+    pub(super) async fn finished(
+        self: &Arc<Self>,
+        id: u32,
+        result: &'static str,
+        detail: &str,
+        error: String,
+    ) {
+        let (engine, text) = (Arc::clone(self), detail.to_owned());
+        let noted = blocking(move || engine.archive.finish_job(id.into(), result, &text)).await;
+        if let Err(error) | Ok(Err(error)) = noted.map(|noted| noted.map_err(archive_busy)) {
+            tracing::warn!("how job {id} ended could not be noted: {error}");
+        }
+        self.refresh().await;
+        self.change(|state| {
+            if state.running.as_ref().is_some_and(|running| running.id == id) {
+                state.running = None;
+                state.waits_for = None;
+                state.offline = false;
+            }
+            let now = micros();
+            if let Some(job) = state.jobs.get_mut(&id) {
+                job.phase = JobPhase::Finished;
+                job.result = result.to_owned();
+                job.finished = now;
+                job.now_at.clear();
+                if !error.is_empty() {
+                    job.error = error;
+                }
+            }
+            state.last_result = result.to_owned();
+            state.last_finished = now;
+            state.forget_old_jobs();
+        });
+    }
+
+    /// Reads again, where the last time is long ago.
+    pub(super) async fn refresh_if_old(self: &Arc<Self>) {
+        let age = (micros() / 1_000_000) as i64 - self.look(|state| state.series.made);
+        if !(0..INDEX_AGE).contains(&age) {
+            self.refresh().await;
+        }
+    }
+
+    /// When the newest of the configuration's files was changed, in µs since the epoch.
+    pub(super) fn configuration_changed(&self) -> u64 {
+        self.look(|state| state.configuration_changed)
+    }
+
+    /// Reads again what the catalogue and the ledger of limits say, where that may have changed.
+    pub(super) async fn refresh(self: &Arc<Self>) {
+        let engine = Arc::clone(self);
+        let read = blocking(move || engine.read_again()).await;
+        if let Err(error) | Ok(Err(error)) = read {
+            tracing::warn!("the state of the archive cannot be read: {error}");
+        }
+    }
+
+    fn read_again(&self) -> Result<(), Error> {
+        let now = (micros() / 1_000_000) as i64;
+        let known = self.look(|state| Arc::clone(&state.series));
+        let version = self.archive.version().map_err(archive_busy)?;
+        if known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
+            let index = SeriesIndex::read(&self.archive, now).map_err(archive_busy)?;
+            self.change(|state| state.series = Arc::new(index));
+        }
+        let providers = self.providers().map_err(|error| Error::ArchiveBusy(error.to_string()))?;
+        if self.look(|state| state.providers != providers) {
+            self.change(|state| state.providers = providers);
+        }
+        Ok(())
+    }
+
+    fn providers(&self) -> Result<BTreeMap<&'static str, ProviderView>, ThrottleError> {
+        let config = self.config();
+        let standings = self.throttle.snapshot()?;
+        let view = |name: &'static str| {
+            let mut view = ProviderView { state: "ready", ..ProviderView::default() };
+            if let Some(of) = standings.iter().find(|standing| standing.provider == name) {
+                view.state = of.state.name();
+                view.quota_used = u32::try_from(of.requests_today).unwrap_or(u32::MAX);
+                view.retry_after = match of.state {
+                    limits::State::Ready => 0,
+                    limits::State::Limited { until } | limits::State::Broken { until } => in_micros(until),
+                };
+                view.last_error = of.last_error.clone();
+                view.last_success = in_micros(of.last_success);
+            }
+            if name == yahoo::NAME && !config.yahoo.enabled {
+                view.state = "off";
+            }
+            (name, view)
+        };
+        Ok([yahoo::NAME, sample::NAME].into_iter().map(view).collect())
+    }
+
+    /// Forgets a provider's cool-down.
+    pub(super) async fn reset_provider(self: &Arc<Self>, name: &'static str) -> Result<(), Error> {
+        let engine = Arc::clone(self);
+        let reset = blocking(move || engine.throttle.reset(name)).await?;
+        reset.map_err(|error| Error::ArchiveBusy(error.to_string()))?;
+        self.refresh().await;
+        Ok(())
+    }
+}
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The archive cannot be opened.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// The ledger of limits cannot be opened.
+    #[error(transparent)]
+    Limits(#[from] ThrottleError),
+}
+
+/// Finds the jobs that the service before this one did not finish, and the last results.
+fn take_over(archive: &Archive, state: &mut State) -> Result<(), ArchiveError> {
+    for record in archive.jobs(100)?.iter().rev().filter(|record| record.request.is_some()) {
+        let Ok(id) = u32::try_from(record.id) else { continue };
+        let request = record.request.as_deref().unwrap_or_default();
+        let request = match serde_json::from_str(request) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::warn!("job {id} of an earlier run cannot be read and is left out: {error}");
+                continue;
+            }
+        };
+        let outcome = record.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let mut job = JobView {
+            id,
+            origin: record.origin.clone(),
+            client: record.client.clone().unwrap_or_default(),
+            request,
+            started: in_micros(record.started),
+            ..JobView::default()
+        };
+        match record.finished {
+            Some(at) => {
+                job.take_outcome(&outcome.unwrap_or_default());
+                job.phase = JobPhase::Finished;
+                job.result = record.result.clone().unwrap_or_default();
+                job.finished = in_micros(at);
+                state.last_result = job.result.clone();
+                state.last_finished = job.finished;
+            }
+            None => {
+                tracing::info!("job {id} was not finished and goes on");
+                state.queue.push_back(id);
+            }
+        }
+        state.jobs.insert(id, job);
+    }
+    Ok(())
+}
+
+impl JobView {
+    /// The sums of a finished job, from the ledger.
+    fn take_outcome(&mut self, outcome: &serde_json::Value) {
+        let sum = |name: &str| outcome[name].as_u64().unwrap_or(0);
+        self.series = sum("series") as u32;
+        self.done = self.series;
+        self.failed = sum("failed") as u32;
+        self.current = sum("current") as u32;
+        self.rows_added = sum("added");
+        self.bytes_fetched = sum("bytes_fetched");
+        self.error = outcome["error"].as_str().unwrap_or_default().to_owned();
+    }
+}
+
+fn may_queue(state: &State) -> Result<(), Error> {
+    if state.phase == Phase::Stopping {
+        return Err(Error::ShuttingDown("the service is stopping; ask again when it runs".to_owned()));
+    }
+    if state.paused {
+        return Err(Error::Paused("the service is paused; Resume lets it go on".to_owned()));
+    }
+    if state.queue.len() >= MOST_QUEUED {
+        return Err(Error::ArchiveBusy(format!(
+            "{MOST_QUEUED} jobs wait already; cancel some, or ask later"
+        )));
+    }
+    Ok(())
+}
+
+/// Runs what may wait for a disk where it holds nobody up.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::ArchiveBusy(format!("it ended abnormally: {error}")))
+}
+
+fn refused(why: Refused) -> Error {
+    match why {
+        Refused::Provider(said) => Error::UnknownProvider(said),
+        Refused::Instrument(said) => Error::UnknownInstrument(said),
+        Refused::Invalid(said) => Error::InvalidRequest(said),
+        Refused::Configuration(error) => Error::ConfigurationInvalid(error.to_string()),
+        Refused::Limits(error) => Error::ArchiveBusy(error.to_string()),
+    }
+}
+
+fn archive_busy(error: ArchiveError) -> Error {
+    Error::ArchiveBusy(error.to_string())
+}
+
+/// What is said of a number that no job has.
+pub(super) fn no_such_job(id: u32) -> Error {
+    Error::NoSuchJob(format!("there is no job {id}; ListJobs has those of late"))
+}
+
+fn number(id: i64) -> Result<u32, Error> {
+    u32::try_from(id).map_err(|_| Error::ArchiveBusy(format!("job number {id} is too large for the bus")))
+}
+
+/// Seconds since the epoch as µs; 0 and before is never.
+pub(super) fn in_micros(seconds: i64) -> u64 {
+    u64::try_from(seconds).unwrap_or(0).saturating_mul(1_000_000)
+}
+
+/// This machine's clock, in µs since the epoch.
+pub(super) fn micros() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap_or(0)
+}

@@ -1,0 +1,234 @@
+//! What the service knows of itself, as plain values: what the bus shows and STATUS says.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::series::SeriesIndex;
+use crate::download::{Event, Outcome};
+use crate::request::Request;
+
+/// A finished job keeps its object until so many newer ones exist.
+const KEPT_JOBS: usize = 100;
+
+/// One job, as its object shows it. Instants are in µs since the epoch, 0 = never.
+#[derive(Clone, Debug, Default)]
+pub(super) struct JobView {
+    pub(super) id: u32,
+    /// `request`, `timer`, `schedule` or `startup`.
+    pub(super) origin: String,
+    /// Who asked, in words.
+    pub(super) client: String,
+    pub(super) request: Request,
+    pub(super) phase: JobPhase,
+    /// The word it ended with; empty before.
+    pub(super) result: String,
+    pub(super) series: u32,
+    /// Series that are finished, in whatever way.
+    pub(super) done: u32,
+    /// Of those: failed, suspect or held.
+    pub(super) failed: u32,
+    /// Of those: nothing was due.
+    pub(super) current: u32,
+    pub(super) rows_added: u64,
+    pub(super) bytes_fetched: u64,
+    /// The series asked for last, in words.
+    pub(super) now_at: String,
+    pub(super) started: u64,
+    pub(super) finished: u64,
+    pub(super) error: String,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum JobPhase {
+    #[default]
+    Queued,
+    Running,
+    Finished,
+}
+
+impl JobPhase {
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            JobPhase::Queued => "queued",
+            JobPhase::Running => "running",
+            JobPhase::Finished => "finished",
+        }
+    }
+}
+
+impl JobView {
+    /// Takes in what a job tells.
+    pub(super) fn take(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Planned { series, .. } => self.series = *series as u32,
+            Event::Asking(key) => self.now_at = format!("{} {}", key.name(), key.period),
+            Event::Fetched { bytes, .. } => self.bytes_fetched += *bytes as u64,
+            Event::Stored { added, .. } => self.rows_added += added,
+            Event::Finished(result) => {
+                self.done += 1;
+                match result.outcome {
+                    Outcome::Current => self.current += 1,
+                    Outcome::Failed(_) | Outcome::Suspect(_) | Outcome::Held(_) => self.failed += 1,
+                    _ => {}
+                }
+            }
+            Event::Limited { said } => self.error = (*said).to_owned(),
+        }
+    }
+
+    /// A job that was cut off begins again: what is stored needs no second request, so its counts do.
+    pub(super) fn queue_again(&mut self) {
+        let JobView { id, origin, client, request, started, .. } = std::mem::take(self);
+        *self = JobView { id, origin, client, request, started, ..JobView::default() };
+    }
+}
+
+/// A provider, as its object shows it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct ProviderView {
+    /// `ready`, `limited`, `broken` or `off`.
+    pub(super) state: &'static str,
+    /// Requests a day; 0 = without end.
+    pub(super) quota_limit: u32,
+    pub(super) quota_used: u32,
+    pub(super) quota_resets: u64,
+    pub(super) retry_after: u64,
+    pub(super) last_error: String,
+    pub(super) last_success: u64,
+}
+
+/// Why a running job is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopReason {
+    /// Somebody cancelled it: it is over.
+    Cancelled,
+    /// The service pauses or stops: it goes on later.
+    Later,
+}
+
+/// The job at work.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) id: u32,
+    /// Why it was told to stop, if it was.
+    pub(super) stop: watch::Sender<Option<StopReason>>,
+}
+
+/// What the service does as a whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Starting,
+    Serving,
+    Stopping,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) paused: bool,
+    pub(super) jobs: BTreeMap<u32, JobView>,
+    pub(super) queue: VecDeque<u32>,
+    pub(super) running: Option<Running>,
+    /// Why the job at work does not go on, such as having no network.
+    pub(super) waits_for: Option<String>,
+    pub(super) offline: bool,
+    pub(super) last_result: String,
+    pub(super) last_finished: u64,
+    /// When the next scheduled run begins.
+    pub(super) next_run: u64,
+    pub(super) series: Arc<SeriesIndex>,
+    pub(super) providers: BTreeMap<&'static str, ProviderView>,
+    /// When the newest of the configuration's files in force was changed.
+    pub(super) configuration_changed: u64,
+    /// What is wrong with the configuration that a reload refused.
+    pub(super) refused_configuration: Option<String>,
+}
+
+impl State {
+    /// The word of the `State` property.
+    pub(super) fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Starting => "starting",
+            Phase::Stopping => "stopping",
+            Phase::Serving if self.paused => "paused",
+            Phase::Serving if self.running.is_some() => "working",
+            Phase::Serving => "idle",
+        }
+    }
+
+    /// Forgets finished jobs beyond the newest hundred.
+    pub(super) fn forget_old_jobs(&mut self) {
+        while self.jobs.len() > KEPT_JOBS {
+            let oldest = self.jobs.values().find(|job| job.phase == JobPhase::Finished).map(|job| job.id);
+            let Some(oldest) = oldest else { return };
+            self.jobs.remove(&oldest);
+        }
+    }
+
+    /// The words of STATUS= and of the `Status` property.
+    pub(super) fn status(&self) -> String {
+        let mut said = match self.word() {
+            "starting" => "Opening the archive".to_owned(),
+            "stopping" => "Stopping at the next commit".to_owned(),
+            "paused" if self.queue.is_empty() => "Paused".to_owned(),
+            "paused" => format!("Paused; {} waiting", many(self.queue.len(), "job")),
+            "working" => self.work_words(),
+            _ => self.idle_words(),
+        };
+        if let Some(why) = &self.refused_configuration {
+            said = format!("{said}; the changed configuration is refused: {why}");
+        }
+        said
+    }
+
+    fn work_words(&self) -> String {
+        let job = self.running.as_ref().and_then(|running| self.jobs.get(&running.id));
+        let Some(job) = job else { return "Working".to_owned() };
+        if let Some(why) = &self.waits_for {
+            return format!("Job {} waits: {why}", job.id);
+        }
+        let failed = if job.failed > 0 { format!(", {} failed", job.failed) } else { String::new() };
+        format!("Job {}: {} of {} series{failed}; {}", job.id, job.done, job.series, job.now_at)
+    }
+
+    fn idle_words(&self) -> String {
+        let counts = self.series.counts();
+        let mut said = format!("Idle; {} of {} series current", counts.current, counts.all);
+        let parts = [
+            (counts.late, "late"),
+            (counts.failed, "failed"),
+            (counts.suspect, "suspect"),
+            (counts.held, "held"),
+        ];
+        for (number, word) in parts.iter().filter(|(number, _)| *number > 0) {
+            said.push_str(&format!(", {number} {word}"));
+        }
+        if self.last_finished > 0 {
+            said.push_str(&format!("; checked {} ({})", local(self.last_finished), self.last_result));
+        }
+        if self.next_run > 0 {
+            said.push_str(&format!("; next run {}", local(self.next_run)));
+        }
+        said
+    }
+}
+
+fn many(number: usize, thing: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{end}")
+}
+
+/// An instant for people, by the machine's time zone: `Mon 08:00`, with the date when it is days off.
+fn local(micros: u64) -> String {
+    let zone = jiff::tz::TimeZone::system();
+    let now = jiff::Timestamp::now();
+    let Ok(at) = jiff::Timestamp::from_microsecond(micros as i64) else { return String::new() };
+    let near = (at.as_second() - now.as_second()).abs() < 6 * 24 * 3600;
+    let shape = if near { "%a %H:%M" } else { "%a %Y-%m-%d %H:%M" };
+    at.to_zoned_datetime(zone).strftime(shape).to_string()
+}

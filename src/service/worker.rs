@@ -1,0 +1,193 @@
+//! Works the queue off, one job after the other, each in threads of its own: what a job does can neither
+//! hold up the bus nor leave memory behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::engine::Engine;
+use super::network;
+use super::state::{JobView, StopReason};
+use crate::archive::raw::RawTrail;
+use crate::archive::{ArchiveError, Writer};
+use crate::download::{self, Event, Job, Observer, Summary};
+use crate::request::source;
+
+/// How the archive's lock names its holder.
+const HOLDER: &str = "vortex daemon";
+/// How often a taken lock is tried again.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Told to answer, the threads of a job prove that they are alive.
+pub(super) type Pulse = oneshot::Sender<()>;
+
+/// Works until the service stops. `pulses` are for the job at work.
+pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc::UnboundedSender<Pulse>>>) {
+    while let Some((job, stop)) = engine.next_job().await {
+        tracing::info!(job = job.id, origin = job.origin, client = job.client, "job {} begins", job.id);
+        let ended = one(&engine, &job, stop.clone(), &pulses).await;
+        pulses.send_replace(None);
+        let asked = *stop.borrow();
+        match ended {
+            Ended::Stopped if asked == Some(StopReason::Later) => engine.put_back(job.id),
+            Ended::Stopped => engine.finished(job.id, "cancelled", "{}", String::new()).await,
+            Ended::Done(summary) if summary.interrupted && asked == Some(StopReason::Later) => {
+                engine.put_back(job.id);
+            }
+            Ended::Done(summary) => {
+                let error = summary.fatal.clone().unwrap_or_default();
+                engine.finished(job.id, summary.result().word(), &summary.detail(), error).await;
+            }
+            Ended::Failed(why) => {
+                tracing::error!(job = job.id, "job {} failed: {why}", job.id);
+                let detail = serde_json::json!({ "error": why }).to_string();
+                engine.finished(job.id, "failed", &detail, why).await;
+            }
+        }
+    }
+}
+
+/// How the work on a job came to an end.
+enum Ended {
+    /// It was told to stop before anything was asked.
+    Stopped,
+    Done(Summary),
+    Failed(String),
+}
+
+async fn one(
+    engine: &Arc<Engine>,
+    job: &JobView,
+    mut stop: watch::Receiver<Option<StopReason>>,
+    pulses: &watch::Sender<Option<mpsc::UnboundedSender<Pulse>>>,
+) -> Ended {
+    let config = engine.config();
+    let (provider, targets) = match job.request.resolve(&config) {
+        Ok(resolved) => resolved,
+        Err(refused) => return Ended::Failed(refused.to_string()),
+    };
+    let ready = async {
+        if let Some(host) = provider.endpoint() {
+            network::wait(engine, &host).await;
+        }
+        lock(engine).await
+    };
+    let locked = tokio::select! {
+        locked = ready => locked,
+        () = told(&mut stop) => return Ended::Stopped,
+    };
+    engine.change(|state| (state.waits_for, state.offline) = (None, false));
+    let writer = match locked {
+        Ok(writer) => writer,
+        Err(error) => return Ended::Failed(error.to_string()),
+    };
+    if let Err(error) = engine.archive().begin_job(job.id.into(), &format!("{} series", targets.len())) {
+        return Ended::Failed(error.to_string());
+    }
+    let (tell, cancelled) = watch::channel(false);
+    let work = Job {
+        number: job.id.into(),
+        provider: Arc::clone(&provider),
+        targets,
+        raw: RawTrail::new(&config.raw),
+        parquet: job.request.parquet.unwrap_or(config.parquet),
+        force_parquet: config.force_parquet || job.request.force_parquet,
+        observer: Arc::new(Progress { engine: Arc::clone(engine), id: job.id }),
+        now: source::clock(),
+        cancelled,
+    };
+    let (answer_to, answers) = mpsc::unbounded_channel();
+    pulses.send_replace(Some(answer_to));
+    let mut done = match in_threads(writer, work, answers) {
+        Ok(done) => done,
+        Err(error) => return Ended::Failed(format!("no thread for the job: {error}")),
+    };
+    let ended = tokio::select! {
+        ended = &mut done => ended,
+        () = told(&mut stop) => {
+            tell.send_replace(true);
+            done.await
+        }
+    };
+    match ended {
+        Ok(Ok(summary)) => Ended::Done(summary),
+        Ok(Err(error)) => Ended::Failed(error.to_string()),
+        Err(_) => Ended::Failed("it ended abnormally; the journal has more".to_owned()),
+    }
+}
+
+/// Returns when the job is to stop.
+async fn told(stop: &mut watch::Receiver<Option<StopReason>>) {
+    if stop.wait_for(Option::is_some).await.is_err() {
+        // Nobody can tell any more.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Takes the archive's lock, waiting for who has it.
+async fn lock(engine: &Arc<Engine>) -> Result<Writer, ArchiveError> {
+    loop {
+        let archive = engine.archive().clone();
+        let taken = super::engine::blocking(move || archive.write(HOLDER)).await;
+        match taken {
+            Ok(Err(ArchiveError::Locked { holder })) => {
+                let why = format!("the archive is in use by {holder}");
+                if engine.look(|state| state.waits_for.as_ref() != Some(&why)) {
+                    tracing::info!("{why}; waiting");
+                    engine.change(|state| state.waits_for = Some(why));
+                }
+                tokio::time::sleep(TRY_EVERY).await;
+            }
+            Ok(taken) => return taken,
+            Err(error) => return Err(ArchiveError::Refused(error.to_string())),
+        }
+    }
+}
+
+type Ending = oneshot::Receiver<Result<Summary, ArchiveError>>;
+
+/// Runs a job in threads that end with it, and that answer pulses meanwhile.
+fn in_threads(
+    writer: Writer,
+    job: Job,
+    mut pulses: mpsc::UnboundedReceiver<Pulse>,
+) -> std::io::Result<Ending> {
+    let (tell, ending) = oneshot::channel();
+    let runtime = download::runtime()?;
+    std::thread::Builder::new().name("job".to_owned()).spawn(move || {
+        let worked = runtime.block_on(async {
+            let answering = async {
+                while let Some(pulse) = pulses.recv().await {
+                    // From the thread of the series too; who asked may be gone.
+                    let _ = tokio::spawn(async move { pulse.send(()) }).await;
+                }
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                worked = download::run(writer, job) => worked,
+                () = answering => Err(ArchiveError::Refused("the job stopped answering".to_owned())),
+            }
+        });
+        drop(runtime);
+        // The service waits for it, or is gone.
+        let _ = tell.send(worked);
+    })?;
+    Ok(ending)
+}
+
+/// Takes a job's progress into the state.
+struct Progress {
+    engine: Arc<Engine>,
+    id: u32,
+}
+
+impl Observer for Progress {
+    fn event(&self, event: &Event<'_>) {
+        self.engine.change(|state| {
+            if let Some(job) = state.jobs.get_mut(&self.id) {
+                job.take(event);
+            }
+        });
+    }
+}
