@@ -88,7 +88,8 @@ async fn peer(stream: UnixStream, engine: &Arc<Engine>) -> Result<(), Error> {
     if uid != 0 && uid != Uid::effective().as_raw() {
         return Err(Error::NotAuthorized(format!("user {uid} is not the one the service runs as")));
     }
-    let builder = Builder::unix_stream(stream.into_std().map_err(zbus::Error::from)?).server(Guid::generate()).p2p();
+    let builder =
+        Builder::unix_stream(stream.into_std().map_err(zbus::Error::from)?).server(Guid::generate()).p2p();
     let connection = link::serve(builder, engine, Door::Private).await?;
     connection.closed().await;
     Ok(())

@@ -1,0 +1,233 @@
+//! The service as its client sees it: found, called, listened to.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use nix::unistd::Uid;
+use zbus::connection::Builder;
+use zbus::message::{Flags, Type};
+use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
+
+use super::args::Global;
+use super::error::{Error, of_bus};
+use super::values::Object;
+use crate::bus::{self, address};
+use crate::exit::Exit;
+
+/// A connection on which the service can be called.
+pub(super) struct Service {
+    connection: Connection,
+    /// It is the system bus.
+    pub(super) system: bool,
+    /// There is no bus between.
+    pub(super) private: bool,
+}
+
+/// Whether a call may start a service that does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    Allowed,
+    No,
+}
+
+impl Service {
+    /// Finds the service: where it is asked for, else `$VORTEX_BUS_ADDRESS`, the session bus, the private
+    /// socket, and for root at last the system bus.
+    pub(super) async fn find(global: &Global) -> Result<Service, Error> {
+        if global.system {
+            return Service::on_bus(true).await;
+        }
+        if global.user {
+            return Service::on_bus(false).await;
+        }
+        let named = global.address.clone().or_else(|| std::env::var(address::VARIABLE).ok());
+        if let Some(address) = named.filter(|named| !named.is_empty()) {
+            return Service::at(&address).await;
+        }
+        let mut last = Error::no_service(false);
+        if std::env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some() || runtime_bus() {
+            match Service::on_bus(false).await {
+                Ok(service) if service.is_there().await => return Ok(service),
+                Ok(service) if !private_socket_answers() => return Ok(service),
+                Ok(_) => {}
+                Err(error) => last = error,
+            }
+        }
+        for socket in address::private_sockets(|name| std::env::var_os(name), Uid::effective().as_raw()) {
+            if is_own(&socket)
+                && let Ok(service) = Service::at(&address::of_socket(&socket)).await
+            {
+                return Ok(service);
+            }
+        }
+        if Uid::effective().is_root()
+            && let Ok(service) = Service::on_bus(true).await
+        {
+            return Ok(service);
+        }
+        Err(last)
+    }
+
+    async fn on_bus(system: bool) -> Result<Service, Error> {
+        let builder = if system { Builder::system() } else { Builder::session() };
+        let which = if system { "system" } else { "session" };
+        let connection = builder.build().await.map_err(|error| {
+            Error::new(Exit::NoService, format!("the {which} bus cannot be reached: {error}"))
+        })?;
+        Ok(Service { connection, system, private: false })
+    }
+
+    async fn at(address: &str) -> Result<Service, Error> {
+        let connection = Builder::address(address).p2p().build().await.map_err(|error| {
+            Error::new(Exit::NoService, format!("no service answers at {address}: {error}"))
+        })?;
+        Ok(Service { connection, system: false, private: true })
+    }
+
+    async fn is_there(&self) -> bool {
+        let bus = "org.freedesktop.DBus";
+        let path = "/org/freedesktop/DBus";
+        let has = self.connection.call_method(Some(bus), path, Some(bus), "NameHasOwner", &bus::NAME).await;
+        has.is_ok_and(|reply| reply.body().deserialize().unwrap_or(false))
+    }
+
+    /// Calls a method, and gives its answer.
+    pub(super) async fn call<B>(
+        &self,
+        start: Start,
+        (path, interface, method): (&str, &str, &str),
+        body: &B,
+    ) -> Result<Message, Error>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+    {
+        self.try_call(start, (path, interface, method), body)
+            .await
+            .map_err(|error| of_bus(error, self.system))
+    }
+
+    async fn try_call<B>(
+        &self,
+        start: Start,
+        (path, interface, method): (&str, &str, &str),
+        body: &B,
+    ) -> zbus::Result<Message>
+    where
+        B: serde::Serialize + zbus::DynamicType,
+    {
+        let mut call = Message::method_call(path, method).interface(interface);
+        if !self.private {
+            call = call.destination(bus::NAME);
+        }
+        if start == Start::No {
+            call = call.with_flags(Flags::NO_AUTO_START);
+        }
+        if self.system && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH);
+        }
+        let call = call.build(body)?;
+        let serial = call.primary_header().serial_num();
+        let mut answers = MessageStream::from(&self.connection);
+        self.connection.send(&call).await?;
+        loop {
+            let Some(message) = next(&mut answers).await else {
+                return Err(zbus::Error::InputOutput(std::sync::Arc::new(
+                    std::io::ErrorKind::BrokenPipe.into(),
+                )));
+            };
+            let message = message?;
+            if message.header().reply_serial() != Some(serial) {
+                continue;
+            }
+            return match message.message_type() {
+                Type::Error => Err(message.into()),
+                _ => Ok(message),
+            };
+        }
+    }
+
+    /// A manager's method without arguments or answer.
+    pub(super) async fn order(&self, start: Start, method: &str) -> Result<(), Error> {
+        self.call(start, (bus::ROOT, bus::MANAGER, method), &()).await.map(drop)
+    }
+
+    /// All objects with all properties, in one call.
+    pub(super) async fn objects(&self) -> Result<Vec<Object>, Error> {
+        let manager = "org.freedesktop.DBus.ObjectManager";
+        let reply = self.call(Start::No, (bus::ROOT, manager, "GetManagedObjects"), &()).await?;
+        type All = HashMap<OwnedObjectPath, HashMap<String, HashMap<String, OwnedVariant>>>;
+        let body = reply.body();
+        let all: All = body.deserialize().map_err(|error| of_bus(error, self.system))?;
+        let mut objects = Vec::new();
+        for (path, interfaces) in all {
+            for (interface, properties) in interfaces {
+                if [bus::JOB, bus::PROVIDER, bus::MANAGER].contains(&interface.as_str()) {
+                    objects.push(Object::new(path.to_string(), interface, properties));
+                }
+            }
+        }
+        objects.push(self.object(bus::ROOT, bus::MANAGER).await?);
+        Ok(objects)
+    }
+
+    /// One object with all properties of an interface.
+    pub(super) async fn object(&self, path: &str, interface: &str) -> Result<Object, Error> {
+        let properties = "org.freedesktop.DBus.Properties";
+        let reply = self.call(Start::No, (path, properties, "GetAll"), &interface).await?;
+        let body = reply.body();
+        let properties = body.deserialize().map_err(|error| of_bus(error, self.system))?;
+        Ok(Object::new(path.to_owned(), interface.to_owned(), properties))
+    }
+
+    /// The signals of the service, and of the bus about its name.
+    pub(super) async fn signals(&self) -> Result<MessageStream, Error> {
+        let listen = async {
+            if !self.private {
+                let ours = MatchRule::builder().msg_type(Type::Signal).sender(bus::NAME).build()?;
+                let name = MatchRule::builder()
+                    .msg_type(Type::Signal)
+                    .sender("org.freedesktop.DBus")
+                    .member("NameOwnerChanged")
+                    .add_arg(bus::NAME)
+                    .build()?;
+                for rule in [ours, name] {
+                    let bus = "org.freedesktop.DBus";
+                    let text = rule.to_string();
+                    let path = "/org/freedesktop/DBus";
+                    self.connection.call_method(Some(bus), path, Some(bus), "AddMatch", &text).await?;
+                }
+            }
+            Ok(MessageStream::from(&self.connection))
+        };
+        listen.await.map_err(|error| of_bus(error, self.system))
+    }
+
+    /// Another service on the same bus is called, without an answer.
+    pub(super) async fn call_other(&self, name: &str, path: &str, method: &str) -> zbus::Result<Message> {
+        let interface = format!("{name}.Manager");
+        self.connection.call_method(Some(name), path, Some(interface.as_str()), method, &()).await
+    }
+}
+
+/// The next message; `None` once the connection is closed.
+pub(super) async fn next(stream: &mut MessageStream) -> Option<zbus::Result<Message>> {
+    use futures_core::Stream;
+    std::future::poll_fn(|context| std::pin::Pin::new(&mut *stream).poll_next(context)).await
+}
+
+/// Whether `$XDG_RUNTIME_DIR` has a bus, which serves where no address is set.
+fn runtime_bus() -> bool {
+    std::env::var_os("XDG_RUNTIME_DIR").is_some_and(|folder| Path::new(&folder).join("bus").exists())
+}
+
+fn private_socket_answers() -> bool {
+    let sockets = address::private_sockets(|name| std::env::var_os(name), Uid::effective().as_raw());
+    sockets.iter().any(|socket| is_own(socket) && std::os::unix::net::UnixStream::connect(socket).is_ok())
+}
+
+/// A socket in a folder of somebody else is not trusted.
+fn is_own(socket: &Path) -> bool {
+    let owner = |path: &Path| std::fs::symlink_metadata(path).map(|about| about.uid()).ok();
+    socket.parent().and_then(owner) == Some(Uid::effective().as_raw())
+}
