@@ -6,6 +6,7 @@
 //! - [`archive`]: where they are kept.
 //! - [`download`]: what is missing, and bringing it from the one to the other.
 //! - [`request`]: what somebody asks for, and the series it means.
+//! - [`schedule`]: the schedules of a configuration, and systemd's timers made of them.
 //! - [`service`]: the daemon, with its queue, its bus and its place under systemd.
 //! - [`cli`]: one file a command of `vortex`, and how things are printed.
 //! - [`observe`]: logging, to the terminal, a file or the journal.
@@ -33,5 +34,7 @@ pub mod observe;
 pub mod provider;
 #[cfg(feature = "service")]
 pub mod request;
+#[cfg(feature = "service")]
+pub mod schedule;
 #[cfg(feature = "service")]
 pub mod service;

@@ -1,10 +1,13 @@
 //! `vortex daemon`: the service.
 
 use super::Context;
-use super::args::{BusName, DaemonArgs};
+use super::args::{BusName, Cli, Command, DaemonArgs, Scheduler};
 use super::error::{Error, Exit, Outcome};
 use super::writer::archive_error;
-use crate::config::Overrides;
+use clap::Parser;
+
+use crate::config::{Config, Overrides};
+use crate::request::Request;
 use crate::service::engine::OpenError;
 use crate::service::{self, Bus, Engine};
 
@@ -25,13 +28,39 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
         .thread_keep_alive(std::time::Duration::from_secs(2))
         .build()?;
     let Context { sources, loaded, .. } = context;
-    let engine = Engine::open(sources, Overrides::default(), loaded.config).map_err(|error| match error {
-        OpenError::Archive(error) => archive_error(error),
-        OpenError::Limits(error) => Error::new(Exit::Failed, error),
-    })?;
-    let served = runtime.block_on(service::serve(engine, bus));
+    whole_list(&loaded.config).map_err(Error::usage)?;
+    let engine =
+        Engine::open(sources, Overrides::default(), loaded, whole_list).map_err(|error| match error {
+            OpenError::Archive(error) => archive_error(error),
+            OpenError::Limits(error) => Error::new(Exit::Failed, error),
+        })?;
+    let served = runtime.block_on(service::serve(engine, bus, args.schedule == Scheduler::Internal));
     // A job that did not come to its commit in time is left where it is; the next start goes on with it.
     runtime.shutdown_background();
     served.map_err(|error| Error::new(Exit::Failed, error))?;
     Ok(Exit::Done)
+}
+
+/// What a scheduled run of the whole list asks for: `schedule.download_args` are split as by a shell, and read
+/// as those of `vortex download`.
+fn whole_list(config: &Config) -> Result<Request, String> {
+    let Some(text) = &config.download_args else { return Ok(Request::default()) };
+    let fail = |said: String| format!("schedule.download_args (VORTEX_DOWNLOAD_ARGS) {text:?}: {said}");
+    let words = shell_words::split(text).map_err(|error| fail(error.to_string()))?;
+    let line = ["vortex", "download"].into_iter().map(str::to_owned).chain(words);
+    let cli = Cli::try_parse_from(line).map_err(|error| fail(super::sentence(&error)))?;
+    let Command::Download(args) = cli.command else { return Err(fail("is another command".to_owned())) };
+    let not_here = [
+        (args.output_dir.is_some(), "--output-dir"),
+        (args.raw_dir.is_some(), "--raw-dir"),
+        (args.from.is_some(), "--from"),
+        (cli.global.config.is_some(), "--config"),
+        (cli.global.dry_run, "--dry-run"),
+    ];
+    if let Some((_, option)) = not_here.iter().find(|(given, _)| *given) {
+        return Err(fail(format!("{option} is not for runs of the service; set it in the configuration")));
+    }
+    let parquet = if args.no_backup { Some(false) } else { args.backup.then_some(true) };
+    let request = super::download::request(&args).map_err(|error| fail(error.cause.to_string()))?;
+    Ok(Request { provider: args.provider, parquet, ..request })
 }

@@ -45,7 +45,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
 }
 
 /// The request of the options. What stands in the configuration by them is not repeated here.
-fn request(args: &DownloadArgs) -> Result<Request, Error> {
+pub(super) fn request(args: &DownloadArgs) -> Result<Request, Error> {
     let mut symbols = args.symbols.clone();
     if let Some(file) = &args.symbols_file {
         symbols.extend(symbols_of(file)?);

@@ -104,7 +104,7 @@ pub const KEYS: &[Key] = &[
     key("date_range.end_year", YEAR, Words("this year"), &[], "Nothing after the end of this year is asked for; not before `start_year`."),
     key("date_range.backfill_enabled", Kind::Bool, Is("true"), &[], "Ask for history older than the first stored bar."),
     key("schedule.schedule", Kind::Cron, UNSET, &["VORTEX_SCHEDULE"], "When the service updates the whole list: five cron fields; empty or `# DISABLED` is never."),
-    key("schedule.on_calendar", Kind::Text, UNSET, &[], "The same as a systemd calendar expression."),
+    key("schedule.on_calendar", Kind::Calendar, UNSET, &[], "The same as a systemd calendar expression."),
     key("schedule.run_on_startup", Kind::Bool, Is("false"), &["VORTEX_RUN_ON_STARTUP"], "Also once when the service starts."),
     key("schedule.download_args", Kind::Text, UNSET, &["VORTEX_DOWNLOAD_ARGS"], "Options of `vortex download` for the start-up and the scheduled run."),
     key("watchlists.*.provider", Kind::Provider, Words("`general.default_provider`"), &[], "Who serves this list."),
@@ -112,7 +112,7 @@ pub const KEYS: &[Key] = &[
     key("watchlists.*.symbols", Kind::Texts, Words("all of the instruments file"), &[], "Names of the instruments file, or codes of the provider."),
     key("watchlists.*.periods", Kind::Periods, Words("each instrument's own"), &[], "Periods to keep."),
     key("watchlists.*.schedule", Kind::Cron, UNSET, &[], "When this list is updated by itself: five cron fields."),
-    key("watchlists.*.on_calendar", Kind::Text, UNSET, &[], "The same as a systemd calendar expression."),
+    key("watchlists.*.on_calendar", Kind::Calendar, UNSET, &[], "The same as a systemd calendar expression."),
     key("notify.command", Kind::Text, UNSET, &[], "Command line that is run where a run needs a person."),
     key("notify.webhook", Kind::Url, UNSET, &[], "Address that is told by POST."),
 ];

@@ -6,9 +6,8 @@ use secrecy::SecretString;
 use toml::de::DeValue;
 use url::{Host, Url};
 
-use super::cron::is_cron;
 use super::keys::PROVIDERS;
-use crate::model::Period;
+use crate::model::{Calendar, Period};
 
 /// The type of a key, with its allowed values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +55,8 @@ pub enum Kind {
     Header,
     /// Five cron fields, or nothing.
     Cron,
+    /// A calendar expression of systemd.
+    Calendar,
 }
 
 /// A checked value.
@@ -114,6 +115,7 @@ impl Kind {
             Kind::Host => "a host name or an address, without a port".to_owned(),
             Kind::HttpPath => "a path that begins with /".to_owned(),
             Kind::Header => "printable ASCII characters".to_owned(),
+            Kind::Calendar => "an expression of systemd such as \"Mon..Fri 08:00 Europe/London\"".to_owned(),
             Kind::Cron => "five cron fields such as \"0 8 * * *\", or nothing".to_owned(),
         }
     }
@@ -210,7 +212,12 @@ impl Kind {
 
     fn accepts(self, text: &str) -> bool {
         match self {
-            Kind::Cron => text.trim().is_empty() || text.trim_start().starts_with('#') || is_cron(text),
+            Kind::Cron => {
+                text.trim().is_empty()
+                    || text.trim_start().starts_with('#')
+                    || Calendar::of_cron(text).is_ok()
+            }
+            Kind::Calendar => Calendar::of_expression(text).is_ok(),
             Kind::BaseUrl => parse_url(text).is_some_and(|url| url.path() == "/" && url.query().is_none()),
             Kind::Url => parse_url(text).is_some(),
             Kind::Listen => parse_listen(text).is_some(),

@@ -4,7 +4,6 @@
 //! [`load`] puts the layers over each other, `resolve` makes the [`settings`] of the result.
 
 pub mod assets;
-mod cron;
 mod document;
 mod environment;
 pub mod error;

@@ -268,6 +268,7 @@ impl Kind {
             Kind::BaseUrl | Kind::Url => "https://example.com",
             Kind::Listen => "127.0.0.1:8000",
             Kind::Cron => "0 8 * * *",
+            Kind::Calendar => "Mon..Fri 08:00",
             _ => "text",
         };
         self.read_text(text).map_or_else(

@@ -16,6 +16,7 @@ use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts, Writer};
 use crate::model::Day;
 use crate::observe::logging::JOB;
+use crate::observe::messages;
 use crate::provider::{Limits, Provider};
 
 /// Series that may be read, merged and written beside those whose requests are in flight.
@@ -209,7 +210,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         shared.committer.finish();
     }
     let result = summary.result().word();
-    tracing::info!(target: JOB, job = job.number, series = summary.results.len(), result, "job {result}");
+    tracing::info!(name: messages::JOB_FINISHED, target: JOB, job = job.number, series = summary.results.len(), result, "job {result}");
     Ok(summary)
 }
 
@@ -346,6 +347,8 @@ impl<'a> Board<'a> {
     fn close(&mut self, course: Course, outcome: Outcome) {
         if let Some(said) = outcome.reason() {
             self.shared.observer.event(&Event::Limited { said });
+            let provider = self.shared.provider.name();
+            tracing::warn!(name: messages::PROVIDER_LIMITED, target: JOB, job = self.shared.job, provider, "{said}");
         }
         self.closed = Some(outcome.clone());
         self.settle(course, outcome);
@@ -373,7 +376,7 @@ impl<'a> Board<'a> {
     fn settle(&mut self, course: Course, outcome: Outcome) {
         let place = course.place;
         let result = course.result(outcome);
-        log(&result);
+        log(self.shared.job, &result);
         self.shared.observer.event(&Event::Finished(&result));
         if let Some(slot) = self.results.get_mut(place) {
             *slot = Some(result);
@@ -405,14 +408,21 @@ impl<'a> Board<'a> {
 }
 
 /// One line a series that was asked for.
-fn log(result: &SeriesResult) {
+fn log(job: i64, result: &SeriesResult) {
     let (key, word, reason) = (&result.key, result.outcome.word(), result.outcome.reason().unwrap_or(""));
-    if result.outcome != Outcome::Current {
-        tracing::info!(
-            target: JOB, provider = key.provider, symbol = key.name(), period = key.period.name(),
+    match result.outcome {
+        Outcome::Current => {}
+        Outcome::Failed(_) | Outcome::Suspect(_) | Outcome::Held(_) => tracing::warn!(
+            name: messages::SERIES_REFUSED,
+            target: JOB, job, provider = key.provider, symbol = key.name(), period = key.period.name(),
+            result = word, requests = result.requests, reason,
+            "series {word}: {reason}"
+        ),
+        _ => tracing::info!(
+            target: JOB, job, provider = key.provider, symbol = key.name(), period = key.period.name(),
             result = word, added = result.added, changed = result.changed, requests = result.requests, reason,
             "series {word}"
-        );
+        ),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::archive::{
     Archive, ArchiveError, Change, Content, Failure, PartitionRecord, SeriesState, SessionCounts,
 };
 use crate::model::{Bars, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
+use crate::observe::logging::JOB;
 use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
 /// One series to bring up to date.
@@ -233,6 +234,10 @@ impl Shared {
             return Err(refusal.clone().into());
         }
         self.observer.event(&Event::Asking(key));
+        tracing::debug!(
+            target: JOB, job = self.job, provider = key.provider, symbol = key.name(), period = key.period.name(),
+            correlation_id = request.correlation, "asking for {days}"
+        );
         let raw = tokio::select! {
             raw = self.provider.fetch(&request) => raw,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
@@ -253,7 +258,7 @@ impl Shared {
         }
         let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
         for dropped in &answer.dropped {
-            tracing::debug!(correlation, "{key}: {dropped}");
+            tracing::debug!(correlation_id = correlation, "{key}: {dropped}");
         }
         for note in &answer.notes {
             if !course.notes.contains(note) {

@@ -3,6 +3,7 @@
 
 pub mod bars;
 pub mod by_day;
+pub mod calendar;
 pub mod column;
 pub mod coverage;
 pub mod day;
@@ -14,6 +15,7 @@ pub mod symbol;
 
 pub use bars::Bars;
 pub use by_day::ByDay;
+pub use calendar::Calendar;
 pub use column::Column;
 pub use coverage::{Absence, Coverage, Mark};
 pub use day::{Day, Days};

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::sys::stat::fstat;
 use tracing::Subscriber;
@@ -11,8 +11,10 @@ use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use super::messages::{MESSAGES, Message, id_of};
 use super::rotate::RotatingFile;
 use crate::config::{LogFormat, LogLevel, LogOutput, LoggingSettings};
 
@@ -25,11 +27,44 @@ pub const JOB: &str = "vortex::job";
 /// Errors name the output that cannot be written, or say that logging runs already.
 pub fn init(settings: &LoggingSettings, verbosity: u8, colour: bool) -> Result<(), String> {
     let layers = layers(settings, colour)?;
+    let (filter, handle) = reload::Layer::new(filter(settings.level, verbosity));
     tracing_subscriber::registry()
+        .with(filter)
         .with(layers)
-        .with(filter(settings.level, verbosity))
         .try_init()
-        .map_err(|error| format!("logging cannot be started: {error}"))
+        .map_err(|error| format!("logging cannot be started: {error}"))?;
+    let control = Control {
+        verbosity,
+        level: Mutex::new(settings.level),
+        set: Box::new(move |filter| handle.reload(filter)),
+    };
+    // It is set once, here.
+    let _ = CONTROL.set(control);
+    Ok(())
+}
+
+/// What `try_init` put in force, to be changed while the program runs.
+struct Control {
+    verbosity: u8,
+    level: Mutex<LogLevel>,
+    set: Box<dyn Fn(Targets) -> Result<(), reload::Error> + Send + Sync>,
+}
+
+static CONTROL: OnceLock<Control> = OnceLock::new();
+
+/// The level in force.
+pub fn level() -> LogLevel {
+    CONTROL
+        .get()
+        .map_or(LogLevel::Info, |control| *control.level.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Changes the level from now on.
+pub fn set_level(level: LogLevel) -> Result<(), String> {
+    let Some(control) = CONTROL.get() else { return Err("logging does not run".to_owned()) };
+    (control.set)(filter(level, control.verbosity)).map_err(|error| error.to_string())?;
+    *control.level.lock().unwrap_or_else(PoisonError::into_inner) = level;
+    Ok(())
 }
 
 /// Vortex at the level asked for. Libraries only when they warn: what they say below that may hold
@@ -61,8 +96,8 @@ where
     let by_systemd = wants(LogOutput::Console) && is_journal(&io::stderr());
     let mut journal_said = None;
     if by_systemd || wants(LogOutput::Journald) {
-        match tracing_journald::layer() {
-            Ok(journal) => layers.push(journal.with_field_prefix(Some("VORTEX".to_owned())).boxed()),
+        match journal() {
+            Ok(journal) => layers.extend(journal),
             Err(error) => journal_said = Some(format!("the journal cannot be reached: {error}")),
         }
     }
@@ -87,6 +122,27 @@ where
         layers.push(lines(settings.format, Mutex::new(file), false));
     }
     Ok(layers)
+}
+
+/// The journal, with our own fields as `VORTEX_…`. The library gives a layer either fields of its own or a
+/// prefix to all, so that each kind of event has a layer with its MESSAGE_ID, and the rest one without.
+fn journal<S>() -> io::Result<Vec<BoxedLayer<S>>>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    let layer = |message: Option<&Message>| -> io::Result<BoxedLayer<S>> {
+        let journal = tracing_journald::layer()?.with_field_prefix(Some("VORTEX".to_owned()));
+        let journal = journal.with_syslog_identifier("vortex".to_owned());
+        Ok(match message {
+            Some(message) => {
+                let name = message.name;
+                let journal = journal.with_custom_fields([("MESSAGE_ID", message.id)]);
+                journal.with_filter(filter_fn(move |about| about.name() == name)).boxed()
+            }
+            None => journal.with_filter(filter_fn(|about| id_of(about.name()).is_none())).boxed(),
+        })
+    };
+    MESSAGES.iter().map(Some).chain([None]).map(layer).collect()
 }
 
 /// Lines of text or JSON; every field of an event and of its spans is in them.

@@ -2,7 +2,9 @@
 //! change of its state is announced through one channel, and whoever shows the state reads it then.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::UNIX_EPOCH;
 
 use tokio::sync::{Notify, watch};
 
@@ -10,10 +12,12 @@ use super::series::SeriesIndex;
 use super::state::{JobPhase, JobView, Phase, ProviderView, Running, State, StopReason};
 use crate::archive::{Archive, ArchiveError};
 use crate::bus::Error;
-use crate::config::{Config, Overrides, Sources};
+use crate::config::{Config, Loaded, Overrides, Sources};
+use crate::observe::messages;
 use crate::provider::limits::{Throttle, ThrottleError};
 use crate::provider::{limits, sample, yahoo};
 use crate::request::{Refused, Request};
+use crate::schedule::{self, Entry};
 
 /// Under which name a pause is noted in the catalogue.
 const PAUSED: &str = "paused";
@@ -21,6 +25,9 @@ const PAUSED: &str = "paused";
 const MOST_QUEUED: usize = 1000;
 /// An index of the series is read anew after so many seconds, because series become late by themselves.
 const INDEX_AGE: i64 = 3600;
+
+/// Reads the request for the whole list out of a configuration, as `schedule.download_args` have it.
+pub type WholeList = fn(&Config) -> Result<Request, String>;
 
 /// The service's state, and what can be done.
 #[derive(Debug)]
@@ -32,6 +39,10 @@ pub struct Engine {
     throttle: Throttle,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
+    /// What a scheduled run of the whole list asks for, by the configuration.
+    whole: WholeList,
+    /// The configuration was read again.
+    reloaded: Notify,
     /// The worker looks at the queue again.
     pub(super) work: Notify,
     /// When the service started, in µs since the epoch.
@@ -40,7 +51,14 @@ pub struct Engine {
 
 impl Engine {
     /// Opens archive and limits, and finds the jobs that were not finished. Makes what is missing.
-    pub fn open(sources: Sources, overrides: Overrides, config: Config) -> Result<Arc<Engine>, OpenError> {
+    pub fn open(
+        sources: Sources,
+        overrides: Overrides,
+        loaded: Loaded,
+        whole: WholeList,
+    ) -> Result<Arc<Engine>, OpenError> {
+        let changed = newest(&loaded.files);
+        let config = loaded.config;
         let archive = Archive::open(&config.archive, &config.state_directory)?;
         for notice in archive.notices() {
             tracing::warn!("{notice}");
@@ -48,6 +66,7 @@ impl Engine {
         let throttle = Throttle::open(&config.state_directory)?;
         let mut state =
             State { paused: archive.note(PAUSED)?.is_some_and(|it| it == "yes"), ..State::default() };
+        state.configuration_changed = changed;
         take_over(&archive, &mut state)?;
         let engine = Engine {
             sources,
@@ -57,6 +76,8 @@ impl Engine {
             throttle,
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
+            whole,
+            reloaded: Notify::new(),
             work: Notify::new(),
             started: micros(),
         };
@@ -198,7 +219,7 @@ impl Engine {
         let loaded = blocking(move || engine.load()).await?;
         let said = loaded.as_ref().err().cloned();
         if let Some(said) = &said {
-            tracing::error!("the changed configuration is refused, the one before stays in force: {said}");
+            tracing::error!(name: messages::CONFIGURATION_REFUSED, "the changed configuration is refused, the one before stays in force: {said}");
         } else {
             tracing::info!("the configuration was read again");
         }
@@ -218,8 +239,41 @@ impl Engine {
                 before.archive.display()
             ));
         }
+        (self.whole)(&loaded.config)?;
+        let changed = newest(&loaded.files);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
+        self.change(|state| state.configuration_changed = changed);
+        self.reloaded.notify_waiters();
         Ok(())
+    }
+
+    /// Returns when the configuration was read again.
+    pub(super) fn reloaded(&self) -> impl Future<Output = ()> {
+        self.reloaded.notified()
+    }
+
+    /// The schedules of the configuration in force.
+    pub(super) fn schedules(&self) -> Vec<Entry> {
+        let config = self.config();
+        // It was checked when it was read.
+        let whole = (self.whole)(&config).unwrap_or_default();
+        schedule::entries(&config, &whole)
+    }
+
+    /// Asks for what `run_on_startup` wants.
+    pub(super) async fn start_up(self: &Arc<Self>) {
+        let config = self.config();
+        let lists = config.watchlists.iter().filter(|(_, list)| list.schedule.run_on_startup);
+        let of_list = |name: &String| Request { watchlist: Some(name.clone()), ..Request::default() };
+        let mut wanted: Vec<Request> = lists.map(|(name, _)| of_list(name)).collect();
+        if config.schedule.run_on_startup {
+            wanted.insert(0, (self.whole)(&config).unwrap_or_default());
+        }
+        for request in wanted {
+            if let Err(error) = self.update(request, "startup", "start of the service").await {
+                tracing::error!("the run at the start is refused: {error}");
+            }
+        }
     }
 
     /// Takes no more work, and has the job at work stop at the next commit.
@@ -377,6 +431,13 @@ impl Engine {
         self.refresh().await;
         Ok(())
     }
+}
+
+/// When the newest of some files was changed, in µs since the epoch; names that are no file are passed over.
+fn newest(files: &[String]) -> u64 {
+    let changed = |file: &String| std::fs::metadata(file).ok()?.modified().ok();
+    let since = files.iter().filter_map(changed).max().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|since| u64::try_from(since.as_micros()).ok()).unwrap_or(0)
 }
 
 /// Why the service cannot start.

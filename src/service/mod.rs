@@ -9,6 +9,7 @@ pub mod engine;
 mod link;
 mod network;
 mod objects;
+mod scheduler;
 mod series;
 mod socket;
 mod state;
@@ -30,6 +31,7 @@ pub use self::engine::Engine;
 use self::socket::PrivateSocket;
 use self::state::Phase;
 use crate::bus;
+use crate::observe::messages;
 
 /// What a stop may take until the job at work is left to the next start: it loses nothing by that.
 const STOP_TIME: Duration = Duration::from_secs(8);
@@ -65,8 +67,8 @@ pub enum ServiceError {
 }
 
 /// Serves until SIGTERM or SIGINT. `bus` is where; with none given the session bus where it answers, else a
-/// private socket.
-pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>) -> Result<(), ServiceError> {
+/// private socket. `starts_runs`: scheduled runs are started here, not by timers of systemd.
+pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> Result<(), ServiceError> {
     let mut told = Told::listen()?;
     engine.refresh().await;
     let (pulses, watched) = watch::channel(None);
@@ -75,11 +77,13 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>) -> Result<(), ServiceE
     let doors = open_doors(&engine, bus).await?;
     engine.work.notify_one();
     systemd::ready(&engine);
-    tracing::info!("serving {}", engine.archive().root().display());
+    tracing::info!(name: messages::STARTED, "serving {}", engine.archive().root().display());
     let helpers = [
+        tokio::spawn(scheduler::keep(Arc::clone(&engine), starts_runs)),
         tokio::spawn(systemd::keep_status(Arc::clone(&engine))),
         tokio::spawn(systemd::watch_over(Arc::clone(&engine), watched)),
     ];
+    engine.start_up().await;
     loop {
         match told.next().await {
             Asked::Reload => {
@@ -91,7 +95,7 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>) -> Result<(), ServiceE
             Asked::Stop => break,
         }
     }
-    tracing::info!("stopping at the next commit");
+    tracing::info!(name: messages::STOPPING, "stopping at the next commit");
     systemd::stopping();
     engine.stop();
     if tokio::time::timeout(STOP_TIME, &mut worker).await.is_err() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::Engine;
+use crate::observe::messages;
 
 /// How often is looked again.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
@@ -26,7 +27,7 @@ pub(super) async fn wait(engine: &Arc<Engine>, (host, port): &(String, u16)) {
             }
         };
         if looks == 0 {
-            tracing::warn!("offline: {why}; waiting for the network");
+            tracing::warn!(name: messages::OFFLINE, "offline: {why}; waiting for the network");
         }
         engine.change(|state| (state.offline, state.waits_for) = (true, Some(format!("offline, {why}"))));
         looks += 1;

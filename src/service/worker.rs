@@ -12,6 +12,7 @@ use super::state::{JobView, StopReason};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, Writer};
 use crate::download::{self, Event, Job, Observer, Summary};
+use crate::observe::messages;
 use crate::request::source;
 
 /// How the archive's lock names its holder.
@@ -25,7 +26,7 @@ pub(super) type Pulse = oneshot::Sender<()>;
 /// Works until the service stops. `pulses` are for the job at work.
 pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc::UnboundedSender<Pulse>>>) {
     while let Some((job, stop)) = engine.next_job().await {
-        tracing::info!(job = job.id, origin = job.origin, client = job.client, "job {} begins", job.id);
+        tracing::info!(name: messages::JOB_BEGINS, job = job.id, origin = job.origin, client = job.client, "job {} begins", job.id);
         let ended = one(&engine, &job, stop.clone(), &pulses).await;
         pulses.send_replace(None);
         let asked = *stop.borrow();
@@ -40,7 +41,7 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
                 engine.finished(job.id, summary.result().word(), &summary.detail(), error).await;
             }
             Ended::Failed(why) => {
-                tracing::error!(job = job.id, "job {} failed: {why}", job.id);
+                tracing::error!(name: messages::JOB_FAILED, job = job.id, "job {} failed: {why}", job.id);
                 let detail = serde_json::json!({ "error": why }).to_string();
                 engine.finished(job.id, "failed", &detail, why).await;
             }
@@ -134,7 +135,7 @@ async fn lock(engine: &Arc<Engine>) -> Result<Writer, ArchiveError> {
             Ok(Err(ArchiveError::Locked { holder })) => {
                 let why = format!("the archive is in use by {holder}");
                 if engine.look(|state| state.waits_for.as_ref() != Some(&why)) {
-                    tracing::info!("{why}; waiting");
+                    tracing::info!(name: messages::ARCHIVE_BUSY, "{why}; waiting");
                     engine.change(|state| state.waits_for = Some(why));
                 }
                 tokio::time::sleep(TRY_EVERY).await;

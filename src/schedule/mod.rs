@@ -1,0 +1,42 @@
+//! The schedules of a configuration, for the service's own scheduler and for the generator of timers.
+
+pub mod generator;
+
+use crate::config::{Config, ScheduleSettings};
+use crate::model::Calendar;
+use crate::request::Request;
+
+/// A scheduled run is put off by up to this many seconds, so that not everybody asks at the full minute.
+pub const JITTER: u64 = 60;
+
+/// One schedule of the configuration.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// `update` for the whole list, else `update-<watchlist>`; names timers and notes.
+    pub name: String,
+    /// When.
+    pub calendar: Calendar,
+    /// What is asked for.
+    pub request: Request,
+}
+
+/// The schedules of a configuration; `whole` is what a run of the whole list asks for.
+pub fn entries(config: &Config, whole: &Request) -> Vec<Entry> {
+    let of_list = calendar(&config.schedule).map(|calendar| Entry {
+        name: "update".to_owned(),
+        calendar,
+        request: whole.clone(),
+    });
+    let of_watchlists = config.watchlists.iter().filter_map(|(name, list)| {
+        let calendar = calendar(&list.schedule)?;
+        let request = Request { watchlist: Some(name.clone()), ..Request::default() };
+        Some(Entry { name: format!("update-{name}"), calendar, request })
+    });
+    of_list.into_iter().chain(of_watchlists).collect()
+}
+
+/// What a section of the configuration says. It was checked when it was read.
+fn calendar(settings: &ScheduleSettings) -> Option<Calendar> {
+    let of_cron = settings.cron.as_deref().map(Calendar::of_cron);
+    of_cron.or_else(|| settings.on_calendar.as_deref().map(Calendar::of_expression))?.ok()
+}
