@@ -11,21 +11,28 @@ use clap_mangen::roff::{Roff, roman};
 use super::args::{Cli, ManArgs};
 use super::error::{Exit, Outcome};
 
-/// Writes `vortex.1`, `vortex-download.1`, … to a folder.
+/// Writes `vortex.1`, `vortex-download.1`, …, `vortexctl.1`, … to a folder.
 pub(super) fn run(args: &ManArgs) -> Outcome {
     let folder = &args.folder;
-    let command = pages();
     fs::create_dir_all(folder)
-        .and_then(|()| write_pages(&command, folder))
+        .and_then(|()| pages().iter().try_for_each(|command| write_pages(command, folder)))
         .with_context(|| format!("the man pages cannot be written to {}", folder.display()))?;
     Ok(Exit::Done)
 }
 
-/// The commands that have a page: `vortex help` and its like only show others.
-fn pages() -> Command {
-    let mut command = Cli::command().disable_help_subcommand(true);
-    command.build();
-    command
+/// The programs whose commands have a page: `help` and its like only show others.
+fn pages() -> Vec<Command> {
+    let programs = [
+        Cli::command(),
+        #[cfg(feature = "client")]
+        crate::client::args::Cli::command(),
+    ];
+    let built = |program: Command| {
+        let mut program = program.disable_help_subcommand(true);
+        program.build();
+        program
+    };
+    programs.map(built).into()
 }
 
 /// The page of a command and those of the commands below it.

@@ -1,0 +1,171 @@
+//! A machine with a real systemd, and what is done on it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longer than anything on the machine may take.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One booted machine; it goes down with this value.
+pub(crate) struct Machine {
+    boot: Child,
+    init: String,
+    _work: tempfile::TempDir,
+}
+
+/// What a command on the machine said.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Said {
+    fn of(output: &Output) -> Said {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said {
+            code: output.status.code().unwrap_or(-1),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
+    /// The output of a command that has to succeed.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, 0, "{self:#?}");
+        self.out
+    }
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn script(args: &[&str]) -> Command {
+    let mut command = Command::new("bash");
+    command.arg(project().join("tests/system/machine")).args(args).current_dir(project());
+    command
+}
+
+impl Machine {
+    /// Boots a release of Debian with Vortex installed.
+    pub(crate) fn boot(release: &str) -> Machine {
+        let root = script(&["root", release]).stderr(Stdio::inherit()).output().unwrap();
+        assert!(
+            root.status.success(),
+            "no root file system of {release}: is mmdebstrap there, and a mirror?"
+        );
+        let root = String::from_utf8(root.stdout).unwrap();
+        let work = tempfile::tempdir().unwrap();
+        let files = work.path().join("files");
+        install(&files);
+        let path = |path: &Path| path.to_str().unwrap().to_owned();
+        let boot = script(&["boot", root.trim(), &path(work.path()), &path(&files)])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let init = first_child(boot.id());
+        let machine = Machine { boot, init, _work: work };
+        machine.until("the system bus", || {
+            machine.root("busctl list >/dev/null && loginctl >/dev/null").code == 0
+        });
+        // `degraded` is what a machine without devices comes to.
+        machine.root("systemctl is-system-running --wait");
+        machine.until("the users' managers", || {
+            machine.trader("systemctl --user is-system-running --wait >/dev/null; busctl --user list").code
+                == 0
+        });
+        machine
+    }
+
+    /// Runs a line of shell as root.
+    pub(crate) fn root(&self, line: &str) -> Said {
+        self.enter(&["env", "-i", "HOME=/root", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"], line)
+    }
+
+    /// Runs a line of shell as the user who has Vortex.
+    pub(crate) fn trader(&self, line: &str) -> Said {
+        self.user(1000, "trader", line)
+    }
+
+    /// Runs a line of shell as the user who never asked for it.
+    pub(crate) fn other(&self, line: &str) -> Said {
+        self.user(1001, "other", line)
+    }
+
+    fn user(&self, uid: u32, name: &str, line: &str) -> Said {
+        let (uid_option, gid) = (format!("--reuid={uid}"), format!("--regid={uid}"));
+        let home = format!("HOME=/home/{name}");
+        let user = format!("USER={name}");
+        let runtime = format!("XDG_RUNTIME_DIR=/run/user/{uid}");
+        let bus = format!("DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/{uid}/bus");
+        let path = "PATH=/usr/bin:/bin";
+        self.enter(
+            &["setpriv", &uid_option, &gid, "--init-groups", "env", "-i", &home, &user, path, &runtime, &bus],
+            line,
+        )
+    }
+
+    fn enter(&self, prefix: &[&str], line: &str) -> Said {
+        let output = Command::new("nsenter")
+            .args(["-t", &self.init, "-m", "-p", "-u", "-i", "-C", "-n"])
+            .args(prefix)
+            .args(["timeout", "90", "bash", "-c", line])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Said::of(&output)
+    }
+
+    /// Waits until something holds that nothing announces.
+    #[track_caller]
+    pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < PATIENCE, "in vain: {what}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // Its PID 1 is killed with it, and the mounts go with their namespace.
+        let _ = self.boot.kill();
+        let _ = self.boot.wait();
+    }
+}
+
+/// Installs as the package does.
+fn install(files: &Path) {
+    let binaries = [env!("CARGO_BIN_EXE_vortex"), env!("CARGO_BIN_EXE_vortexctl")];
+    let installed =
+        Command::new(project().join("scripts/install-tree")).arg(files).args(binaries).status().unwrap();
+    assert!(installed.success());
+    // The server that plays Yahoo lies beside the binaries.
+    let server = PathBuf::from(binaries[0]).parent().unwrap().join("examples/yahoo-server");
+    assert!(server.exists(), "{} is not built: cargo build --example yahoo-server", server.display());
+    std::fs::copy(server, files.join("usr/bin/yahoo-server")).unwrap();
+}
+
+/// The PID 1 of the machine, seen from here: the child of the process that made its namespaces.
+fn first_child(parent: u32) -> String {
+    let began = Instant::now();
+    loop {
+        let children =
+            std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        let init = children.split_whitespace().next().map(str::to_owned);
+        if let Some(init) = init
+            && std::fs::read_to_string(format!("/proc/{init}/comm"))
+                .is_ok_and(|name| name.trim() == "systemd")
+        {
+            return init;
+        }
+        assert!(began.elapsed() < PATIENCE, "systemd does not start; this needs root");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,324 @@
+//! Vortex on a machine with a real systemd, D-Bus and journald, on both releases of Debian. Needs root, and
+//! mmdebstrap for the first run.
+
+mod machine;
+
+use machine::Machine;
+
+const SAMPLE: &str = "[general]\ndefault_provider = \"sample\"\n";
+/// A Yahoo that is asked once a second, so that a job takes long enough to be interrupted.
+const SLOW: &str = "[general]\ndefault_provider = \"yahoo\"\n[providers.yahoo]\nbase_url = \"http://127.0.0.1:8099\"\nrequests_per_minute = 60\n";
+const SLOW_UPDATE: &str = "vortexctl update --period 1d --symbol SPY QQQ IWM AAPL MSFT NVDA AMZN TLT GLD DIA";
+const MANAGER: &str = "org.vortexdata.Vortex1 /org/vortexdata/Vortex1 org.vortexdata.Vortex1.Manager";
+
+#[test]
+fn trixie() {
+    all(&Machine::boot("trixie"));
+}
+
+#[test]
+fn bookworm() {
+    all(&Machine::boot("bookworm"));
+}
+
+fn all(machine: &Machine) {
+    let steps: &[(&str, fn(&Machine))] = &[
+        ("units are sound", units_are_sound),
+        ("nobody who did not ask runs it", nobody_who_did_not_ask_runs_it),
+        ("a user starts it", a_user_starts_it),
+        ("jobs by each way", jobs_by_each_way),
+        ("timers come and go with the service", timers_come_and_go_with_the_service),
+        ("the journal knows jobs by field", the_journal_knows_jobs_by_field),
+        ("a broken configuration is refused", a_broken_configuration_is_refused),
+        ("the log level changes", the_log_level_changes),
+        ("a job survives whatever happens to the service", a_job_survives),
+        ("twenty restarts", twenty_restarts),
+        ("the bus goes away and comes back", the_bus_goes_away),
+        ("a hung service is restarted", a_hung_service_is_restarted),
+        ("the machine's own service", the_machines_own_service),
+        ("offline is waited out", offline_is_waited_out),
+    ];
+    for (name, step) in steps {
+        println!("{name}");
+        step(machine);
+    }
+}
+
+/// Writes the user's configuration.
+fn configure(machine: &Machine, toml: &str) {
+    let line =
+        format!("mkdir -p ~/.config/vortex && cat > ~/.config/vortex/config.toml <<'END'\n{toml}\nEND");
+    machine.trader(&line).ok();
+}
+
+fn property(machine: &Machine, name: &str) -> String {
+    machine.trader(&format!("busctl --user get-property {MANAGER} {name}")).ok().trim().to_owned()
+}
+
+fn units_are_sound(machine: &Machine) {
+    machine.root("systemd-sysusers && systemctl daemon-reload").ok();
+    for scope in ["system", "user"] {
+        let unit = |name: &str| format!("/usr/lib/systemd/{scope}/{name}");
+        let units = ["vortex.service", "vortex-update.service", "vortex-update.timer"].map(unit).join(" ");
+        let flag = if scope == "user" { "--user" } else { "--system" };
+        // Man pages come with the package.
+        let line = format!("systemd-analyze {flag} --man=no verify {units}");
+        let said = if scope == "user" { machine.trader(&line) } else { machine.root(&line) };
+        assert!(said.code == 0 && said.err.trim().is_empty(), "{said:#?}");
+    }
+    let exposure = machine.root("systemd-analyze security vortex.service --no-pager | tail -1").ok();
+    let number: f64 = exposure.split(':').nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    assert!(number <= 1.5, "{exposure}");
+    let generated = machine.root("mkdir -p /tmp/g && SYSTEMD_SCOPE=system /usr/lib/systemd/system-generators/vortex-generator /tmp/g /tmp/g /tmp/g; ls /tmp/g").ok();
+    assert_eq!(generated, "", "without a configuration the packaged timer stands");
+}
+
+fn nobody_who_did_not_ask_runs_it(machine: &Machine) {
+    assert_ne!(machine.root("pgrep -x vortex").code, 0);
+    let said = machine.trader("vortexctl status");
+    assert_eq!(said.code, 69, "{said:#?}");
+    assert!(said.err.contains("systemctl --user start vortex"), "{said:#?}");
+    assert_ne!(machine.root("pgrep -x vortex").code, 0, "asking must not start it");
+}
+
+fn a_user_starts_it(machine: &Machine) {
+    configure(machine, SAMPLE);
+    machine.trader("systemctl --user start vortex").ok();
+    assert_eq!(property(machine, "State"), "s \"idle\"");
+    let status = machine.trader("systemctl --user show vortex -p StatusText -p ActiveState").ok();
+    assert!(status.contains("ActiveState=active") && status.contains("StatusText=Idle"), "{status}");
+    let status = machine.trader("vortexctl status").ok();
+    assert!(status.contains("idle") && !status.contains("lingering is off"), "{status}");
+    machine.trader("vortexctl ping").ok();
+    assert_eq!(machine.root("pgrep -x -u other vortex").code, 1);
+    assert_eq!(machine.other("vortexctl status").code, 69);
+}
+
+fn jobs_by_each_way(machine: &Machine) {
+    let said = machine.trader("vortexctl update --symbol SPY --period 1d --follow");
+    assert_eq!(said.code, 0, "{said:#?}");
+    assert!(said.out.contains("done, 1 series"), "{said:#?}");
+    let called =
+        machine.trader(&format!("busctl --user call {MANAGER} Update 'a{{sv}}' 1 symbols as 1 QQQ")).ok();
+    assert!(called.starts_with("uo 2 \"/org/vortexdata/Vortex1/job/2\""), "{called}");
+    let python = "import dbus; bus = dbus.SessionBus()\n\
+        manager = bus.get_object('org.vortexdata.Vortex1', '/org/vortexdata/Vortex1')\n\
+        print(*manager.Update({'symbols': dbus.Array(['IWM'])}, dbus_interface='org.vortexdata.Vortex1.Manager'))";
+    let called = machine.trader(&format!("python3 -c \"{python}\"")).ok();
+    assert!(called.starts_with('3'), "{called}");
+    let unknown = machine.trader(&format!("busctl --user call {MANAGER} Update 'a{{sv}}' 1 symbol s SPY"));
+    assert!(unknown.code != 0 && unknown.err.contains("\"symbol\""), "{unknown:#?}");
+    // With the service stopped, `update` starts it by activation.
+    machine.trader("systemctl --user stop vortex").ok();
+    assert_eq!(machine.trader("vortexctl jobs").code, 69);
+    let said = machine.trader("vortexctl update --symbol SPY --period 1d --wait");
+    assert_eq!(said.code, 0, "{said:#?}");
+    machine.trader("systemctl --user is-active vortex").ok();
+    let jobs = machine.trader("vortexctl --json jobs").ok();
+    assert!(
+        jobs.contains("\"id\": 1,") && jobs.contains("\"id\": 4,"),
+        "the history outlives the service: {jobs}"
+    );
+}
+
+fn timers_come_and_go_with_the_service(machine: &Machine) {
+    let timers =
+        |machine: &Machine| machine.trader("systemctl --user list-timers --no-pager --no-legend").ok();
+    assert!(timers(machine).contains("vortex-update.timer"), "the packaged one stands");
+    let schedules = format!(
+        "{SAMPLE}[schedule]\nschedule = \"30 7 1,15 * 5\"\n[watchlists.us]\nsymbols = [\"SPY\"]\non_calendar = \"*-*-* *:*:0/2\"\n"
+    );
+    configure(machine, &schedules);
+    // What is put off by a minute on a real machine is not here.
+    let drop_in = "mkdir -p ~/.config/systemd/user/vortex-update-us.timer.d && printf '[Timer]\\nRandomizedDelaySec=0\\nAccuracySec=100ms\\n' > ~/.config/systemd/user/vortex-update-us.timer.d/now.conf";
+    machine.trader(drop_in).ok();
+    machine.trader("systemctl --user reload vortex && systemctl --user restart vortex").ok();
+    assert!(timers(machine).contains("vortex-update-us.timer"), "{}", timers(machine));
+    let shown = machine.trader("systemctl --user cat vortex-update.timer").ok();
+    assert_eq!(shown.matches("OnCalendar=").count(), 2, "either day of month or of week: {shown}");
+    for line in shown.lines().filter_map(|line| line.strip_prefix("OnCalendar=")) {
+        machine.root(&format!("systemd-analyze calendar '{line}'")).ok();
+    }
+    machine.until("a run by the timer", || {
+        machine.trader("vortexctl --json jobs").ok().contains("\"origin\": \"timer\"")
+    });
+    assert_ne!(property(machine, "NextRunUSec"), "t 0");
+    machine.trader("systemctl --user stop vortex").ok();
+    assert!(!timers(machine).contains("vortex"), "{}", timers(machine));
+    configure(machine, SAMPLE);
+    machine.trader("systemctl --user daemon-reload && systemctl --user start vortex").ok();
+}
+
+fn the_journal_knows_jobs_by_field(machine: &Machine) {
+    let of_job = machine.trader("journalctl --user --no-pager -o cat VORTEX_JOB=1 VORTEX_RESULT=done").ok();
+    assert!(of_job.contains("job done"), "{of_job}");
+    let begun = machine
+        .trader("journalctl --user --no-pager -o cat MESSAGE_ID=8e4b7f6a2c9d4d51b0e3f7a9c5d81e26")
+        .ok();
+    assert!(begun.contains("job 1 begins"), "{begun}");
+    machine.root("journalctl --update-catalog").ok();
+    let explained = machine.trader("journalctl --user --no-pager -x VORTEX_JOB=1").ok();
+    assert!(explained.contains("Subject: Job 1 begins"), "{explained}");
+    let logs = machine.trader("vortexctl --user --no-pager logs --job 1").ok();
+    assert!(logs.contains("job 1 begins"), "{logs}");
+    // Our own words only, and each once.
+    assert_eq!(logs.matches("job 1 begins").count(), 1, "{logs}");
+}
+
+fn a_broken_configuration_is_refused(machine: &Machine) {
+    configure(machine, "[general]\ndefault_provider = \"nasdaq\"\n");
+    let said = machine.trader("vortexctl reload");
+    assert_eq!(said.code, 2, "{said:#?}");
+    assert!(said.err.contains("default_provider") && said.err.contains("nasdaq"), "{said:#?}");
+    assert_ne!(machine.trader("systemctl --user reload vortex").code, 0);
+    machine.until("the refusal in STATUS", || {
+        machine.trader("systemctl --user show vortex -p StatusText").ok().contains("refused")
+    });
+    machine.trader("systemctl --user is-active vortex").ok();
+    let journal = machine
+        .trader("journalctl --user --no-pager -o cat MESSAGE_ID=e16b4d8c0f7a4c359d8e2a6b5c3f9017")
+        .ok();
+    assert!(journal.contains("nasdaq"), "{journal}");
+    machine.trader("vortexctl update --symbol SPY --period 1d --wait").ok();
+    configure(machine, SAMPLE);
+    machine.trader("systemctl --user reload vortex").ok();
+    assert!(!property(machine, "Status").contains("refused"));
+}
+
+fn the_log_level_changes(machine: &Machine) {
+    machine.trader("systemctl --user service-log-level vortex debug").ok();
+    assert_eq!(machine.trader("systemctl --user service-log-level vortex").ok().trim(), "debug");
+    machine.trader("systemctl --user service-log-level vortex info").ok();
+}
+
+/// The only process of the user's service.
+fn main_process(machine: &Machine) -> String {
+    let shown = machine.trader("systemctl --user show vortex -p MainPID --value").ok();
+    shown.trim().to_owned()
+}
+
+fn a_job_survives(machine: &Machine) {
+    machine.root("systemd-run --unit=yahoo /usr/bin/yahoo-server --port 8099").ok();
+    configure(machine, SLOW);
+    machine.trader("systemctl --user reload vortex").ok();
+    let asked =
+        machine.trader(&format!("vortexctl --json {}", SLOW_UPDATE.trim_start_matches("vortexctl "))).ok();
+    let id: u32 = asked
+        .split("\"job\": ")
+        .nth(1)
+        .unwrap()
+        .split([',', '\n', '}'])
+        .next()
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let job = |machine: &Machine, name: &str| {
+        let path = format!(
+            "org.vortexdata.Vortex1 /org/vortexdata/Vortex1/job/{id} org.vortexdata.Vortex1.Job {name}"
+        );
+        let said = machine.trader(&format!("busctl --user get-property {path}"));
+        said.out.trim().to_owned()
+    };
+    let progress =
+        |machine: &Machine| job(machine, "SeriesDone").trim_start_matches("u ").parse::<u32>().unwrap_or(0);
+    machine.until("the first series", || progress(machine) >= 1);
+    // Killed in mid job: it is found again, and goes on.
+    machine.trader(&format!("kill -KILL {}", main_process(machine))).ok();
+    machine.until("the service after a kill", || machine.trader("vortexctl ping").code == 0);
+    machine
+        .until("the job after a kill", || job(machine, "State") == "s \"running\"" && progress(machine) >= 3);
+    // Told to stop in mid job: soon, and with nothing damaged.
+    let stopped = machine.trader("timeout 10 systemctl --user stop vortex");
+    assert_eq!(stopped.code, 0, "{stopped:#?}");
+    let result = machine.trader("systemctl --user show vortex -p Result --value").ok();
+    assert_eq!(result.trim(), "success");
+    machine.trader("vortex validate --provider yahoo").ok();
+    machine.trader("systemctl --user start vortex").ok();
+    // Paused, over a restart.
+    machine.trader("vortexctl pause").ok();
+    machine.trader("systemctl --user restart vortex").ok();
+    assert_eq!(property(machine, "State"), "s \"paused\"");
+    assert_eq!(machine.trader("vortexctl update").code, 75);
+    machine.trader("vortexctl resume").ok();
+    machine.until("the end of the job", || job(machine, "State") == "s \"finished\"");
+    assert_eq!(job(machine, "Result"), "s \"done\"");
+    assert_eq!(job(machine, "SeriesTotal"), "u 10");
+    machine.trader("vortex validate --provider yahoo").ok();
+}
+
+fn twenty_restarts(machine: &Machine) {
+    machine.trader("for i in $(seq 20); do systemctl --user restart vortex || exit 1; done").ok();
+    machine.trader("vortexctl ping && systemctl --user reset-failed vortex").ok();
+}
+
+fn the_bus_goes_away(machine: &Machine) {
+    let before = main_process(machine);
+    machine.trader("systemctl --user restart dbus.service").ok();
+    machine.until("the service on the new bus", || machine.trader("vortexctl ping").code == 0);
+    assert_eq!(main_process(machine), before, "it reconnects, and jobs go on");
+}
+
+fn a_hung_service_is_restarted(machine: &Machine) {
+    let drop_in = "mkdir -p ~/.config/systemd/user/vortex.service.d && printf '[Service]\\nWatchdogSec=3\\n' > ~/.config/systemd/user/vortex.service.d/watchdog.conf";
+    machine.trader(drop_in).ok();
+    machine.trader("systemctl --user daemon-reload && systemctl --user restart vortex").ok();
+    let asked = machine.trader(&format!("{SLOW_UPDATE} --force")).ok();
+    assert!(asked.contains("is queued"), "{asked}");
+    machine.until("the job", || property(machine, "State") == "s \"working\"");
+    let before = main_process(machine);
+    machine.trader(&format!("kill -STOP {before}")).ok();
+    machine.until("another process", || {
+        let now = main_process(machine);
+        now != before && now != "0" && machine.trader("vortexctl ping").code == 0
+    });
+    let journal = machine.trader("journalctl --user --no-pager -o cat -u vortex").ok();
+    assert!(journal.contains("Watchdog timeout"), "{journal}");
+    machine.until("the job to go on", || property(machine, "State") == "s \"working\"");
+    machine.trader("rm -r ~/.config/systemd/user/vortex.service.d && systemctl --user daemon-reload").ok();
+    machine.trader("systemctl --user stop vortex").ok();
+}
+
+fn the_machines_own_service(machine: &Machine) {
+    machine.root("mkdir -p /etc/vortex && printf '[general]\\ndefault_provider = \"sample\"\\n' > /etc/vortex/config.toml").ok();
+    machine.root("systemctl start vortex").ok();
+    let update = "update --symbol SPY --period 1d --wait";
+    assert_eq!(machine.root(&format!("vortexctl --system {update}")).code, 0);
+    // Another user reads, and changes nothing.
+    machine.other("vortexctl --system status").ok();
+    let refused = machine.other(&format!("vortexctl --system {update}"));
+    assert_eq!(refused.code, 1, "{refused:#?}");
+    assert!(refused.err.contains("org.vortexdata.Vortex1.manage"), "{refused:#?}");
+    assert_eq!(machine.other("vortexctl --system pause").code, 1);
+    let level = machine.other("busctl set-property org.vortexdata.Vortex1 /org/freedesktop/LogControl1 org.freedesktop.LogControl1 LogLevel s debug");
+    assert_ne!(level.code, 0, "{level:#?}");
+    // A member of the group manages it, and reads the archive.
+    machine.root("usermod -a -G vortex other").ok();
+    machine.other(&format!("vortexctl --system {update}")).ok();
+    machine
+        .other("test -r /var/lib/vortex/data/sample/stocks/1d/SPY.csv || ls -R /var/lib/vortex/data/sample")
+        .ok();
+    machine.root("systemctl reload vortex").ok();
+    machine.root("timeout 10 systemctl stop vortex").ok();
+}
+
+fn offline_is_waited_out(machine: &Machine) {
+    configure(machine, "[general]\ndefault_provider = \"yahoo\"\n");
+    machine.trader("systemctl --user start vortex && vortexctl cancel $(vortexctl --json status | sed -n 's/.*\"id\": \\([0-9]*\\).*/\\1/p' | head -1); true").ok();
+    let id = machine.trader("vortexctl update --symbol AAPL").ok();
+    assert!(id.contains("is queued"), "{id}");
+    machine.until("being offline", || property(machine, "Offline") == "b true");
+    assert!(
+        property(machine, "Status").contains("offline, there is no network"),
+        "{}",
+        property(machine, "Status")
+    );
+    assert_eq!(machine.trader("systemctl --user is-failed vortex").code, 1);
+    machine
+        .root("ip link add out type dummy && ip address add 192.0.2.1/24 dev out && ip link set out up")
+        .ok();
+    machine.until("a name without address", || property(machine, "Status").contains("has no address"));
+    machine.root("echo 127.0.0.9 query1.finance.yahoo.com query2.finance.yahoo.com >> /etc/hosts").ok();
+    machine.until("the network", || property(machine, "Offline") == "b false");
+    machine.trader("timeout 10 systemctl --user stop vortex").ok();
+}
