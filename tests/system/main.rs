@@ -281,7 +281,8 @@ fn a_hung_service_is_restarted(machine: &Machine) {
 
 fn the_machines_own_service(machine: &Machine) {
     machine.root("mkdir -p /etc/vortex && printf '[general]\\ndefault_provider = \"sample\"\\n' > /etc/vortex/config.toml").ok();
-    machine.root("systemctl start vortex").ok();
+    let started = machine.root("systemctl start vortex || { journalctl -u vortex --no-pager -n 20; exit 1; }");
+    started.ok();
     let update = "update --symbol SPY --period 1d --wait";
     assert_eq!(machine.root(&format!("vortexctl --system {update}")).code, 0);
     // Another user reads, and changes nothing.
@@ -315,7 +316,7 @@ fn offline_is_waited_out(machine: &Machine) {
     );
     assert_eq!(machine.trader("systemctl --user is-failed vortex").code, 1);
     machine
-        .root("ip link add out type dummy && ip address add 192.0.2.1/24 dev out && ip link set out up")
+        .root("ip link add out type veth peer name in && ip address add 192.0.2.1/24 dev out && ip link set out up && ip link set in up")
         .ok();
     machine.until("a name without address", || property(machine, "Status").contains("has no address"));
     machine.root("echo 127.0.0.9 query1.finance.yahoo.com query2.finance.yahoo.com >> /etc/hosts").ok();
