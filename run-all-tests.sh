@@ -57,6 +57,7 @@ else
   need_peers
   need_meters
   need_disk_tools
+  need_system_tools
   run_tests --all-targets
   run_tests --doc
   echo "== dependencies"

@@ -41,6 +41,10 @@ impl PrivateSocket {
         for path in address::private_sockets(|name| std::env::var_os(name), Uid::effective().as_raw()) {
             match listen(&path) {
                 Ok(socket) => return Ok(socket),
+                // A second service in another place would only be found by accident.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                    return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
+                }
                 Err(error) => said.push(format!("{}: {error}", path.display())),
             }
         }
@@ -100,7 +104,7 @@ fn listen(path: &Path) -> io::Result<PrivateSocket> {
         own_folder(folder)?;
     }
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(io::Error::other("another service answers there"));
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another service answers there"));
     }
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -37,6 +37,7 @@ fn all(machine: &Machine) {
         ("a hung service is restarted", a_hung_service_is_restarted),
         ("the machine's own service", the_machines_own_service),
         ("offline is waited out", offline_is_waited_out),
+        ("the page for newcomers", the_page_for_newcomers),
     ];
     for (name, step) in steps {
         println!("{name}");
@@ -281,7 +282,8 @@ fn a_hung_service_is_restarted(machine: &Machine) {
 
 fn the_machines_own_service(machine: &Machine) {
     machine.root("mkdir -p /etc/vortex && printf '[general]\\ndefault_provider = \"sample\"\\n' > /etc/vortex/config.toml").ok();
-    let started = machine.root("systemctl start vortex || { journalctl -u vortex --no-pager -n 20; exit 1; }");
+    let started =
+        machine.root("systemctl start vortex || { journalctl -u vortex --no-pager -n 20; exit 1; }");
     started.ok();
     let update = "update --symbol SPY --period 1d --wait";
     assert_eq!(machine.root(&format!("vortexctl --system {update}")).code, 0);
@@ -322,4 +324,18 @@ fn offline_is_waited_out(machine: &Machine) {
     machine.root("echo 127.0.0.9 query1.finance.yahoo.com query2.finance.yahoo.com >> /etc/hosts").ok();
     machine.until("the network", || property(machine, "Offline") == "b false");
     machine.trader("timeout 10 systemctl --user stop vortex").ok();
+}
+
+/// The `sh` blocks of docs/service.md, as they stand, in a home that has nothing of Vortex.
+fn the_page_for_newcomers(machine: &Machine) {
+    machine.trader("rm -rf ~/.config ~/.local && systemctl --user daemon-reload").ok();
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/service.md")).unwrap();
+    let blocks: Vec<&str> =
+        page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(blocks.len() >= 3, "{blocks:?}");
+    for block in blocks {
+        machine.trader(&format!("set -e\n{block}")).ok();
+    }
+    let timers = machine.trader("systemctl --user list-timers --no-pager --no-legend").ok();
+    assert!(timers.contains("vortex-update.timer") && timers.contains("vortex-update-us.timer"), "{timers}");
 }

@@ -1,0 +1,357 @@
+//! The service on a real `dbus-daemon`, and on its private socket: what clients do to it, and what the docs say
+//! they can.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use zbus::connection::Builder;
+use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
+
+const NAME: &str = "org.vortexdata.Vortex1";
+const ROOT: &str = "/org/vortexdata/Vortex1";
+const MANAGER: &str = "org.vortexdata.Vortex1.Manager";
+/// Longer than anything here may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A home with a bus and a service on it.
+struct Place {
+    home: tempfile::TempDir,
+    bus: Child,
+    address: String,
+    service: Option<Child>,
+}
+
+impl Place {
+    /// Starts a bus and the service, and waits until the service says it is ready.
+    fn new() -> Place {
+        let mut bus = Command::new("dbus-daemon")
+            .args(["--session", "--nofork", "--print-address"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("dbus-daemon is not installed");
+        let mut address = String::new();
+        BufReader::new(bus.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let address = address.trim().to_owned();
+        let mut place = Place { home, bus, address, service: None };
+        place.start(&["--bus", "user"]);
+        place
+    }
+
+    /// Starts the service and waits for READY=1.
+    fn start(&mut self, args: &[&str]) {
+        let socket = self.home.path().join("notify");
+        let _ = fs::remove_file(&socket);
+        let ready = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
+        ready.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut command = self.command(env!("CARGO_BIN_EXE_vortex"));
+        let log = fs::File::create(self.home.path().join("log")).unwrap();
+        command.arg("daemon").args(args).env("NOTIFY_SOCKET", &socket).stderr(log);
+        self.service = Some(command.spawn().unwrap());
+        let mut buffer = [0; 4096];
+        loop {
+            let length = ready.recv(&mut buffer).unwrap_or_else(|error| panic!("{error}: {}", self.log()));
+            if buffer[..length].starts_with(b"READY=1") {
+                return;
+            }
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.home.path())
+            .env("XDG_RUNTIME_DIR", self.home.path())
+            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
+            .env("VORTEX_DEFAULT_PROVIDER", "sample")
+            .env("MALLOC_ARENA_MAX", "1")
+            .env("MALLOC_TRIM_THRESHOLD_", "65536")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn ctl(&self, args: &[&str]) -> Output {
+        self.command(env!("CARGO_BIN_EXE_vortexctl")).args(args).output().unwrap()
+    }
+
+    async fn connect(&self) -> Connection {
+        Builder::address(self.address.as_str()).build().await.unwrap()
+    }
+
+    /// Memory of its own that the service holds, in KiB.
+    fn memory(&self) -> u64 {
+        let process = self.service.as_ref().unwrap().id();
+        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for child in self.service.iter_mut().chain([&mut self.bus]) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+async fn update(connection: &Connection, options: &HashMap<&str, Variant<'_>>) -> zbus::Result<Message> {
+    connection.call_method(Some(NAME), ROOT, Some(MANAGER), "Update", options).await
+}
+
+/// The next message that a stream brings.
+async fn next(stream: &mut MessageStream) -> Message {
+    use futures_util::StreamExt;
+    tokio::time::timeout(PATIENCE, stream.next()).await.expect("no signal came").unwrap().unwrap()
+}
+
+async fn signals(connection: &Connection) -> MessageStream {
+    let rule = MatchRule::builder().msg_type(zbus::message::Type::Signal).sender(NAME).build().unwrap();
+    MessageStream::for_match_rule(rule, connection, Some(100_000.try_into().unwrap())).await.unwrap()
+}
+
+/// Waits for the end of a job; its result.
+async fn ended(stream: &mut MessageStream, wanted: u32) -> String {
+    loop {
+        let message = next(stream).await;
+        if message.header().member().is_some_and(|member| member.as_str() == "JobRemoved") {
+            let (id, _, result): (u32, OwnedObjectPath, String) = message.body().deserialize().unwrap();
+            if id == wanted {
+                return result;
+            }
+        }
+    }
+}
+
+/// The lines of the `sh` blocks of a page.
+fn shell_lines(page: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => lines.push(line.to_owned()),
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[test]
+fn the_lines_of_the_page_do_what_they_say() {
+    let place = Place::new();
+    let lines = shell_lines("docs/dbus.md");
+    assert!(lines.len() > 15, "{lines:?}");
+    for line in lines {
+        let output = place.command("bash").args(["-c", &line]).output().unwrap();
+        assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/dbus.md")).unwrap();
+    let python = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let output = place.command("/usr/bin/python3").args(["-c", python]).output().unwrap();
+    assert!(output.status.success(), "python3-dbus: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("SPY"), "{output:?}");
+}
+
+#[test]
+fn the_installed_interfaces_are_those_of_the_service() {
+    let place = Place::new();
+    let installed =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/dbus-1/interfaces/org.vortexdata.Vortex1.xml");
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let installed = plain(&fs::read_to_string(installed).unwrap());
+    runtime().block_on(async {
+        let connection = place.connect().await;
+        let mut stream = signals(&connection).await;
+        let options = HashMap::from([("symbols", Variant::from(vec!["SPY"]))]);
+        let (id, job): (u32, OwnedObjectPath) =
+            update(&connection, &options).await.unwrap().body().deserialize().unwrap();
+        let mut found = 0;
+        for path in [ROOT, job.as_str(), "/org/vortexdata/Vortex1/provider/sample"] {
+            let interface = "org.freedesktop.DBus.Introspectable";
+            let reply =
+                connection.call_method(Some(NAME), path, Some(interface), "Introspect", &()).await.unwrap();
+            let xml: String = reply.body().deserialize().unwrap();
+            for block in xml.split("<interface name=\"org.vortexdata").skip(1) {
+                let block = plain(&format!(
+                    "<interface name=\"org.vortexdata{}",
+                    block.split("</interface>").next().unwrap()
+                ));
+                assert!(installed.contains(&block), "VORTEX: the installed XML lacks {block}");
+                found += 1;
+            }
+        }
+        // The root's XML has those of the objects below it.
+        assert!(found >= 3, "{found}");
+        assert_eq!(ended(&mut stream, id).await, "done");
+    });
+}
+
+#[test]
+fn hostile_messages_get_typed_errors() {
+    let place = Place::new();
+    runtime().block_on(async {
+        let connection = place.connect().await;
+        let refused = async |options: HashMap<&str, Variant<'_>>| match update(&connection, &options).await {
+            Err(zbus::Error::MethodError(name, said, _)) => (name.to_string(), said.unwrap_or_default()),
+            other => panic!("{other:?}"),
+        };
+        let (name, said) = refused(HashMap::from([("symbool", Variant::from("A"))])).await;
+        assert!(name.ends_with("Error.InvalidRequest") && said.contains("symbool"), "{name} {said}");
+        let (name, said) = refused(HashMap::from([("force", Variant::from("yes"))])).await;
+        assert!(name.ends_with("Error.InvalidRequest") && said.contains("force"), "{name} {said}");
+        let (name, _) = refused(HashMap::from([("provider", Variant::from("nasdaq"))])).await;
+        assert!(name.ends_with("Error.UnknownProvider"), "{name}");
+        let (name, _) = refused(HashMap::from([("watchlist", Variant::from("none"))])).await;
+        assert!(name.ends_with("Error.UnknownInstrument"), "{name}");
+        let long = "A".repeat(10_000_000);
+        let (name, said) = refused(HashMap::from([("symbols", Variant::from(vec![long.as_str()]))])).await;
+        assert!(name.ends_with("Error.UnknownInstrument") && said.len() < 2000, "{name} {}", said.len());
+        let (name, said) = refused(HashMap::from([("start", Variant::from("2999-01-01"))])).await;
+        assert!(name.ends_with("Error.InvalidRequest") && said.contains("2999-01-01"), "{name} {said}");
+        let wrong = connection.call_method(Some(NAME), ROOT, Some(MANAGER), "Update", &("text", 7u32)).await;
+        let wrong = wrong.unwrap_err().to_string();
+        assert!(wrong.contains("ignature"), "{wrong}");
+        let none =
+            connection.call_method(Some(NAME), ROOT, Some(MANAGER), "GetJob", &77u32).await.unwrap_err();
+        assert!(none.to_string().contains("NoSuchJob"), "{none}");
+        connection
+            .call_method(Some(NAME), ROOT, Some("org.freedesktop.DBus.Peer"), "Ping", &())
+            .await
+            .unwrap();
+    });
+}
+
+#[test]
+fn many_clients_neither_stop_it_nor_lose_the_order_of_signals() {
+    let place = Place::new();
+    runtime().block_on(async {
+        let mut watchers = Vec::new();
+        for _ in 0..5 {
+            let connection = place.connect().await;
+            let stream = signals(&connection).await;
+            watchers.push((connection, stream));
+        }
+        let connection = place.connect().await;
+        let none: HashMap<&str, Variant<'_>> = HashMap::new();
+        let (job, path): (u32, OwnedObjectPath) =
+            update(&connection, &none).await.unwrap().body().deserialize().unwrap();
+        let mut calling = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let client = place.connect().await;
+            calling.spawn(async move {
+                for _ in 0..20 {
+                    let filter = HashMap::from([("symbol", Variant::from("S*"))]);
+                    let call = |method: &'static str| {
+                        client.call_method(Some(NAME), ROOT, Some(MANAGER), method, &())
+                    };
+                    call("ListJobs").await.unwrap();
+                    client.call_method(Some(NAME), ROOT, Some(MANAGER), "ListSeries", &filter).await.unwrap();
+                    let symbols = HashMap::from([("symbols", Variant::from(vec!["SPY"]))]);
+                    update(&client, &symbols).await.unwrap();
+                    client
+                        .call_method(Some(NAME), ROOT, Some("org.freedesktop.DBus.Peer"), "Ping", &())
+                        .await
+                        .unwrap();
+                }
+            });
+        }
+        while let Some(done) = calling.join_next().await {
+            done.unwrap();
+        }
+        for (_, stream) in &mut watchers {
+            let (mut seen, mut new) = (0, false);
+            loop {
+                let message = next(stream).await;
+                let (header, body) = (message.header(), message.body());
+                match header.member().unwrap().as_str() {
+                    "JobNew" => {
+                        let (id, _): (u32, OwnedObjectPath) = body.deserialize().unwrap();
+                        assert!(id != job || !new, "new twice");
+                        new |= id == job;
+                    }
+                    "PropertiesChanged" if header.path().unwrap().as_str() == path.as_str() => {
+                        type Changed = (String, HashMap<String, OwnedVariant>, Vec<String>);
+                        let (_, changed, _): Changed = body.deserialize().unwrap();
+                        if let Some(Variant::U32(done)) = changed.get("SeriesDone").map(|value| &**value) {
+                            assert!(new && *done >= seen, "{done} after {seen}");
+                            seen = *done;
+                        }
+                    }
+                    "JobRemoved" => {
+                        let (id, _, _): (u32, OwnedObjectPath, String) = body.deserialize().unwrap();
+                        if id == job {
+                            break;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            assert!(seen > 0);
+        }
+    });
+}
+
+#[test]
+fn idle_after_a_job_it_holds_little_memory() {
+    let place = Place::new();
+    let list = place.home.path().join("list.json");
+    let stocks: Vec<String> = (0..500).map(|n| format!("\"S{n:03}\": {{\"code\": \"SPY\"}}")).collect();
+    fs::write(&list, format!("{{\"stock\": {{{}}}}}", stocks.join(","))).unwrap();
+    fs::create_dir_all(place.home.path().join(".config/vortex")).unwrap();
+    let toml = format!("[watchlists.all]\nassets = {list:?}\n");
+    fs::write(place.home.path().join(".config/vortex/config.toml"), toml).unwrap();
+    assert!(place.ctl(&["reload"]).status.success());
+    let updated = place.ctl(&["update", "--watchlist", "all", "--wait"]);
+    assert!(String::from_utf8_lossy(&updated.stdout).contains("500 series"), "{updated:?}");
+    // The threads that read the catalogue end two seconds after their last work.
+    let began = Instant::now();
+    while place.memory() > 15 * 1024 {
+        assert!(began.elapsed() < Duration::from_secs(30), "{} KiB", place.memory());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    println!("idle: {} KiB", place.memory());
+}
+
+#[test]
+fn the_private_socket_serves_its_user_whoever_stays_silent() {
+    let mut place = Place::new();
+    let mut first = place.service.take().unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(first.id() as i32), nix::sys::signal::Signal::SIGTERM)
+        .unwrap();
+    assert!(first.wait().unwrap().success());
+    place.start(&["--bus", "private"]);
+    let socket: PathBuf = place.home.path().join("vortex/bus");
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(socket.parent().unwrap()).unwrap().permissions().mode() & 0o777, 0o700);
+    let _silent: Vec<UnixStream> = (0..10).map(|_| UnixStream::connect(&socket).unwrap()).collect();
+    let mut babbling = UnixStream::connect(&socket).unwrap();
+    babbling.write_all(&[0xff; 10_000]).unwrap();
+    // With no service on the session bus it is found by itself.
+    let said = place.ctl(&["update", "--symbol", "SPY", "--period", "1d", "--follow"]);
+    assert_eq!(said.status.code(), Some(0), "{said:?} {}", place.log());
+    let status = place.ctl(&["status"]);
+    assert!(String::from_utf8_lossy(&status.stdout).contains("idle"), "{status:?}");
+    let second =
+        place.command(env!("CARGO_BIN_EXE_vortex")).args(["daemon", "--bus", "private"]).output().unwrap();
+    assert_eq!(second.status.code(), Some(1), "{second:?}");
+}
