@@ -11,7 +11,7 @@
 //! - [`cli`]: one file a command of `vortex`, and how things are printed.
 //! - [`observe`]: logging, to the terminal, a file or the journal.
 //! - [`bus`]: what the service says on D-Bus, for both sides.
-//! - [`client`]: `vortexctl`.
+//! - [`client`] is `vortexctl`.
 //! - [`exit`]: the exit codes of both programs.
 
 #[cfg(feature = "service")]

@@ -114,3 +114,18 @@ fn without_a_service_it_says_so_and_starts_none() {
         assert!(String::from_utf8_lossy(&output.stderr).starts_with("vortexctl: "), "{verb}: {output:?}");
     }
 }
+
+#[test]
+fn the_page_of_the_bus_has_every_member() {
+    let read = |file: &str| fs::read_to_string(project().join("packaging").join(file)).unwrap();
+    let page = read("man/org.vortexdata.Vortex1.5");
+    let xml = read("dbus-1/interfaces/org.vortexdata.Vortex1.xml");
+    let mut members = 0;
+    for kind in ["<method name=\"", "<property name=\"", "<signal name=\""] {
+        for name in xml.split(kind).skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(page.contains(&format!(".BR {name} ")), "org.vortexdata.Vortex1(5) lacks {name}");
+            members += 1;
+        }
+    }
+    assert!(members > 40, "{members}");
+}

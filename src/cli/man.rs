@@ -133,7 +133,7 @@ mod tests {
 
     /// The page of a command, by the names below `vortex`.
     fn page_of(path: &[&str]) -> String {
-        let mut command = pages();
+        let mut command = pages().swap_remove(0);
         for name in path {
             command = command.find_subcommand(name).unwrap().clone();
         }

@@ -122,7 +122,7 @@ impl Engine {
         origin: &str,
         client: &str,
     ) -> Result<u32, Error> {
-        self.look(|state| may_queue(state))?;
+        self.look(may_queue)?;
         let waiting = self.look(|state| {
             let mut queued = state.queue.iter().filter_map(|id| state.jobs.get(id));
             queued.find(|job| job.request == request).map(|job| job.id)

@@ -193,5 +193,5 @@ fn emitter(connection: &Connection, path: &str) -> Result<SignalEmitter<'static>
 }
 
 fn job_path(id: u32) -> Result<OwnedObjectPath, Error> {
-    OwnedObjectPath::try_from(bus::job_path(id)).map_err(|error| Error::ZBus(error.into()))
+    OwnedObjectPath::try_from(bus::job_path(id)).map_err(Error::ZBus)
 }

@@ -84,16 +84,11 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> 
         tokio::spawn(systemd::watch_over(Arc::clone(&engine), watched)),
     ];
     engine.start_up().await;
-    loop {
-        match told.next().await {
-            Asked::Reload => {
-                systemd::reloading();
-                // What is refused is said in the journal and in STATUS.
-                let _ = engine.reload().await;
-                systemd::ready(&engine);
-            }
-            Asked::Stop => break,
-        }
+    while told.next().await == Asked::Reload {
+        systemd::reloading();
+        // What is refused is said in the journal and in STATUS.
+        let _ = engine.reload().await;
+        systemd::ready(&engine);
     }
     tracing::info!(name: messages::STOPPING, "stopping at the next commit");
     systemd::stopping();
@@ -109,6 +104,7 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> 
 }
 
 /// What signals ask for.
+#[derive(PartialEq, Eq)]
 enum Asked {
     Reload,
     Stop,

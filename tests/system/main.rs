@@ -21,8 +21,11 @@ fn bookworm() {
     all(&Machine::boot("bookworm"));
 }
 
+/// What is done to a machine, with its name.
+type Step = (&'static str, fn(&Machine));
+
 fn all(machine: &Machine) {
-    let steps: &[(&str, fn(&Machine))] = &[
+    let steps: &[Step] = &[
         ("units are sound", units_are_sound),
         ("nobody who did not ask runs it", nobody_who_did_not_ask_runs_it),
         ("a user starts it", a_user_starts_it),

@@ -108,7 +108,7 @@ fn weekdays(text: &str) -> Result<Values, String> {
 
 /// `Y-M-D`, `M-D`; with `~` before the day it is counted from the end of the month.
 fn date(spec: &mut Spec, text: &str) -> Result<(), String> {
-    let (rest, day, from_end) = match text.rsplit_once('~') {
+    let (rest, day, of_end) = match text.rsplit_once('~') {
         Some((rest, day)) => (rest, day, true),
         None => match text.rsplit_once('-') {
             Some((rest, day)) => (rest, day, false),
@@ -118,11 +118,27 @@ fn date(spec: &mut Spec, text: &str) -> Result<(), String> {
     let (year, month) = rest.split_once('-').unwrap_or(("*", rest));
     spec.years = years(year)?;
     spec.months = values(month, 1, 12)?;
-    spec.days = match from_end {
-        true => Days::FromEnd(values(day, 1, 31)?),
+    spec.days = match of_end {
+        true => Days::FromEnd(from_end(day)?),
         false => Days::OfMonth(values(day, 1, 31)?),
     };
     Ok(())
+}
+
+/// Days counted from the end of the month: a list of numbers, each with a repetition that goes on to the end, so
+/// that `Mon *-*~07/1` is the last Monday.
+fn from_end(text: &str) -> Result<Values, String> {
+    let mut days = Values::default();
+    for item in text.split(',') {
+        let (first, step) = match item.split_once('/') {
+            Some((first, step)) => (number(first, 1, 28, &[])?, Some(number(step, 1, 28, &[])?)),
+            None => (number(item, 1, 28, &[])?, None),
+        };
+        let down_to = if step.is_some() { 1 } else { first };
+        let all = (down_to..=first).rev().step_by(step.unwrap_or(1) as usize);
+        days = all.fold(days, |days, day| days.and_also(Values::steps(day, day, 1)));
+    }
+    Ok(days)
 }
 
 /// `H:M`, `H:M:S`.

@@ -220,7 +220,7 @@ impl Manager {
 }
 
 fn path(id: u32) -> Result<OwnedObjectPath, Error> {
-    OwnedObjectPath::try_from(bus::job_path(id)).map_err(|error| Error::ZBus(error.into()))
+    OwnedObjectPath::try_from(bus::job_path(id)).map_err(Error::ZBus)
 }
 
 fn wanted(filter: &Filter, row: &SeriesRow) -> bool {
@@ -254,7 +254,7 @@ fn listed(row: &SeriesRow) -> Result<HashMap<String, OwnedVariant>, Error> {
         ("state", row.status.word().into()),
     ];
     let owned = |(name, value): (&str, Variant<'_>)| {
-        let value = OwnedVariant::try_from(value).map_err(|error| Error::ZBus(error.into()))?;
+        let value = OwnedVariant::try_from(value).map_err(Error::ZBus)?;
         Ok((name.to_owned(), value))
     };
     values.into_iter().map(owned).collect()
