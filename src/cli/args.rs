@@ -167,9 +167,9 @@ pub struct DownloadArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  systemctl --user start vortex            as a service of systemd, which runs this command
-  vortex daemon --bus private              by hand, or under another supervisor
-  vortexctl status                         what it does
+  systemctl --user start vortex   as a service of systemd, which runs this
+  vortex daemon --bus private     by hand, or under another supervisor
+  vortexctl status                what it does
 
 SIGTERM ends it at the next commit, SIGHUP has it read the configuration again.")]
 pub struct DaemonArgs {

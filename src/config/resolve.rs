@@ -144,6 +144,7 @@ fn schedule(values: &Values<'_>, section: &str) -> ScheduleSettings {
     ScheduleSettings {
         cron: cron.filter(|c| !c.is_empty() && !c.starts_with('#')).map(str::to_owned),
         on_calendar: values.text(&key("on_calendar")).map(str::to_owned),
+        switched_off: cron.is_some_and(|c| c.is_empty() || c.starts_with('#')),
         run_on_startup: values.truth(&key("run_on_startup")).unwrap_or(false),
     }
 }

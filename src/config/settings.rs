@@ -192,6 +192,8 @@ pub struct ScheduleSettings {
     pub cron: Option<String>,
     /// systemd calendar expression.
     pub on_calendar: Option<String>,
+    /// There is none, in so many words: an empty `schedule`.
+    pub switched_off: bool,
     /// Also once at the start.
     pub run_on_startup: bool,
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::Uid;
 
 use super::{Entry, JITTER, entries};
-use crate::config::{Config, Loaded, Overrides, Sources};
+use crate::config::{Config, Overrides, Sources};
 use crate::request::Request;
 
 /// The name by which the program is called.
@@ -75,21 +75,14 @@ pub fn make(sources: &Sources, scope: Scope, folder: &Path) -> Result<(), String
                 service(folder, &entry, scope, &origin)?;
             }
         }
-        if is_switched_off(&loaded) {
+        let schedule = &loaded.config.schedule;
+        if schedule.switched_off && schedule.on_calendar.is_none() {
             // The packaged timer would fire all the same.
             symlink("/dev/null", folder.join("vortex-update.timer"))?;
         }
         Ok(())
     };
     write().map_err(|error| format!("{}: {error}", folder.display()))
-}
-
-/// Whether the configuration says that the whole list has no schedule, in so many words.
-fn is_switched_off(loaded: &Loaded) -> bool {
-    let schedule = &loaded.config.schedule;
-    schedule.cron.is_none()
-        && schedule.on_calendar.is_none()
-        && loaded.values.contains_key("schedule.schedule")
 }
 
 fn timer(folder: &Path, entry: &Entry, origin: &str) -> io::Result<()> {

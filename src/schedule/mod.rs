@@ -9,6 +9,9 @@ use crate::request::Request;
 /// A scheduled run is put off by up to this many seconds, so that not everybody asks at the full minute.
 pub const JITTER: u64 = 60;
 
+/// When the packaged timer fires.
+const PACKAGED: &str = "*-*-* 08:00:00";
+
 /// One schedule of the configuration.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -35,8 +38,37 @@ pub fn entries(config: &Config, whole: &Request) -> Vec<Entry> {
     of_list.into_iter().chain(of_watchlists).collect()
 }
 
+/// The schedules that systemd's timers start: those of the configuration, and where the whole list has none, the
+/// packaged timer's (`systemd/user/vortex-update.timer`).
+pub fn entries_of_timers(config: &Config, whole: &Request) -> Vec<Entry> {
+    let mut all = entries(config, whole);
+    let own = &config.schedule;
+    if own.cron.is_none()
+        && own.on_calendar.is_none()
+        && !own.switched_off
+        && let Ok(calendar) = Calendar::of_expression(PACKAGED)
+    {
+        all.push(Entry { name: "update".to_owned(), calendar, request: whole.clone() });
+    }
+    all
+}
+
 /// What a section of the configuration says. It was checked when it was read.
 fn calendar(settings: &ScheduleSettings) -> Option<Calendar> {
     let of_cron = settings.cron.as_deref().map(Calendar::of_cron);
     of_cron.or_else(|| settings.on_calendar.as_deref().map(Calendar::of_expression))?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PACKAGED;
+
+    #[test]
+    fn the_packaged_timers_fire_when_we_say() {
+        for scope in ["user", "system"] {
+            let file = format!("{}/systemd/{scope}/vortex-update.timer", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(file).unwrap();
+            assert!(text.contains(&format!("OnCalendar={PACKAGED}\n")), "{text}");
+        }
+    }
 }

@@ -252,12 +252,12 @@ impl Engine {
         self.reloaded.notified()
     }
 
-    /// The schedules of the configuration in force.
-    pub(super) fn schedules(&self) -> Vec<Entry> {
+    /// The schedules of the configuration in force: our own, or those that systemd's timers start.
+    pub(super) fn schedules(&self, own: bool) -> Vec<Entry> {
         let config = self.config();
         // It was checked when it was read.
         let whole = (self.whole)(&config).unwrap_or_default();
-        schedule::entries(&config, &whole)
+        if own { schedule::entries(&config, &whole) } else { schedule::entries_of_timers(&config, &whole) }
     }
 
     /// Asks for what `run_on_startup` wants.
