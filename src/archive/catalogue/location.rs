@@ -43,7 +43,7 @@ pub(in crate::archive) fn own(root: &Path) -> PathBuf {
 }
 
 fn open_in_state(root: &Path, state: &Path) -> Result<(Catalogue, Vec<String>), ArchiveError> {
-    std::fs::create_dir_all(state).map_err(files::io("make the folder", state))?;
+    files::make_lasting_folder(state)?;
     let path = in_state(root, state);
     let catalogue = Catalogue::open(&path, Journal::Rollback)?
         .ok_or_else(|| ArchiveError::Refused(format!("{} cannot be opened", path.display())))?;

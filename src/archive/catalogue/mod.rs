@@ -124,7 +124,9 @@ impl Catalogue {
         if answer != wanted && journal == Journal::Wal {
             return Ok(None);
         }
-        connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+        // A rollback journal commits by being removed: only EXTRA syncs its folder after that.
+        let synchronous = if journal == Journal::Rollback { "EXTRA" } else { "FULL" };
+        connection.pragma_update(None, "synchronous", synchronous).map_err(fail)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         migrate(path, &mut connection)?;
         Ok(Some(Catalogue { path: path.to_owned(), journal, connection: Mutex::new(connection) }))
@@ -326,6 +328,35 @@ mod tests {
         drop(catalogue);
         let error = Catalogue::open(&path, Journal::Wal).unwrap_err();
         assert!(matches!(error, ArchiveError::Newer { found: 99, known: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_catalogue_of_the_first_schema_is_taken_over_with_what_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        let first = Connection::open(&path).unwrap();
+        first.execute_batch(MIGRATIONS[0]).unwrap();
+        first
+            .execute("INSERT INTO jobs (origin, detail, started) VALUES ('command line', '', 7)", [])
+            .unwrap();
+        first.pragma_update(None, "user_version", 1).unwrap();
+        drop(first);
+        assert!(Catalogue::open_to_read(&path).is_err(), "who only reads migrates nothing");
+        let catalogue = Catalogue::open(&path, Journal::Wal).unwrap().unwrap();
+        let jobs = catalogue.read(|c| ledger::jobs(c, 9)).unwrap();
+        assert_eq!((jobs.len(), jobs[0].started, jobs[0].request.as_deref()), (1, 7, None));
+        assert_eq!(catalogue.read(|c| ledger::note(c, "paused")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_rollback_journal_waits_for_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let level = |journal: Journal, name: &str| -> i64 {
+            let catalogue = Catalogue::open(&folder.path().join(name), journal).unwrap().unwrap();
+            catalogue.read(|c| c.pragma_query_value(None, "synchronous", |row| row.get(0))).unwrap()
+        };
+        // FULL is 2, EXTRA is 3 (SQLite, "PRAGMA synchronous").
+        assert_eq!((level(Journal::Wal, "wal.db"), level(Journal::Rollback, "rollback.db")), (2, 3));
     }
 
     #[test]
