@@ -241,6 +241,11 @@ impl Archive {
         self.inner.catalogue.read(|c| ledger::jobs(c, limit))
     }
 
+    /// The newest jobs of the service that are finished, newest first.
+    pub fn finished_jobs(&self, limit: u32) -> Result<Vec<JobRecord>, ArchiveError> {
+        self.inner.catalogue.read(|c| ledger::finished_jobs(c, limit))
+    }
+
     /// The jobs of the service that are queued, or were running when it died, oldest first.
     pub fn open_jobs(&self) -> Result<Vec<JobRecord>, ArchiveError> {
         self.inner.catalogue.read(ledger::open_jobs)

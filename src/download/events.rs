@@ -80,6 +80,11 @@ impl Outcome {
         }
     }
 
+    /// Whether somebody should look at the series: failed, suspect or held.
+    pub fn is_bad(&self) -> bool {
+        matches!(self, Outcome::Suspect(_) | Outcome::Held(_) | Outcome::Failed(_))
+    }
+
     /// The reason, where there is one.
     pub fn reason(&self) -> Option<&str> {
         match self {
@@ -170,6 +175,8 @@ impl Summary {
     pub fn detail(&self) -> String {
         serde_json::json!({
             "series": self.results.len(),
+            "failed": self.results.iter().filter(|r| r.outcome.is_bad()).count(),
+            "current": self.results.iter().filter(|r| r.outcome == Outcome::Current).count(),
             "added": self.results.iter().map(|r| r.added).sum::<u64>(),
             "requests": self.results.iter().map(|r| u64::from(r.requests)).sum::<u64>(),
             "bytes_fetched": self.bytes_fetched,
@@ -181,7 +188,6 @@ impl Summary {
     /// Nothing but failures is `Failed`; any failed, suspect or held series `Partial`; else anything
     /// left for later `Limited`.
     pub fn result(&self) -> JobResult {
-        let bad = |o: &Outcome| matches!(o, Outcome::Suspect(_) | Outcome::Held(_) | Outcome::Failed(_));
         let count =
             |wanted: &dyn Fn(&Outcome) -> bool| self.results.iter().filter(|r| wanted(&r.outcome)).count();
         let failed = count(&|o| matches!(o, Outcome::Failed(_)));
@@ -189,7 +195,7 @@ impl Summary {
             JobResult::Cancelled
         } else if self.fatal.is_some() || (failed > 0 && failed == self.results.len()) {
             JobResult::Failed
-        } else if count(&bad) > 0 {
+        } else if count(&Outcome::is_bad) > 0 {
             JobResult::Partial
         } else if count(&|o| matches!(o, Outcome::Later(_) | Outcome::Interrupted)) > 0 {
             JobResult::Limited

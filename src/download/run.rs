@@ -410,9 +410,9 @@ impl<'a> Board<'a> {
 /// One line a series that was asked for.
 fn log(job: i64, result: &SeriesResult) {
     let (key, word, reason) = (&result.key, result.outcome.word(), result.outcome.reason().unwrap_or(""));
-    match result.outcome {
+    match &result.outcome {
         Outcome::Current => {}
-        Outcome::Failed(_) | Outcome::Suspect(_) | Outcome::Held(_) => tracing::warn!(
+        outcome if outcome.is_bad() => tracing::warn!(
             name: messages::SERIES_REFUSED,
             target: JOB, job, provider = key.provider, symbol = key.name(), period = key.period.name(),
             result = word, requests = result.requests, reason,

@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 
 use tokio::sync::{Notify, watch};
 
+use super::history;
 use super::series::SeriesIndex;
 use super::state::{JobPhase, JobView, Phase, ProviderView, Running, State, StopReason};
 use crate::archive::{Archive, ArchiveError};
@@ -67,7 +68,7 @@ impl Engine {
         let mut state =
             State { paused: archive.note(PAUSED)?.is_some_and(|it| it == "yes"), ..State::default() };
         state.configuration_changed = changed;
-        take_over(&archive, &mut state)?;
+        history::take_over(&archive, &mut state)?;
         let engine = Engine {
             sources,
             overrides,
@@ -449,60 +450,6 @@ pub enum OpenError {
     /// The ledger of limits cannot be opened.
     #[error(transparent)]
     Limits(#[from] ThrottleError),
-}
-
-/// Finds the jobs that the service before this one did not finish, and the last results.
-fn take_over(archive: &Archive, state: &mut State) -> Result<(), ArchiveError> {
-    for record in archive.jobs(100)?.iter().rev().filter(|record| record.request.is_some()) {
-        let Ok(id) = u32::try_from(record.id) else { continue };
-        let request = record.request.as_deref().unwrap_or_default();
-        let request = match serde_json::from_str(request) {
-            Ok(request) => request,
-            Err(error) => {
-                tracing::warn!("job {id} of an earlier run cannot be read and is left out: {error}");
-                continue;
-            }
-        };
-        let outcome = record.outcome.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let mut job = JobView {
-            id,
-            origin: record.origin.clone(),
-            client: record.client.clone().unwrap_or_default(),
-            request,
-            started: in_micros(record.started),
-            ..JobView::default()
-        };
-        match record.finished {
-            Some(at) => {
-                job.take_outcome(&outcome.unwrap_or_default());
-                job.phase = JobPhase::Finished;
-                job.result = record.result.clone().unwrap_or_default();
-                job.finished = in_micros(at);
-                state.last_result = job.result.clone();
-                state.last_finished = job.finished;
-            }
-            None => {
-                tracing::info!("job {id} was not finished and goes on");
-                state.queue.push_back(id);
-            }
-        }
-        state.jobs.insert(id, job);
-    }
-    Ok(())
-}
-
-impl JobView {
-    /// The sums of a finished job, from the ledger.
-    fn take_outcome(&mut self, outcome: &serde_json::Value) {
-        let sum = |name: &str| outcome[name].as_u64().unwrap_or(0);
-        self.series = sum("series") as u32;
-        self.done = self.series;
-        self.failed = sum("failed") as u32;
-        self.current = sum("current") as u32;
-        self.rows_added = sum("added");
-        self.bytes_fetched = sum("bytes_fetched");
-        self.error = outcome["error"].as_str().unwrap_or_default().to_owned();
-    }
 }
 
 fn may_queue(state: &State) -> Result<(), Error> {

@@ -10,7 +10,7 @@ use crate::download::{Event, Outcome};
 use crate::request::Request;
 
 /// A finished job keeps its object until so many newer ones exist.
-const KEPT_JOBS: usize = 100;
+pub(super) const KEPT_JOBS: usize = 100;
 
 /// One job, as its object shows it. Instants are in µs since the epoch, 0 = never.
 #[derive(Clone, Debug, Default)]
@@ -69,11 +69,8 @@ impl JobView {
             Event::Stored { added, .. } => self.rows_added += added,
             Event::Finished(result) => {
                 self.done += 1;
-                match result.outcome {
-                    Outcome::Current => self.current += 1,
-                    Outcome::Failed(_) | Outcome::Suspect(_) | Outcome::Held(_) => self.failed += 1,
-                    _ => {}
-                }
+                self.current += u32::from(result.outcome == Outcome::Current);
+                self.failed += u32::from(result.outcome.is_bad());
             }
             Event::Limited { said } => self.error = (*said).to_owned(),
         }

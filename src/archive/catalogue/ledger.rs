@@ -87,6 +87,15 @@ pub(in crate::archive) fn jobs(connection: &Connection, limit: u32) -> rusqlite:
     connection.prepare_cached(&sql)?.query_map([limit], job_of)?.collect()
 }
 
+/// The newest jobs of the service that are finished, newest first.
+pub(in crate::archive) fn finished_jobs(
+    connection: &Connection,
+    limit: u32,
+) -> rusqlite::Result<Vec<JobRecord>> {
+    let sql = format!("{JOBS} WHERE request IS NOT NULL AND finished IS NOT NULL ORDER BY id DESC LIMIT ?");
+    connection.prepare_cached(&sql)?.query_map([limit], job_of)?.collect()
+}
+
 /// The jobs of the service that are not finished, oldest first.
 pub(in crate::archive) fn open_jobs(connection: &Connection) -> rusqlite::Result<Vec<JobRecord>> {
     let sql = format!("{JOBS} WHERE request IS NOT NULL AND finished IS NULL ORDER BY id");
