@@ -298,6 +298,14 @@ fn the_machines_own_service(machine: &Machine) {
     assert_eq!(machine.other("vortexctl --system pause").code, 1);
     let level = machine.other("busctl set-property org.vortexdata.Vortex1 /org/freedesktop/LogControl1 org.freedesktop.LogControl1 LogLevel s debug");
     assert_ne!(level.code, 0, "{level:#?}");
+    // Unless polkit says that he may.
+    let rule = "polkit.addRule(function(action, subject) { if (action.id == 'org.vortexdata.Vortex1.manage' && subject.user == 'other') return polkit.Result.YES; });";
+    machine
+        .root(&format!("echo \"{rule}\" > /etc/polkit-1/rules.d/49-vortex.rules && systemctl restart polkit"))
+        .ok();
+    machine.other("vortexctl --system pause && vortexctl --system resume").ok();
+    machine.root("rm /etc/polkit-1/rules.d/49-vortex.rules && systemctl restart polkit").ok();
+    assert_eq!(machine.other("vortexctl --system pause").code, 1);
     // A member of the group manages it, and reads the archive.
     machine.root("usermod -a -G vortex other").ok();
     machine.other(&format!("vortexctl --system {update}")).ok();
