@@ -311,6 +311,19 @@ fn many_clients_neither_stop_it_nor_lose_the_order_of_signals() {
 }
 
 #[test]
+fn a_service_that_hangs_is_not_waited_for() {
+    let place = Place::new();
+    let process = nix::unistd::Pid::from_raw(place.service.as_ref().unwrap().id() as i32);
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let mut command = place.command("timeout");
+    let said = command.args(["60", env!("CARGO_BIN_EXE_vortexctl"), "ping"]).output().unwrap();
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGCONT).unwrap();
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("in time"), "{said:?}");
+    assert!(place.ctl(&["ping"]).status.success());
+}
+
+#[test]
 fn idle_after_a_job_it_holds_little_memory() {
     let place = Place::new();
     let list = place.home.path().join("list.json");

@@ -51,9 +51,6 @@ pub(super) fn of_bus(error: zbus::Error, system: bool) -> Error {
             fdo::Error::ZBus(error) => of_bus(error, system),
             other => Error::new(Exit::Failed, other),
         },
-        zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            Error::new(Exit::Failed, "the service did not answer in time")
-        }
         zbus::Error::InputOutput(_) => Error::no_service(system),
         other => Error::new(Exit::Failed, other),
     }

@@ -1,8 +1,12 @@
 //! The service as its client sees it: found, called, listened to.
 
 use std::collections::HashMap;
+use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use nix::unistd::Uid;
 use zbus::connection::Builder;
@@ -14,6 +18,15 @@ use super::error::{Error, of_bus};
 use super::values::Object;
 use crate::bus::{self, address};
 use crate::exit::Exit;
+
+/// A service that does not answer for this long hangs: the usual limit of D-Bus.
+const PATIENCE: Duration = Duration::from_secs(25);
+/// The same for a question that only asks whether somebody is there.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// The same where a person may be asked for a password meanwhile.
+const PERSONS_PATIENCE: Duration = Duration::from_secs(300);
+/// Signals that may wait to be read while a call waits for its answer, which comes behind them.
+const MOST_QUEUED: NonZeroUsize = NonZeroUsize::MIN.saturating_add(9_999);
 
 /// A connection on which the service can be called.
 pub(super) struct Service {
@@ -72,16 +85,21 @@ impl Service {
     async fn on_bus(system: bool) -> Result<Service, Error> {
         let builder = if system { Builder::system() } else { Builder::session() };
         let which = if system { "system" } else { "session" };
-        let connection = builder.build().await.map_err(|error| {
+        let connection = builder.max_queued(MOST_QUEUED).build().await.map_err(|error| {
             Error::new(Exit::NoService, format!("the {which} bus cannot be reached: {error}"))
         })?;
         Ok(Service { connection, system, private: false })
     }
 
     async fn at(address: &str) -> Result<Service, Error> {
-        let connection = Builder::address(address).p2p().build().await.map_err(|error| {
-            Error::new(Exit::NoService, format!("no service answers at {address}: {error}"))
-        })?;
+        let no_service = |said: &dyn std::fmt::Display| {
+            Error::new(Exit::NoService, format!("no service answers at {address}: {said}"))
+        };
+        let connecting = Builder::address(address).p2p().max_queued(MOST_QUEUED).build();
+        let connection = tokio::time::timeout(PING_PATIENCE, connecting)
+            .await
+            .map_err(|_| no_service(&"not in time"))?
+            .map_err(|error| no_service(&error))?;
         Ok(Service { connection, system: false, private: true })
     }
 
@@ -102,49 +120,49 @@ impl Service {
     where
         B: serde::Serialize + zbus::DynamicType,
     {
-        self.try_call(start, (path, interface, method), body)
-            .await
-            .map_err(|error| of_bus(error, self.system))
+        let interactive = self.system && std::io::stdin().is_terminal();
+        let patience = match method {
+            "Ping" => PING_PATIENCE,
+            _ if interactive => PERSONS_PATIENCE,
+            _ => PATIENCE,
+        };
+        let call = async {
+            let mut call = Message::method_call(path, method).interface(interface);
+            if !self.private {
+                call = call.destination(bus::NAME);
+            }
+            if start == Start::No {
+                call = call.with_flags(Flags::NO_AUTO_START);
+            }
+            if interactive {
+                call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH);
+            }
+            self.answer(&call.build(body)?).await
+        };
+        match tokio::time::timeout(patience, call).await {
+            Ok(answer) => answer.map_err(|error| of_bus(error, self.system)),
+            Err(_) => {
+                let said = format!("the service did not answer in time ({} s)", patience.as_secs());
+                Err(Error::new(Exit::Failed, said))
+            }
+        }
     }
 
-    async fn try_call<B>(
-        &self,
-        start: Start,
-        (path, interface, method): (&str, &str, &str),
-        body: &B,
-    ) -> zbus::Result<Message>
-    where
-        B: serde::Serialize + zbus::DynamicType,
-    {
-        let mut call = Message::method_call(path, method).interface(interface);
-        if !self.private {
-            call = call.destination(bus::NAME);
-        }
-        if start == Start::No {
-            call = call.with_flags(Flags::NO_AUTO_START);
-        }
-        if self.system && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-            call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH);
-        }
-        let call = call.build(body)?;
+    /// Sends a call and waits for its answer.
+    async fn answer(&self, call: &Message) -> zbus::Result<Message> {
         let serial = call.primary_header().serial_num();
         let mut answers = MessageStream::from(&self.connection);
-        self.connection.send(&call).await?;
-        loop {
-            let Some(message) = next(&mut answers).await else {
-                return Err(zbus::Error::InputOutput(std::sync::Arc::new(
-                    std::io::ErrorKind::BrokenPipe.into(),
-                )));
-            };
+        self.connection.send(call).await?;
+        while let Some(message) = next(&mut answers).await {
             let message = message?;
-            if message.header().reply_serial() != Some(serial) {
-                continue;
+            if message.header().reply_serial() == Some(serial) {
+                return match message.message_type() {
+                    Type::Error => Err(message.into()),
+                    _ => Ok(message),
+                };
             }
-            return match message.message_type() {
-                Type::Error => Err(message.into()),
-                _ => Ok(message),
-            };
         }
+        Err(zbus::Error::InputOutput(Arc::new(std::io::ErrorKind::BrokenPipe.into())))
     }
 
     /// A manager's method without arguments or answer.
