@@ -62,6 +62,23 @@ impl Place {
         }
     }
 
+    /// Tells the service to stop, and waits for it.
+    fn stop(&mut self) {
+        let mut service = self.service.take().unwrap();
+        let process = nix::unistd::Pid::from_raw(service.id() as i32);
+        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
+        assert!(service.wait().unwrap().success(), "{}", self.log());
+    }
+
+    /// Waits for what nothing announces.
+    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let began = Instant::now();
+        while !holds() {
+            assert!(began.elapsed() < PATIENCE, "in vain: {what}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
@@ -310,6 +327,82 @@ fn many_clients_neither_stop_it_nor_lose_the_order_of_signals() {
     });
 }
 
+/// Jobs by their origin, with what they brought.
+fn origins(place: &Place) -> Vec<(String, u64)> {
+    let jobs = place.ctl(&["--json", "jobs"]);
+    let jobs: Vec<serde_json::Value> = serde_json::from_slice(&jobs.stdout).unwrap();
+    let told = |job: &serde_json::Value| {
+        (job["origin"].as_str().unwrap().to_owned(), job["series_total"].as_u64().unwrap())
+    };
+    jobs.iter().map(told).collect()
+}
+
+#[test]
+fn it_keeps_schedules_itself_where_nobody_else_does() {
+    let mut place = Place::new();
+    place.stop();
+    fs::create_dir_all(place.home.path().join(".config/vortex")).unwrap();
+    let toml = "[schedule]\non_calendar = \"*-*-* *:*:0/2\"\nrun_on_startup = true\ndownload_args = \"--yes --period 1d --symbol SPY 'QQQ'\"\n\
+        [watchlists.us]\nsymbols = [\"IWM\"]\nperiods = [\"1d\"]\nschedule = \"0 8 1 1 *\"\n";
+    let file = place.home.path().join(".config/vortex/config.toml");
+    fs::write(&file, toml).unwrap();
+    runtime().block_on(async {
+        let connection = place.connect().await;
+        let mut stream = signals(&connection).await;
+        place.start(&["--bus", "user"]);
+        for job in 1..=3 {
+            assert_eq!(ended(&mut stream, job).await, "done");
+        }
+    });
+    let jobs = origins(&place);
+    assert_eq!(jobs[0], ("startup".to_owned(), 2), "{jobs:?}");
+    assert!(jobs[1..].iter().all(|job| *job == ("schedule".to_owned(), 2)), "{jobs:?}");
+    // With timers of systemd the same file starts nothing here, and the next run is known all the same.
+    place.stop();
+    fs::write(&file, toml.replace("run_on_startup = true\n", "")).unwrap();
+    place.start(&["--bus", "user", "--schedule", "systemd"]);
+    let before = origins(&place).len();
+    let status: serde_json::Value = serde_json::from_slice(&place.ctl(&["--json", "status"]).stdout).unwrap();
+    assert!(status["next_run_usec"].as_u64().unwrap() > 0, "{status}");
+    assert_eq!(origins(&place).len(), before);
+    // What cannot be understood stops the start.
+    place.stop();
+    fs::write(&file, "[schedule]\ndownload_args = \"--symbool SPY\"\n").unwrap();
+    let refused =
+        place.command(env!("CARGO_BIN_EXE_vortex")).args(["daemon", "--bus", "user"]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("VORTEX_DOWNLOAD_ARGS") && said.contains("--symbool"), "{said}");
+}
+
+#[test]
+fn a_run_that_was_missed_is_made_up_for_once() {
+    let mut place = Place::new();
+    fs::create_dir_all(place.home.path().join(".config/vortex")).unwrap();
+    let toml = "[watchlists.us]\nsymbols = [\"SPY\"]\nperiods = [\"1d\"]\non_calendar = \"yearly\"\n";
+    fs::write(place.home.path().join(".config/vortex/config.toml"), toml).unwrap();
+    place.stop();
+    // It fired last in June of 2022, and was off since.
+    let (root, state) =
+        (place.home.path().join(".local/share/vortex"), place.home.path().join(".local/state/vortex"));
+    let noted = || vortex::archive::Archive::open(&root, &state).unwrap().note("fired update-us").unwrap();
+    vortex::archive::Archive::open(&root, &state).unwrap().set_note("fired update-us", "1654000000").unwrap();
+    let began = jiff::Timestamp::now().as_second();
+    runtime().block_on(async {
+        let connection = place.connect().await;
+        let mut stream = signals(&connection).await;
+        place.start(&["--bus", "user"]);
+        assert_eq!(ended(&mut stream, 1).await, "done");
+    });
+    // It is noted behind the request: a stop waits for neither, and the request is there already.
+    place.until("the firing is noted", || noted().is_some_and(|at| at.parse::<i64>().unwrap() >= began));
+    for _ in 0..2 {
+        place.stop();
+        place.start(&["--bus", "user"]);
+    }
+    assert_eq!(origins(&place), [("schedule".to_owned(), 1)]);
+}
+
 #[test]
 fn a_service_that_hangs_is_not_waited_for() {
     let place = Place::new();
@@ -336,21 +429,14 @@ fn idle_after_a_job_it_holds_little_memory() {
     let updated = place.ctl(&["update", "--watchlist", "all", "--wait"]);
     assert!(String::from_utf8_lossy(&updated.stdout).contains("500 series"), "{updated:?}");
     // The threads that read the catalogue end two seconds after their last work.
-    let began = Instant::now();
-    while place.memory() > 15 * 1024 {
-        assert!(began.elapsed() < Duration::from_secs(30), "{} KiB", place.memory());
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    place.until("little memory", || place.memory() <= 15 * 1024);
     println!("idle: {} KiB", place.memory());
 }
 
 #[test]
 fn the_private_socket_serves_its_user_whoever_stays_silent() {
     let mut place = Place::new();
-    let mut first = place.service.take().unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(first.id() as i32), nix::sys::signal::Signal::SIGTERM)
-        .unwrap();
-    assert!(first.wait().unwrap().success());
+    place.stop();
     place.start(&["--bus", "private"]);
     let socket: PathBuf = place.home.path().join("vortex/bus");
     use std::os::unix::fs::PermissionsExt;

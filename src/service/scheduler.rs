@@ -68,21 +68,33 @@ async fn round(
             continue;
         }
         if let (true, Some(kept)) = (starts_runs, kept.get_mut(at)) {
-            start(engine, kept, due).await;
+            start(engine, kept, due, zone).await;
         }
     }
 }
 
-async fn start(engine: &Arc<Engine>, kept: &mut Kept, due: i64) {
-    tokio::time::sleep(Duration::from_millis(jitter(JITTER * 1000))).await;
-    kept.fired = due::fired(due, seconds());
-    note(engine, &kept.entry.name, kept.fired).await;
+/// Asks for the run, and only then notes that it fired: whatever ends the service in between costs no run.
+async fn start(engine: &Arc<Engine>, kept: &mut Kept, due: i64, zone: &TimeZone) {
+    tokio::time::sleep(Duration::from_millis(jitter(longest_delay(kept, due, zone)))).await;
     let client = format!("schedule {}", kept.entry.name);
     match engine.update(kept.entry.request.clone(), "schedule", &client).await {
         Ok(id) => tracing::info!(job = id, "{client} asks for job {id}"),
         // The next one comes all the same.
         Err(error) => tracing::error!("{client} could not start a run: {error}"),
     }
+    kept.fired = due::fired(due, seconds());
+    note(engine, &kept.entry.name, kept.fired).await;
+}
+
+/// By how many milliseconds a run may be put off: never so long that the next one is due meanwhile, and one
+/// that was missed not at all.
+fn longest_delay(kept: &Kept, due: i64, zone: &TimeZone) -> u64 {
+    if seconds().abs_diff(due) > JITTER {
+        return 0;
+    }
+    let next = kept.entry.calendar.next_after(due, zone);
+    let apart = next.map_or(u64::MAX, |next| next.abs_diff(due).saturating_mul(1000));
+    (apart / 2).min(JITTER * 1000)
 }
 
 fn note_name(name: &str) -> String {
