@@ -58,8 +58,7 @@ else
   need_meters
   need_disk_tools
   need_system_tools
-  run_tests --all-targets
-  run_tests --doc
+  run_tests
   echo "== dependencies"
   need_cargo_deny
   "$CARGO_DENY" --locked check licenses bans sources
