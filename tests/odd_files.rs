@@ -132,3 +132,37 @@ fn a_pipe_named_on_the_command_line_is_read() {
         home.expect(2, &folder).says("is not a regular file but a folder");
     }
 }
+
+/// Whatever stands where a file of the archive is to be is told before anything is promised: that series alone
+/// fails, nothing is left to be finished, and with it moved away all goes on.
+#[test]
+fn what_stands_in_the_way_of_one_series_holds_no_other_up() {
+    let home = Home::configured("");
+    let until = |day: &'static str| {
+        [
+            "download",
+            "-p",
+            "sample",
+            "-s",
+            "AAPL",
+            "VOD",
+            "--period",
+            "1d",
+            "--start-date",
+            "2026-01-02",
+            "--end-date",
+            day,
+        ]
+    };
+    home.expect(0, &until("2026-02-27"));
+    let twin = home.file("sample/stocks/1d/AAPL.parquet");
+    fs::remove_file(&twin).unwrap();
+    fs::create_dir(&twin).unwrap();
+    home.expect(3, &until("2026-03-31")).says("AAPL.parquet: it is not a regular file; move it away");
+    let csv = |name: &str| fs::read_to_string(home.file(&format!("sample/stocks/1d/{name}.csv"))).unwrap();
+    assert!(csv("VOD").contains("2026-03-31") && !csv("AAPL").contains("2026-03-31"));
+    fs::remove_dir(&twin).unwrap();
+    home.expect(0, &until("2026-03-31"));
+    assert!(csv("AAPL").contains("2026-03-31"));
+    assert_eq!(home.expect(0, &["validate", "--json"]).json()["findings"], serde_json::json!([]));
+}

@@ -14,7 +14,8 @@ use rusqlite::Transaction;
 use super::catalogue::sessions::Deltas;
 use super::catalogue::{Catalogue, ledger, rows};
 use super::crash::{CrashPoint, reached};
-use super::intent::{Intent, Move, Pair};
+use super::intent::{Intent, Move, Pair, SeriesIntent};
+use super::revision::Kept;
 use super::{ArchiveError, Prepared, Writer, files, layout, revision};
 
 /// What a commit changed, for counters.
@@ -40,7 +41,11 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
     if prepared.iter().all(|one| one.series.pairs.is_empty() && one.series.removed.is_empty()) {
         // Without files there is nothing that could be half-done.
         let series = prepared.into_iter().map(|one| one.series).collect();
-        writer.catalogue.change(|t| record(t, &Intent { series }))?;
+        writer.catalogue.change(|t| record(t, &Intent { series })).inspect_err(|error| {
+            if error.is_of_the_disk() {
+                let _ = writer.broken.set(error.to_string());
+            }
+        })?;
         return Ok(committed);
     }
     let root = writer.archive.root();
@@ -50,7 +55,18 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
         let _ = writer.broken.set(error.to_string());
         return Err(error);
     }
-    let (id, intent, mut temps) = declare(&writer.catalogue, prepared)?;
+    let (intent, mut temps) = split(prepared);
+    let (id, intent) = match declare(&writer.catalogue, intent) {
+        Ok(declared) => declared,
+        Err(error) => {
+            // Its bytes may have reached the disk all the same, so its files stay for the next start to decide.
+            if error.is_of_the_disk() {
+                temps.iter_mut().for_each(files::TempFiles::keep);
+                let _ = writer.broken.set(error.to_string());
+            }
+            return Err(error);
+        }
+    };
     temps.iter_mut().for_each(files::TempFiles::keep);
     let finished = reached(CrashPoint::IntentCommitted).and_then(|()| {
         let moves: Vec<&Move> = intent.series.iter().flat_map(|one| one.moves()).collect();
@@ -74,30 +90,28 @@ fn count(prepared: &[Prepared]) -> Committed {
     }
 }
 
+/// What is to be done, and the files it is done with.
+fn split(prepared: Vec<Prepared>) -> (Vec<(SeriesIntent, Option<Kept>)>, Vec<files::TempFiles>) {
+    prepared.into_iter().map(|one| ((one.series, one.kept), one.temps)).unzip()
+}
+
 /// Puts the intent on disk, and with it the rows of its revisions, whose numbers name their folders.
 /// They may stand there early: an intent on disk is always carried out.
 fn declare(
     catalogue: &Catalogue,
-    prepared: Vec<Prepared>,
-) -> Result<(i64, Intent, Vec<files::TempFiles>), ArchiveError> {
-    let mut intent = Intent::default();
-    let mut temps = Vec::with_capacity(prepared.len());
-    let id = catalogue.change(|t| {
-        for one in prepared {
-            let mut series = one.series;
-            if let Some(kept) = one.kept {
+    changes: Vec<(SeriesIntent, Option<Kept>)>,
+) -> Result<(i64, Intent), ArchiveError> {
+    catalogue.change(|t| {
+        let mut intent = Intent::default();
+        for (mut series, kept) in changes {
+            if let Some(kept) = kept {
                 let id = kept.declare(t, &series.key)?;
                 revision::place(&mut series.kept, id);
             }
             intent.series.push(series);
-            temps.push(one.temps);
         }
-        ledger::put_intent(t, &intent)
-    });
-    match id {
-        Ok(id) => Ok((id, intent, temps)),
-        Err(error) => Err(error),
-    }
+        Ok((ledger::put_intent(t, &intent)?, intent))
+    })
 }
 
 /// Renames the files that are still in tmp, and records the commit. Shared with the recovery.

@@ -6,6 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{AccessFlags, access};
+
 use super::ArchiveError;
 
 /// Gives an I/O error its path and what was tried.
@@ -30,8 +32,7 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
     // A pipe would be waited for, a folder is no file.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        let said = "it is not a regular file; move it away".to_owned();
-        return Err(ArchiveError::Damaged { path: path.to_owned(), said });
+        return Err(not_regular(path));
     }
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -110,12 +111,30 @@ pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
     }
 }
 
-/// Refuses a path below `root` that lies on another file system: renaming onto it would be a copy,
-/// and a copy can be half-written.
-pub(super) fn check_one_file_system(root: &Path, path: &Path) -> Result<(), ArchiveError> {
-    let device = |path: &Path| fs::metadata(path).map(|of| of.dev()).map_err(io("look at", path));
-    let nearest = path.ancestors().find(|folder| folder.exists()).unwrap_or(root);
-    if device(nearest)? == device(root)? { Ok(()) } else { Err(mounted(nearest)) }
+/// Refuses a path below `root` that no file could be renamed to or removed from: what stands in the way
+/// is told before an intent promises the rename, for whoever cannot keep that promise can write nothing
+/// more. Another file system is in the way too: renaming onto it would be a copy, which can be half-written.
+pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
+        return Err(not_regular(path));
+    }
+    let nearest = path.ancestors().find(|place| place.exists()).unwrap_or(root);
+    let of = fs::metadata(nearest).map_err(io("look at", nearest))?;
+    if of.dev() != fs::metadata(root).map_err(io("look at", root))?.dev() {
+        return Err(mounted(nearest));
+    }
+    let folder = if nearest == path { path.parent().unwrap_or(root) } else { nearest };
+    if nearest != path && !of.is_dir() {
+        let said = "it is no folder, and one is to be here; move it away".to_owned();
+        return Err(ArchiveError::Damaged { path: nearest.to_owned(), said });
+    }
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK)
+        .map_err(|errno| io("write in the folder", folder)(errno.into()))
+}
+
+fn not_regular(path: &Path) -> ArchiveError {
+    let said = "it is not a regular file; move it away".to_owned();
+    ArchiveError::Damaged { path: path.to_owned(), said }
 }
 
 fn mounted(path: &Path) -> ArchiveError {
@@ -194,9 +213,23 @@ mod tests {
     #[test]
     fn a_mount_inside_is_refused_in_words() {
         // /proc is another file system than / wherever tests run.
-        let error = check_one_file_system(Path::new("/"), Path::new("/proc/self/x/y")).unwrap_err();
+        let error = check_target(Path::new("/"), Path::new("/proc/self/x/y")).unwrap_err();
         assert!(error.to_string().contains("another file system"), "{error}");
-        assert!(check_one_file_system(Path::new("/proc"), Path::new("/proc/nothing/here")).is_ok());
+    }
+
+    #[test]
+    fn whatever_stands_in_the_way_of_a_file_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |path: &str| root.path().join(path);
+        fs::create_dir_all(at("a/folder")).unwrap();
+        fs::write(at("a/file"), "x").unwrap();
+        for good in ["new", "a/new", "a/file", "b/c/new"] {
+            check_target(root.path(), &at(good)).unwrap();
+        }
+        for (bad, said) in [("a/folder", "not a regular file"), ("a/file/new", "it is no folder")] {
+            let error = check_target(root.path(), &at(bad)).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub fn csv(bytes: &[u8]) {
 pub fn parquet(bytes: &[u8], path: &Path) {
     let rows = bytes.first().map_or(0, |byte| usize::from(*byte));
     for key in keys() {
-        let Ok((bars, notes)) = parquet::read(path, &key) else { continue };
+        let Ok((bars, notes)) = parquet::read(path, &key, "") else { continue };
         let _ = parquet::encode(&key, "", &Kept::nothing(), &bars, &notes);
     }
     let _ = Kept::of(bytes.to_vec(), rows, rows);

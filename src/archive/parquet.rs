@@ -243,9 +243,15 @@ fn open_unguarded(path: &Path) -> Result<SerializedFileReader<File>, String> {
 }
 
 /// Reads a partition of a series back; an error says what is wrong with the file.
-pub(super) fn read(path: &Path, key: &SeriesKey) -> Result<(Bars, Notes), String> {
+pub(super) fn read(path: &Path, key: &SeriesKey, partition: &str) -> Result<(Bars, Notes), String> {
     guarded(|| {
         let reader = open_unguarded(path)?;
+        // A small file of a stranger may unpack to more rows than there is memory for.
+        let (rows, most) = (reader.metadata().file_metadata().num_rows(), most_bars(key, partition));
+        let groups = reader.metadata().row_groups().iter().map(RowGroupMetaData::num_rows);
+        if rows > most || groups.max().is_some_and(|of| of > most) {
+            return Err(format!("it says it has {rows} rows, and {most} fit into its days"));
+        }
         let file = reader.metadata().file_metadata();
         let notes = notes(file.key_value_metadata().map_or(&[][..], Vec::as_slice))?;
         let mut bars = Bars::new(key.columns());
@@ -255,6 +261,14 @@ pub(super) fn read(path: &Path, key: &SeriesKey) -> Result<(Bars, Notes), String
         }
         Ok((bars, notes))
     })
+}
+
+/// As many bars as can stand in a partition: one follows the other for all of its days. One without an end
+/// holds daily bars of two centuries, or a contract's intraday bars of ten years.
+fn most_bars(key: &SeriesKey, partition: &str) -> i64 {
+    let (seconds, years) = key.period.seconds().map_or((86_400, 200), |seconds| (seconds, 10));
+    let days = layout::partition_days(key, partition).len().min(years * 366) as i64;
+    days * (86_400 / seconds)
 }
 
 fn notes(pairs: &[KeyValue]) -> Result<Notes, String> {
@@ -346,7 +360,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.parquet");
         std::fs::write(&path, encode(key, "", &Kept::nothing(), bars, notes).unwrap()).unwrap();
-        read(&path, key)
+        read(&path, key, "")
     }
 
     fn some_notes() -> Notes {
@@ -375,10 +389,10 @@ mod tests {
         let path = folder.path().join("x.parquet");
         std::fs::write(&path, encode(&gold, "", &Kept::nothing(), &bars, &some_notes()).unwrap()).unwrap();
         for other in [key(Class::Stock, false, Period::D1), key(Class::Future, true, Period::H1)] {
-            assert!(read(&path, &other).unwrap_err().contains("throughout"));
+            assert!(read(&path, &other, "").unwrap_err().contains("throughout"));
         }
         std::fs::write(&path, b"PAR1 and nothing more").unwrap();
-        assert!(read(&path, &gold).is_err());
+        assert!(read(&path, &gold, "").is_err());
     }
 
     /// Found by the fuzzer: the library panics on columns that lie before the file, and more of the kind.
@@ -396,11 +410,27 @@ mod tests {
                 let mut bad = good.clone();
                 bad[at] ^= change;
                 std::fs::write(&path, &bad).unwrap();
-                let _ = read(&path, &key);
+                let _ = read(&path, &key, "");
                 let _ = Kept::of(bad, 2, 2);
             }
         }
         assert!(guard::guarded::<()>(|| panic!("as the library does")).is_err());
+    }
+
+    #[test]
+    fn a_file_of_more_rows_than_its_days_hold_is_not_unpacked() {
+        let key = key(Class::Stock, false, Period::M1);
+        let mut bars = Bars::new(key.columns());
+        let first = "2024-02-01".parse::<Day>().unwrap().midnight();
+        for minute in 0..=29 * 1440 {
+            bars.push(first + minute * 60, &[1.5; 9]);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.parquet");
+        std::fs::write(&path, encode(&key, "2024-02", &Kept::nothing(), &bars, &some_notes()).unwrap())
+            .unwrap();
+        let said = read(&path, &key, "2024-02").unwrap_err();
+        assert_eq!(said, "it says it has 41761 rows, and 41760 fit into its days");
     }
 
     proptest! {

@@ -96,6 +96,7 @@ pub(super) fn prepare_with_removals(
         let record = recorded.iter().find(|record| record.name == *name);
         let old = old_csv(writer, &change.key, name, record, in_place)?;
         let files = vec![layout::csv_path(&change.key, name)?, layout::parquet_path(&change.key, name)?];
+        files.iter().try_for_each(|path| files::check_target(root, &root.join(path)))?;
         prepared.series.removed.push(Removal { partition: name.clone(), files });
         replaced.extend(old.map(|bytes| (name.clone(), bytes)));
     }
@@ -123,7 +124,7 @@ fn old_csv(
 ) -> Result<Option<Vec<u8>>, ArchiveError> {
     let relative = layout::csv_path(key, name)?;
     let path = writer.archive.root().join(&relative);
-    files::check_one_file_system(writer.archive.root(), &path)?;
+    files::check_target(writer.archive.root(), &path)?;
     let old = files::read(&path)?;
     match (&old, recorded) {
         _ if in_place == InPlace::MayBeAnything => {}
@@ -234,13 +235,15 @@ impl Place<'_> {
         twin: bool,
     ) -> Result<Pair, ArchiveError> {
         let path = layout::csv_path(self.key, self.name)?;
+        let twin_path = layout::parquet_path(self.key, self.name)?;
+        let root = self.writer.archive.root();
+        files::check_target(root, &root.join(&twin_path))?;
         let refuse = |said: String| ArchiveError::Refused(format!("{}: {said}", path.display()));
         let (kept, rows) = body.csv().map_err(refuse)?;
         let csv = temp(self.writer, temps, path.clone(), &[kept, &rows], body.hash_with(&rows))?;
         let mut bytes = kept.len() + rows.len();
         // They are large, and so is what the twin takes.
         drop(rows);
-        let twin_path = layout::parquet_path(self.key, self.name)?;
         let (mut parquet, mut stale) = (None, None);
         if twin {
             let twin = parquet::encode(self.key, self.name, &body.twin, &body.bars, notes)

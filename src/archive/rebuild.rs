@@ -119,10 +119,11 @@ impl Writer {
             }
         }
         places.retain(|key, _| symbol.is_none_or(|symbol| key.symbol == symbol));
+        // First, so that no series is known again before what can be put back of it is.
+        self.find_revisions()?;
         for (key, partitions) in places {
             self.rebuild_series(key, partitions, &mut done)?;
         }
-        self.find_revisions()?;
         let all = self.archive.all_series()?;
         self.catalogue
             .change(|t| sessions::recount(t, all.iter().map(|series| (&series.key, &series.state))))?;
@@ -180,7 +181,7 @@ impl Writer {
         let twin_path = self.archive.root().join(layout::parquet_path(key, &name)?);
         let text = files::read(&self.archive.root().join(&csv_path))?;
         let twin_bytes = files::read(&twin_path)?;
-        let twin = twin_bytes.as_ref().map(|_| parquet::read(&twin_path, key));
+        let twin = twin_bytes.as_ref().map(|_| parquet::read(&twin_path, key, &name));
         let belongs = |bars: Bars| {
             let own = bars.times.iter().all(|time| partition_name(key, *time) == name);
             match (own && bars.is_ascending(), bars.is_empty()) {
@@ -192,10 +193,16 @@ impl Writer {
         let csv = text
             .as_ref()
             .map(|text| csv::decode(text, key.columns()).map_err(|e| e.to_string()).and_then(belongs));
-        if let Some(Ok((_, notes))) = &twin {
-            found.notes.push((name.clone(), notes.clone()));
-        }
-        let twin = twin.and_then(|read| belongs(read.ok()?.0).ok());
+        let twin = match twin {
+            Some(Ok((bars, notes))) => {
+                found.notes.push((name.clone(), notes));
+                Some(belongs(bars))
+            }
+            Some(Err(said)) => Some(Err(said)),
+            None => None,
+        };
+        let bad_twin = twin.as_ref().and_then(|twin| twin.as_ref().err()).cloned();
+        let twin = twin.and_then(Result::ok);
         let record = |text: &[u8], bars: &Bars, twin: Option<&Vec<u8>>| {
             let (first, last) = bars.bounds().unwrap_or_default();
             PartitionRecord {
@@ -238,8 +245,13 @@ impl Writer {
                 found.write.push((name, Content::Whole(twin)));
                 Ok(Outcome::CsvMade)
             }
-            (Some(Err(said)), _, None) => Ok(Outcome::LeftAlone(said)),
-            (None, _, None) => Ok(Outcome::LeftAlone("its Parquet cannot be read".to_owned())),
+            (csv, _, None) => {
+                let said = csv
+                    .and_then(Result::err)
+                    .into_iter()
+                    .chain(bad_twin.map(|said| format!("its Parquet: {said}")));
+                Ok(Outcome::LeftAlone(said.collect::<Vec<_>>().join("; ")))
+            }
         }
     }
 

@@ -241,6 +241,14 @@ pub enum ArchiveError {
     Refused(String),
 }
 
+impl ArchiveError {
+    /// Whether the disk under the catalogue failed, so that nobody can say what of a change is on it.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        let Self::Catalogue { source, .. } = self else { return false };
+        source.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure)
+    }
+}
+
 /// Serde of coverage as text.
 mod coverage_text {
     use serde::{Deserialize, Deserializer, Serializer};

@@ -150,7 +150,8 @@ impl Writer {
         };
         let path = self.archive.root().join(layout::parquet_path(key, &record.name)?);
         let as_recorded = files::read(&path)?.is_some_and(|bytes| files::hash(&bytes) == *hash);
-        let twin = as_recorded.then(|| parquet::read(&path, key).ok()).flatten().map(|(bars, _)| bars);
+        let twin =
+            as_recorded.then(|| parquet::read(&path, key, &record.name).ok()).flatten().map(|(bars, _)| bars);
         Ok(match (csv, twin) {
             (Some(csv), Some(twin)) if csv.same(&twin) => Pair::Sound(csv),
             (Some(csv), _) => Pair::Csv(csv),

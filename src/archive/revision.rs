@@ -72,6 +72,9 @@ pub(super) fn keep(
     };
     let text =
         serde_json::to_vec_pretty(&about).map_err(|e| ArchiveError::Refused(format!("{ABOUT}: {e}")))?;
+    let root = writer.archive.root();
+    // Its own folder has no number yet.
+    files::check_target(root, &root.join(layout::REVISIONS).join("new"))?;
     let temps = &mut prepared.temps;
     prepared.series.kept.push(prepare::temp(writer, temps, ABOUT.into(), &[&text], files::hash(&text))?);
     for (name, bytes) in replaced {
@@ -108,9 +111,15 @@ pub(super) fn about(root: &Path, id: i64) -> Result<About, ArchiveError> {
     let path = root.join(folder(id)).join(ABOUT);
     let damaged = |said: String| ArchiveError::Damaged { path: path.clone(), said };
     let text = files::read(&path)?.ok_or_else(|| {
-        damaged("revision is missing; `vortex archive show` lists those there are".to_owned())
+        damaged("it is missing; `vortex archive show` lists the revisions there are".to_owned())
     })?;
     serde_json::from_slice(&text).map_err(|e| damaged(e.to_string()))
+}
+
+/// Whether everything of a revision is there and can be read.
+pub(super) fn check(root: &Path, id: i64) -> Result<(), ArchiveError> {
+    let about = about(root, id)?;
+    about.partitions.iter().try_for_each(|name| read_kept(root, id, name, &about.key).map(drop))
 }
 
 /// Gives the days of a partition the marks of before.

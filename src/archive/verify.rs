@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::ledger;
-use super::{Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet};
+use super::{
+    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision,
+};
 use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
 
 /// Whether a finding makes a file bad.
@@ -50,6 +52,8 @@ pub enum Kind {
     Suspect,
     /// The file belongs to a commit that is under way or was interrupted.
     Unfinished,
+    /// A file of a revision is gone or cannot be read, so that nothing can be taken back to it.
+    Revision,
 }
 
 impl Kind {
@@ -71,6 +75,7 @@ impl Kind {
             Kind::Leftover => "leftover",
             Kind::Suspect => "suspect",
             Kind::Unfinished => "unfinished",
+            Kind::Revision => "revision",
         }
     }
 
@@ -83,7 +88,8 @@ impl Kind {
             | Kind::Unknown
             | Kind::Leftover
             | Kind::Suspect
-            | Kind::Unfinished => Severity::Warning,
+            | Kind::Unfinished
+            | Kind::Revision => Severity::Warning,
             _ => Severity::Error,
         }
     }
@@ -129,6 +135,7 @@ impl Archive {
         }
         if wanted.is_none() {
             found.extend(self.verify_strays(&known)?);
+            found.extend(self.verify_revisions()?);
         }
         self.excuse_unfinished(&mut found)?;
         Ok(found)
@@ -143,6 +150,7 @@ impl Archive {
                 moving.insert(layout::series_path(&series.key)?);
                 moving.extend(series.moves().map(|of| Path::new(layout::TMP).join(&of.tmp)));
                 moving.extend(series.goes().cloned());
+                moving.extend(series.kept.iter().map(|of| of.target.clone()));
                 moving.extend(series.pairs.into_iter().flat_map(|pair| {
                     [pair.csv.target].into_iter().chain(pair.parquet.map(|twin| twin.target))
                 }));
@@ -215,9 +223,30 @@ impl Archive {
         }
         if let Some(hash) = &record.parquet_hash {
             let twin = self.root().join(layout::parquet_path(key, &record.name)?);
-            check_twin(&twin, key, hash, &bars, found)?;
+            if let Some(bytes) = content(&twin, found)? {
+                if files::hash(&bytes) != *hash {
+                    found.push(finding(&twin, Kind::Altered, "the file is not as Vortex wrote it"));
+                }
+                compare_twin(&twin, key, &record.name, &bars, found);
+            }
         }
         Ok(Some(bars))
+    }
+
+    /// Revisions that could not be put back.
+    fn verify_revisions(&self) -> Result<Vec<Finding>, ArchiveError> {
+        let mut found = Vec::new();
+        for of in self.revisions(None)? {
+            match revision::check(self.root(), of.id) {
+                Ok(()) => {}
+                Err(ArchiveError::Damaged { path, said }) => {
+                    let said = format!("revision {} cannot be put back: {said}", of.id);
+                    found.push(finding(&path, Kind::Revision, said));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 
     /// Files that no series of the catalogue has, and what was left in tmp.
@@ -297,8 +326,8 @@ fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveE
     let words: Vec<_> = path.iter().rev().take(5).collect();
     let place =
         (4..=words.len()).find_map(|n| layout::place_of(&words.iter().take(n).rev().collect::<PathBuf>()));
-    if let (Some((key, _)), Ok(bars), true) = (place, csv::decode(&bytes, columns), twin.exists()) {
-        compare_twin(&twin, &key, &bars, found);
+    if let (Some((key, partition)), Ok(bars), true) = (place, csv::decode(&bytes, columns), twin.exists()) {
+        compare_twin(&twin, &key, &partition, &bars, found);
     }
     Ok(())
 }
@@ -317,24 +346,8 @@ fn content(path: &Path, found: &mut Vec<Finding>) -> Result<Option<Vec<u8>>, Arc
     Ok(None)
 }
 
-fn check_twin(
-    path: &Path,
-    key: &SeriesKey,
-    hash: &str,
-    bars: &Bars,
-    found: &mut Vec<Finding>,
-) -> Result<(), ArchiveError> {
-    if let Some(bytes) = content(path, found)? {
-        if files::hash(&bytes) != hash {
-            found.push(finding(path, Kind::Altered, "the file is not as Vortex wrote it"));
-        }
-        compare_twin(path, key, bars, found);
-    }
-    Ok(())
-}
-
-fn compare_twin(path: &Path, key: &SeriesKey, bars: &Bars, found: &mut Vec<Finding>) {
-    match parquet::read(path, key) {
+fn compare_twin(path: &Path, key: &SeriesKey, partition: &str, bars: &Bars, found: &mut Vec<Finding>) {
+    match parquet::read(path, key, partition) {
         Err(said) => found.push(finding(path, Kind::Unreadable, said)),
         Ok((twin, _)) if !twin.same(bars) => {
             found.push(finding(path, Kind::Different, "the values are not those of the CSV"));

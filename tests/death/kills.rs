@@ -13,6 +13,7 @@ use rusqlite::Connection;
 
 use crate::binary::{Home, Ran};
 use crate::compare::{differences, remains};
+use crate::faults;
 use crate::scenarios::Scenario;
 
 /// Chains at once; their waits for the disk overlap.
@@ -69,6 +70,12 @@ impl Report {
     /// Kills that left an open intent.
     pub(crate) fn open_intents(&self) -> u64 {
         self.sum(|count| count.intents)
+    }
+
+    /// What was killed often, and never with an intent open.
+    pub(crate) fn without_open_intent(&self) -> Vec<&str> {
+        let never = self.counts.iter().filter(|(_, count)| count.kills >= 20 && count.intents == 0);
+        never.map(|(name, _)| *name).collect()
     }
 
     /// Kills that left files in tmp.
@@ -128,6 +135,7 @@ impl Random {
 /// Kills until there were as many as wanted.
 pub(crate) fn run(wanted: &Wanted, scenarios: &[Scenario]) -> Report {
     let counts = scenarios.iter().map(|scenario| (scenario.name, Count::default())).collect();
+    let changes: Vec<_> = scenarios.iter().map(Changes::of).collect();
     let report = Mutex::new(Report { seed: wanted.seed, counts, failures: Vec::new() });
     let next = AtomicU64::new(0);
     let told = AtomicU64::new(0);
@@ -138,7 +146,7 @@ pub(crate) fn run(wanted: &Wanted, scenarios: &[Scenario]) -> Report {
                     let chain = wanted.chain.unwrap_or_else(|| next.fetch_add(1, Ordering::SeqCst));
                     let at = usize::try_from(chain).unwrap() % scenarios.len();
                     let mut count = Count::default();
-                    let judged = Chain::new(&scenarios[at], wanted.seed, chain).run(&mut count);
+                    let judged = Chain::new(&scenarios[at], &changes[at], wanted.seed, chain).run(&mut count);
                     let mut report = report.lock().unwrap();
                     report.counts[at].1.add(&count);
                     report.failures.extend(judged.err());
@@ -167,19 +175,50 @@ impl Count {
     }
 }
 
+/// What an undisturbed run changes on the disk.
+struct Changes {
+    /// How many changes.
+    all: u64,
+    /// Those that put a file of a commit in its place.
+    renames: Vec<u64>,
+}
+
+impl Changes {
+    fn of(scenario: &Scenario) -> Changes {
+        let changes = scenario.changes();
+        let is_rename = |of: &faults::Change| of.kind == 'R' && of.path.starts_with(".vortex/tmp");
+        let renames: Vec<u64> =
+            (0..).zip(&changes).filter(|(_, of)| is_rename(of)).map(|(at, _)| at).collect();
+        assert!(!renames.is_empty(), "{} commits no file", scenario.name);
+        Changes { all: changes.len() as u64, renames }
+    }
+}
+
+/// When a run is killed.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// So long after it was started.
+    After(Duration),
+    /// So long after the first file in tmp that it makes once the first time has passed.
+    InCommit(Duration, Duration),
+    /// When it is about to make this change on the disk.
+    Change(u64),
+}
+
 /// One archive, killed once or more, then completed.
 struct Chain<'a> {
     scenario: &'a Scenario,
+    changes: &'a Changes,
     home: Home,
     random: Random,
     seed: u64,
     number: u64,
 }
 
-impl Chain<'_> {
-    fn new(scenario: &Scenario, seed: u64, number: u64) -> Chain<'_> {
+impl<'a> Chain<'a> {
+    fn new(scenario: &'a Scenario, changes: &'a Changes, seed: u64, number: u64) -> Chain<'a> {
         let random = Random(seed ^ (number + 1).wrapping_mul(0xd134_2543_de82_ef95));
-        Chain { scenario, home: scenario.home(), random, seed, number }
+        Chain { scenario, changes, home: scenario.home(), random, seed, number }
     }
 
     fn run(&mut self, count: &mut Count) -> Result<(), String> {
@@ -198,30 +237,13 @@ impl Chain<'_> {
         })
     }
 
-    fn kill_several(
-        &mut self,
-        count: &mut Count,
-        moments: &mut Vec<(Duration, Option<Duration>)>,
-    ) -> Result<(), String> {
+    fn kill_several(&mut self, count: &mut Count, moments: &mut Vec<Moment>) -> Result<(), String> {
         for nth in 0..=self.random.below(3) {
-            let time = self.scenario.time;
-            // What follows a death begins with the recovery; half of its deaths are to be there. A commit
-            // is short: half of the deaths wait for the next one to begin.
-            let early = nth > 0 && self.random.below(2) == 0;
-            let aimed = self.random.below(2) == 0;
-            let moment = self.random.part(
-                time,
-                match (early, aimed) {
-                    (true, _) => 25,
-                    (_, true) => 50,
-                    _ => 110,
-                },
-            );
-            let then = aimed.then(|| self.random.part(COMMIT.min(time / 5), 100));
+            let moment = self.moment(nth > 0);
             let args = if nth == 0 { &self.scenario.args } else { &self.scenario.resume };
             let was_open = self.open_intents() > 0;
-            moments.push((moment, then));
-            let status = self.kill_after(args, moment, then);
+            moments.push(moment);
+            let status = self.kill_at(args, moment);
             if status.signal() != Some(9) {
                 count.missed += 1;
                 return match status.code() {
@@ -241,20 +263,47 @@ impl Chain<'_> {
         Ok(())
     }
 
-    /// Starts it, and kills it after a while, or so long after the first file in tmp that it makes then;
-    /// it may have ended by itself.
-    fn kill_after(&self, args: &[String], moment: Duration, then: Option<Duration>) -> ExitStatus {
+    /// When to kill. What follows a death begins with the recovery; half of its deaths are to be there. A
+    /// commit is short: a third of the deaths wait for the next one to begin, and a third are at one of the
+    /// changes on the disk, half of those in the midst of a commit.
+    fn moment(&mut self, recovers: bool) -> Moment {
+        let time = self.scenario.time;
+        let early = recovers && self.random.below(2) == 0;
+        match self.random.below(3) {
+            0 if early => Moment::Change(self.random.below(12)),
+            0 if self.random.below(2) == 0 => Moment::Change(self.random.below(self.changes.all)),
+            0 => {
+                let nth = self.random.below(self.changes.renames.len() as u64);
+                Moment::Change(self.changes.renames[usize::try_from(nth).unwrap()])
+            }
+            1 => {
+                let after = self.random.part(time, if early { 25 } else { 50 });
+                Moment::InCommit(after, self.random.part(COMMIT.min(time / 5), 100))
+            }
+            _ => Moment::After(self.random.part(time, if early { 25 } else { 110 })),
+        }
+    }
+
+    /// Starts it, and kills it; it may have ended by itself.
+    fn kill_at(&self, args: &[String], moment: Moment) -> ExitStatus {
         let mut command = self.command(args);
+        if let Moment::Change(nth) = moment {
+            faults::killed(&mut command, &self.home.archive(), nth);
+        }
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // The moment of the kill is what is random here; there is nothing to wait for.
-        std::thread::sleep(moment);
-        if let Some(then) = then {
-            let tmp = self.home.file(".vortex/tmp");
-            let prepares = || fs::read_dir(&tmp).is_ok_and(|mut files| files.next().is_some());
-            while !prepares() && child.try_wait().unwrap().is_none() {
-                std::thread::sleep(Duration::from_micros(200));
+        match moment {
+            Moment::Change(_) => return child.wait().unwrap(),
+            Moment::After(time) => std::thread::sleep(time),
+            Moment::InCommit(time, then) => {
+                std::thread::sleep(time);
+                let tmp = self.home.file(".vortex/tmp");
+                let prepares = || fs::read_dir(&tmp).is_ok_and(|mut files| files.next().is_some());
+                while !prepares() && child.try_wait().unwrap().is_none() {
+                    std::thread::sleep(Duration::from_micros(200));
+                }
+                std::thread::sleep(then);
             }
-            std::thread::sleep(then);
         }
         child.kill().unwrap();
         child.wait().unwrap()

@@ -4,6 +4,8 @@
 mod binary;
 #[path = "../support/compare.rs"]
 mod compare;
+#[path = "../faults/mod.rs"]
+mod faults;
 mod kills;
 mod scenarios;
 #[path = "../yahoo_server/mod.rs"]
@@ -65,5 +67,7 @@ fn killed_at_any_moment_an_archive_is_completed_by_the_next_run() {
     assert!(report.failures.is_empty(), "{}", report.failures.join("\n"));
     // Too few of these, and the interesting moments were not met.
     assert!(report.open_intents() >= wanted.kills / 50, "{report}");
+    // Short commands as well: each was killed inside of a commit.
+    assert_eq!(report.without_open_intent(), [""; 0], "{report}");
     assert!(report.left_files() >= wanted.kills / 10, "{report}");
 }

@@ -9,6 +9,7 @@ use vortex::model::Day;
 use vortex::provider::sample::listing::Listing;
 
 use crate::binary::Home;
+use crate::faults::{self, Change};
 use crate::yahoo_server::{Action, Rule, Server};
 
 /// One command in one situation.
@@ -37,6 +38,15 @@ impl Scenario {
     /// The archive it finds; not there where it makes the first.
     pub(crate) fn before(&self) -> PathBuf {
         self.archives.path().join("before")
+    }
+
+    /// The changes that the undisturbed command makes on the disk.
+    pub(crate) fn changes(&self) -> Vec<Change> {
+        let (home, args): (_, Vec<_>) = (self.home(), self.args.iter().map(String::as_str).collect());
+        let (root, log) = (home.archive(), home.path("log"));
+        let output = faults::recorded(&mut home.command(&args), &root, &log).output().unwrap();
+        assert!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
+        faults::changes(&log, &root)
     }
 
     /// A home with that archive.
@@ -180,7 +190,7 @@ fn scenario(
     made
 }
 
-/// Without a catalogue, and every daily pair without its Parquet.
+/// Without a catalogue, and with the Parquet of every daily pair cut off.
 fn lose_catalogue(root: &Path) {
     for name in ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm"] {
         let path = root.join(".vortex").join(name);
@@ -190,7 +200,7 @@ fn lose_catalogue(root: &Path) {
     let twins: Vec<PathBuf> =
         daily.filter(|path| path.extension().is_some_and(|of| of == "parquet")).collect();
     assert!(twins.len() >= 2, "hardly any daily pair: {twins:?}");
-    twins.iter().for_each(|twin| fs::remove_file(twin).unwrap());
+    twins.iter().for_each(|twin| fs::write(twin, "PAR1").unwrap());
 }
 
 /// A CSV is gone, another cut off, a Parquet is gone.

@@ -5,6 +5,7 @@
  *   FAULTS_LOG    every change is appended to this file, with its bytes (the format is at `note`)
  *   FAULTS_FAIL   N:ERRNO or N:ERRNO:for-good - the Nth change (from 0) fails, or all from it on;
  *                 a write that runs out of space writes its first half before
+ *   FAULTS_KILL   N - the program is killed (SIGKILL) when it is about to make the Nth change
  *   FAULTS_COUNT  how many changes there were is written to this file when the program ends
  *
  * Mapped memory is not watched: SQLite maps its index of the log, which no crash needs. */
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,16 +30,18 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char root[PATH_MAX];
 static size_t root_length;
 static int log_to = -1;
-static long fail_at = -1, seen;
+static long fail_at = -1, kill_at = -1, seen;
 static int fail_with, fail_for_good;
 
 __attribute__((constructor)) static void begin(void) {
     const char *folder = getenv("FAULTS_ROOT"), *log = getenv("FAULTS_LOG"), *fail = getenv("FAULTS_FAIL");
+    const char *killed = getenv("FAULTS_KILL");
     if (!folder) return;
     root_length = strlen(folder);
     if (root_length >= sizeof root) abort();
     memcpy(root, folder, root_length + 1);
     if (log) log_to = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (killed) kill_at = strtol(killed, NULL, 10);
     if (fail) {
         char *rest;
         fail_at = strtol(fail, &rest, 10);
@@ -99,6 +103,7 @@ static void note(char kind, uint64_t number, uint64_t at, const char *name, cons
 /* Whether this change is to fail; errno is set then. */
 static int fails(void) {
     long now = seen++;
+    if (now == kill_at) kill(getpid(), SIGKILL);
     int hit = fail_at >= 0 && (now == fail_at || (fail_for_good && now > fail_at));
     if (hit) errno = fail_with;
     return hit;

@@ -51,6 +51,11 @@ pub(crate) fn failing<'a>(
     watched(command, root).env("FAULTS_FAIL", format!("{nth}:{}{ending}", errno as i32))
 }
 
+/// The command will be killed when it is about to make the `nth` change below `root`.
+pub(crate) fn killed<'a>(command: &'a mut Command, root: &Path, nth: u64) -> &'a mut Command {
+    watched(command, root).env("FAULTS_KILL", nth.to_string())
+}
+
 /// What the program changed, as `faults.c` writes it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {

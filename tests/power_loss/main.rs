@@ -15,14 +15,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use vortex::archive::verify::Severity;
+use vortex::archive::verify::Kind;
 use vortex::archive::{Archive, SeriesState};
 
 use disk::{Tree, build, fingerprint};
 use scenarios::Recording;
 
-/// What is stored of a series: what is known of it, and the text of each CSV.
-type Stored = (SeriesState, BTreeMap<String, String>);
+/// What is stored of a series: what is known of it, the text of each CSV, and the files of its revisions.
+type Stored = (SeriesState, BTreeMap<String, String>, BTreeMap<PathBuf, Vec<u8>>);
 type Content = BTreeMap<String, Stored>;
 
 /// Which version of each series a state gave: `true` is the new one.
@@ -131,10 +131,12 @@ fn open(root: &Path, before: &Content, after: &Content) -> Result<Outcome, Strin
     if !left.is_empty() {
         return Err(format!("left in tmp: {left:?}"));
     }
-    // Before a rebuild the files are in no catalogue: that is what it is for.
-    let rebuilding = before.is_empty() && !archive.has_series().map_err(|error| error.to_string())?;
     let wrong = archive.verify(None).map_err(|error| error.to_string())?;
-    if let Some(finding) = wrong.iter().find(|of| of.severity == Severity::Error && !rebuilding) {
+    // Anything else is wrong, be it a file that the catalogue does not know or a revision without its files.
+    let mut excused = vec![Kind::Inconsistent, Kind::NotPositive, Kind::Unrecorded];
+    // Before a rebuild the files are in no catalogue: that is what it is for.
+    excused.extend(before.is_empty().then_some(Kind::Unknown));
+    if let Some(finding) = wrong.iter().find(|of| !excused.contains(&of.kind)) {
         return Err(format!("{}: {} {}", finding.path.display(), finding.kind, finding.detail));
     }
     let now = content(root);
@@ -154,13 +156,25 @@ fn content(root: &Path) -> Content {
     if !Archive::exists(root) {
         return Content::new();
     }
-    let archive = Archive::open_to_read(root, root).unwrap();
+    // Not only to read: one of an older schema is to be brought up to date.
+    let archive = Archive::open(root, root).unwrap();
     let mut content = Content::new();
     for series in archive.all_series().unwrap() {
         let parts = archive.partitions(series.id).unwrap().into_iter();
         let texts =
             parts.map(|part| (part.name, std::fs::read_to_string(root.join(&part.csv)).unwrap_or_default()));
-        content.insert(series.key.to_string(), (series.state, texts.collect()));
+        let revisions = archive.revisions(Some(&series.key)).unwrap();
+        let folders = revisions.iter().map(|of| root.join(".vortex/revisions").join(of.id.to_string()));
+        let files = folders.flat_map(files_in).map(|path| {
+            let bytes = std::fs::read(&path).unwrap();
+            (path.strip_prefix(root).unwrap().to_owned(), bytes)
+        });
+        content.insert(series.key.to_string(), (series.state, texts.collect(), files.collect()));
     }
     content
+}
+
+/// The files in a folder; one that is not there has none, and the comparison tells.
+fn files_in(folder: PathBuf) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
 }

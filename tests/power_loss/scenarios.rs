@@ -62,12 +62,23 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
     let removal = record("a revert that removes a partition", "archive revert GE --period 15m");
     let removes = |change: &Change| change.kind == 'U' && change.path.starts_with("yahoo");
     assert!(removal.changes.iter().any(removes), "no partition went");
+    server.set_now(evening(3));
+    to_the_first_schema(&home.archive().join(".vortex/catalogue.db"));
+    let migration = record("an update that migrates the catalogue", &daily.replace("AAPL ", ""));
     for name in ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm"] {
         let path = home.archive().join(".vortex").join(name);
         assert!(!path.exists() || fs::remove_file(path).is_ok());
     }
     let rebuild = record("a rebuild without a catalogue", "archive rebuild");
-    vec![first, several, update, restatement, revert, removal, rebuild]
+    vec![first, several, update, restatement, revert, removal, migration, rebuild]
+}
+
+/// Makes a catalogue one of before the second migration.
+fn to_the_first_schema(path: &Path) {
+    let catalogue = rusqlite::Connection::open(path).unwrap();
+    let back = "ALTER TABLE jobs DROP COLUMN request; ALTER TABLE jobs DROP COLUMN client;
+        ALTER TABLE jobs DROP COLUMN queued; DROP TABLE notes; PRAGMA user_version = 1";
+    catalogue.execute_batch(back).unwrap();
 }
 
 fn record(name: &'static str, home: &Home, args: &[&str], folder: &Path) -> Recording {

@@ -301,11 +301,27 @@ fn a_lost_file_of_a_revision_does_not_hold_the_commit_back_and_its_revert_says_s
 
     let writer = place.writer();
     assert_eq!(writer.archive().series(&new.key).unwrap().unwrap().state.suspect, None);
-    assert_eq!(writer.archive().verify(None).unwrap(), []);
+    let found = writer.archive().verify(None).unwrap();
+    assert_eq!(found.iter().map(|one| one.kind).collect::<Vec<_>>(), [Kind::Revision]);
+    assert!(found[0].path.ends_with(".vortex/revisions/1/2023.csv.zst"), "{found:?}");
     let now = look(writer.archive());
     let error = writer.revert(1).unwrap_err().to_string();
     assert!(error.contains("2023.csv.zst: the file is missing"), "{error}");
     assert_eq!(look(writer.archive()), now, "a revert that cannot be whole changes nothing");
+}
+
+#[test]
+fn a_restatement_that_cannot_keep_what_it_replaces_is_refused_before_it_is_promised() {
+    let place = Place::new();
+    let writer = place.writer();
+    has_hours(&writer);
+    fs::write(place.root().join(layout::REVISIONS), "x").unwrap();
+    let new = Change { restated: Some("split".into()), ..hourly(1400, 95.0) };
+    let error = writer.prepare(new.clone()).unwrap_err().to_string();
+    assert!(error.contains("revisions: it is no folder"), "{error}");
+    fs::remove_file(place.root().join(layout::REVISIONS)).unwrap();
+    writer.commit(vec![writer.prepare(new).unwrap()]).unwrap();
+    assert_eq!(writer.archive().verify(None).unwrap(), []);
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn holds(place: &Place, archive: &Archive, key: &SeriesKey, bars: &Bars) {
     assert!(stored(archive, key).same(bars));
     let path = place.root().join("yahoo/stocks/1d/AAPL.csv");
     assert!(fs::read(&path).unwrap() == csv::encode(bars).unwrap());
-    assert!(parquet::read(&path.with_extension("parquet"), key).unwrap().0.same(bars));
+    assert!(parquet::read(&path.with_extension("parquet"), key, "").unwrap().0.same(bars));
     let wrong = |of: &verify::Finding| of.severity == verify::Severity::Error;
     assert!(!archive.verify(None).unwrap().iter().any(wrong));
 }
