@@ -3,6 +3,8 @@
 
 #[path = "support/binary.rs"]
 mod binary;
+#[path = "faults/mod.rs"]
+mod faults;
 mod yahoo_server;
 
 use std::collections::BTreeMap;
@@ -107,6 +109,65 @@ fn an_update_of_twenty_years_costs_what_one_of_a_year_costs() {
     assert_eq!(costs[0], costs[1], "twenty years beside one year");
     assert_eq!((requests, written), (1, 2), "one request, CSV and Parquet");
     assert!(waits <= 24, "{waits} waits for the disk");
+}
+
+#[test]
+fn series_in_flight_share_their_waits_for_the_disk() {
+    let [alone, together] = [1, 40].map(|series| {
+        let before = Before::new();
+        let symbols: String = (0..series).map(|number| format!("S{number}\n")).collect();
+        fs::write(before.home.path("symbols"), symbols).unwrap();
+        let args = ["download", "--symbols-file", "symbols", "--period", "1d", "--start-date", "2024-01-01"];
+        before.home.expect(0, &args).says(&format!("{series} updated"));
+        before.end_session();
+        let waits = fsyncs(&before.home, &args);
+        assert_eq!(before.server.counts().total, series, "one request a series");
+        waits
+    });
+    println!("{alone} waits for one series, {together} for 40");
+    // Two files each are synced in any case; what a commit waits for beside them is shared.
+    assert!(together - 2 * 40 < (alone - 2) * 40 / 2, "{alone} waits for one series, {together} for 40");
+}
+
+/// What the next start does about an open intent follows what was open, not what the archive holds.
+#[test]
+fn a_recovery_opens_the_same_files_in_a_small_and_a_large_archive() {
+    let update = ["download", "-s", "S0", "--period", "1d", "--start-date", "2024-01-01"];
+    let opened = [4, 200].map(|series| {
+        let Before { home, server, after } = Before::new();
+        let symbols: String = (0..series).map(|number| format!("S{number}\n")).collect();
+        fs::write(home.path("symbols"), symbols).unwrap();
+        let all = ["download", "--symbols-file", "symbols", "--period", "1d", "--start-date", "2024-01-01"];
+        home.expect(0, &all).says(&format!("{series} updated"));
+        server.set_now(after);
+        let (root, log) = (home.archive(), home.path("log"));
+        // The first file of the commit is in its place, the second is not.
+        let put = |change: &faults::Change| change.kind == 'R' && change.path.starts_with(".vortex/tmp");
+        let mut killed = home.command(&update);
+        faults::recorded(&mut killed, &root, &log);
+        let second = {
+            let copy = home.path("copy");
+            assert!(Command::new("cp").arg("-a").arg(&root).arg(&copy).status().unwrap().success());
+            assert!(killed.output().unwrap().status.success());
+            fs::remove_dir_all(&root).unwrap();
+            fs::rename(copy, &root).unwrap();
+            let changes = faults::changes(&log, &root);
+            (0..changes.len()).filter(|at| put(&changes[*at])).nth(1).unwrap()
+        };
+        let mut command = home.command(&update);
+        assert_eq!(faults::killed(&mut command, &root, second as u64).status().unwrap().code(), None);
+        assert_eq!(
+            fs::read_dir(home.file(".vortex/tmp")).unwrap().count(),
+            1,
+            "not in the midst of a commit"
+        );
+        let told = watched(&home, &["strace", "-f", "-e", "trace=openat"], &update);
+        assert_eq!(fs::read_dir(home.file(".vortex/tmp")).unwrap().count(), 0, "not recovered");
+        let archive = root.join("yahoo").display().to_string();
+        told.lines().filter(|line| line.contains(&archive)).count()
+    });
+    assert_eq!(opened[0], opened[1], "files of 4 series beside files of 200");
+    assert!(opened[0] <= 12, "{opened:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ Parts (all of them without any): first, update, minutes, nothing, latency, start
 VORTEX_BIN   another vortex to measure (else the release build of this tree)
 BENCH_DIR    the bench's folder (else target/bench)
 
-Each table says which command makes it. CPU is user and system time of the program and all it starts;
+Each table says which command makes it. The last one lists the aims; where one is missed the exit code is 1. CPU is user and system time of the program and all it starts;
 the server is a process of its own whose CPU is not counted.
 """
 
@@ -117,6 +117,7 @@ class Bench:
         self.series = 20 if self.quick else 500
         self.years = 2 if self.quick else 20
         self.tables = []
+        self.aims = []
         shutil.rmtree(BENCH_DIR, ignore_errors=True) if not options.keep else None
         BENCH_DIR.mkdir(parents=True, exist_ok=True)
         self.server = Server()
@@ -181,6 +182,13 @@ class Bench:
         self.tables.append((part, title, header, rows, notes))
         print(f"\n{markdown(title, header, rows, notes)}", flush=True)
 
+    def aim(self, what, measured, most=None, least=None, unit=""):
+        """What was aimed at, and whether it was reached."""
+        met = measured <= most if least is None else measured >= least
+        aimed = f"at most {most:,}{unit}" if least is None else f"at least {least:,}{unit}"
+        shown = f"{measured:,.2f}" if isinstance(measured, float) else f"{measured:,}"
+        self.aims.append([what, aimed, f"{shown}{unit}", "yes" if met else "no"])
+
     # The parts.
 
     def first(self):
@@ -205,6 +213,12 @@ class Bench:
             rows,
             [f"vortex has each answer in its raw trail as well, {size(BENCH_DIR / 'first')}."],
         )
+        self.aim("first download: CPU of the script", script.cpu / ours.cpu, least=12, unit="×")
+        self.aim("first download: wall time of the script", script.wall / ours.wall, least=15, unit="×")
+        self.aim("first download: memory", ours.peak, most=32, unit=" MiB")
+        self.aim("first download: requests", ours.requests, most=self.series)
+        self.aim("first download: files", files, most=2 * self.series)
+        self.aim("first download: waits for the disk", waits, most=5 * self.series)
 
     def update(self):
         symbols = self.symbols(self.series)
@@ -239,6 +253,11 @@ class Bench:
                 f"{years_of(self.years)} / 1 year, CPU of vortex: {growth:.2f}.",
             ],
         )
+        self.aim("update: CPU of the usual script", ratio, least=30, unit="×")
+        self.aim("update: CPU of 20 years beside 1 year", growth, most=1.6, unit="×")
+        for at, name in ((5, "requests"), (6, "files")):
+            self.aim(f"update: {name} of 20 years beside 1 year", rows[0][at] - rows[1][at], most=0)
+        self.aim("update: waits for the disk", rows[0][7], most=5 * self.series)
 
     def minutes(self):
         series = 2 if self.quick else 10
@@ -269,6 +288,7 @@ class Bench:
             rows,
             [f"{years_of(long)} / 1 month, CPU: {cpu['minutes-long'] / cpu['minutes-month']:.2f}."],
         )
+        self.aim("minutes: CPU of 10 years beside 1 month", cpu["minutes-long"] / cpu["minutes-month"], most=1.3, unit="×")
 
     def nothing(self):
         series = 200 if self.quick else 5000
@@ -291,6 +311,9 @@ class Bench:
             ["", "CPU", "wall", "peak", "requests", "files touched", "fsyncs"],
             [["vortex", *done.cells(), done.requests, touched, waits]],
         )
+        self.aim("nothing new: CPU", done.cpu, most=0.5, unit=" s")
+        self.aim("nothing new: memory", done.peak, most=24, unit=" MiB")
+        self.aim("nothing new: requests and files touched", done.requests + touched, most=0)
 
     def latency(self):
         series = 20 if self.quick else 200
@@ -307,19 +330,22 @@ class Bench:
             ["", "wall", "latency alone", "ratio", "requests"],
             [["vortex", f"{done.wall:.2f} s", f"{alone:.2f} s", f"{done.wall / alone:.2f}", done.requests]],
         )
+        self.aim("100 ms of latency: beside the latency alone", done.wall / alone, most=1.2, unit="×")
 
     def start(self):
         times = 20 if self.quick else 200
         home = self.home("start")
-        rows = []
+        rows, helps = [], []
         for words in (["--help"], ["--version"], ["download", "--help"]):
             walls = sorted(quick_wall([VORTEX, *words], home) for _ in range(times))
+            helps = walls if words == ["--help"] else helps
             peak = self.vortex(home, *words).peak
             rows.append(
                 ["vortex " + " ".join(words), ms(statistics.median(walls)), ms(walls[0]), ms(walls[-1 - times // 20]), f"{peak:.1f} MiB"]
             )
         empty = sorted(quick_wall(["/bin/true"], home) for _ in range(times))
         rows.append(["/bin/true", ms(statistics.median(empty)), ms(empty[0]), ms(empty[-1 - times // 20]), ""])
+        self.aim("vortex --help", statistics.median(helps) * 1000, most=10, unit=" ms")
         self.table("start", f"Start-up, {times} times each", ["", "median", "best", "95 of 100", "peak"], rows)
 
     def open(self):
@@ -336,6 +362,9 @@ class Bench:
                 self.vortex(home, *words)
                 runs = [self.vortex(home, *words) for _ in range(5)]
                 best = min(runs, key=lambda one: one.wall)
+                if series == large:
+                    self.aim(f"opening, {label}", best.wall * 1000, most=200, unit=" ms")
+                    self.aim(f"opening, {label}: memory", best.peak, most=64, unit=" MiB")
                 rows.append([f"{series:,}", label, ms(best.wall), ms(best.cpu), f"{best.peak:.0f} MiB", best.requests])
         self.table(
             "open",
@@ -437,7 +466,7 @@ def write_page(bench):
     _, _, tail = rest.partition("<!-- end -->")
     lines = [f"Measured {datetime.date.today()} on {machine()}.", ""]
     for part, *table in bench.tables:
-        lines += [markdown(*table), "", f"Made by `scripts/bench {part}`.", ""]
+        lines += [markdown(*table), "", f"Made by `{f'scripts/bench {part}'.strip()}`.", ""]
     page.write_text(head + "<!-- measured -->\n" + "\n".join(lines) + "<!-- end -->" + tail)
 
 
@@ -457,8 +486,12 @@ def main():
                 getattr(bench, part)()
     finally:
         bench.server.child.kill()
+    missed = sum(one[-1] == "no" for one in bench.aims)
+    bench.table("", "Aims", ["", "aim", "measured", "reached"], bench.aims, [f"{missed} of {len(bench.aims)} missed."])
     if options.write:
         write_page(bench)
+    # A quick run's numbers mean little.
+    sys.exit(1 if missed and not options.quick else 0)
 
 
 if __name__ == "__main__":
