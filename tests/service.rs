@@ -1,160 +1,18 @@
 //! The service on a real `dbus-daemon`, and on its private socket: what clients do to it, and what the docs say
 //! they can.
 
+#[path = "support/place.rs"]
+mod place;
+
 use std::collections::HashMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-use zbus::connection::Builder;
-use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{OwnedObjectPath, Variant};
 
-const NAME: &str = "org.vortexdata.Vortex1";
-const ROOT: &str = "/org/vortexdata/Vortex1";
-const MANAGER: &str = "org.vortexdata.Vortex1.Manager";
-/// Longer than anything here may take.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-/// A home with a bus and a service on it.
-struct Place {
-    home: tempfile::TempDir,
-    bus: Child,
-    address: String,
-    service: Option<Child>,
-}
-
-impl Place {
-    /// Starts a bus and the service, and waits until the service says it is ready.
-    fn new() -> Place {
-        let mut bus = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--print-address"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("dbus-daemon is not installed");
-        let mut address = String::new();
-        BufReader::new(bus.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        let home = tempfile::tempdir().unwrap();
-        let address = address.trim().to_owned();
-        let mut place = Place { home, bus, address, service: None };
-        place.start(&["--bus", "user"]);
-        place
-    }
-
-    /// Starts the service and waits for READY=1.
-    fn start(&mut self, args: &[&str]) {
-        let socket = self.home.path().join("notify");
-        let _ = fs::remove_file(&socket);
-        let ready = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
-        ready.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut command = self.command(env!("CARGO_BIN_EXE_vortex"));
-        let log = fs::File::create(self.home.path().join("log")).unwrap();
-        command.arg("daemon").args(args).env("NOTIFY_SOCKET", &socket).stderr(log);
-        self.service = Some(command.spawn().unwrap());
-        let mut buffer = [0; 4096];
-        loop {
-            let length = ready.recv(&mut buffer).unwrap_or_else(|error| panic!("{error}: {}", self.log()));
-            if buffer[..length].starts_with(b"READY=1") {
-                return;
-            }
-        }
-    }
-
-    /// Tells the service to stop, and waits for it.
-    fn stop(&mut self) {
-        let mut service = self.service.take().unwrap();
-        let process = nix::unistd::Pid::from_raw(service.id() as i32);
-        nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGTERM).unwrap();
-        assert!(service.wait().unwrap().success(), "{}", self.log());
-    }
-
-    /// Waits for what nothing announces.
-    fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let began = Instant::now();
-        while !holds() {
-            assert!(began.elapsed() < PATIENCE, "in vain: {what}: {}", self.log());
-            std::thread::sleep(Duration::from_millis(100));
-        }
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.home.path())
-            .env("XDG_RUNTIME_DIR", self.home.path())
-            .env("DBUS_SESSION_BUS_ADDRESS", &self.address)
-            .env("VORTEX_DEFAULT_PROVIDER", "sample")
-            .env("MALLOC_ARENA_MAX", "1")
-            .env("MALLOC_TRIM_THRESHOLD_", "65536")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn ctl(&self, args: &[&str]) -> Output {
-        self.command(env!("CARGO_BIN_EXE_vortexctl")).args(args).output().unwrap()
-    }
-
-    async fn connect(&self) -> Connection {
-        Builder::address(self.address.as_str()).build().await.unwrap()
-    }
-
-    /// Memory of its own that the service holds, in KiB.
-    fn memory(&self) -> u64 {
-        let process = self.service.as_ref().unwrap().id();
-        let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
-        line.split_whitespace().next().unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        for child in self.service.iter_mut().chain([&mut self.bus]) {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-async fn update(connection: &Connection, options: &HashMap<&str, Variant<'_>>) -> zbus::Result<Message> {
-    connection.call_method(Some(NAME), ROOT, Some(MANAGER), "Update", options).await
-}
-
-/// The next message that a stream brings.
-async fn next(stream: &mut MessageStream) -> Message {
-    use futures_util::StreamExt;
-    tokio::time::timeout(PATIENCE, stream.next()).await.expect("no signal came").unwrap().unwrap()
-}
-
-async fn signals(connection: &Connection) -> MessageStream {
-    let rule = MatchRule::builder().msg_type(zbus::message::Type::Signal).sender(NAME).build().unwrap();
-    MessageStream::for_match_rule(rule, connection, Some(100_000.try_into().unwrap())).await.unwrap()
-}
-
-/// Waits for the end of a job; its result.
-async fn ended(stream: &mut MessageStream, wanted: u32) -> String {
-    loop {
-        let message = next(stream).await;
-        if message.header().member().is_some_and(|member| member.as_str() == "JobRemoved") {
-            let (id, _, result): (u32, OwnedObjectPath, String) = message.body().deserialize().unwrap();
-            if id == wanted {
-                return result;
-            }
-        }
-    }
-}
+use place::*;
 
 /// The lines of the `sh` blocks of a page.
 fn shell_lines(page: &str) -> Vec<String> {
@@ -295,34 +153,7 @@ fn many_clients_neither_stop_it_nor_lose_the_order_of_signals() {
             done.unwrap();
         }
         for (_, stream) in &mut watchers {
-            let (mut seen, mut new) = (0, false);
-            loop {
-                let message = next(stream).await;
-                let (header, body) = (message.header(), message.body());
-                match header.member().unwrap().as_str() {
-                    "JobNew" => {
-                        let (id, _): (u32, OwnedObjectPath) = body.deserialize().unwrap();
-                        assert!(id != job || !new, "new twice");
-                        new |= id == job;
-                    }
-                    "PropertiesChanged" if header.path().unwrap().as_str() == path.as_str() => {
-                        type Changed = (String, HashMap<String, OwnedVariant>, Vec<String>);
-                        let (_, changed, _): Changed = body.deserialize().unwrap();
-                        if let Some(Variant::U32(done)) = changed.get("SeriesDone").map(|value| &**value) {
-                            assert!(new && *done >= seen, "{done} after {seen}");
-                            seen = *done;
-                        }
-                    }
-                    "JobRemoved" => {
-                        let (id, _, _): (u32, OwnedObjectPath, String) = body.deserialize().unwrap();
-                        if id == job {
-                            break;
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            assert!(seen > 0);
+            assert!(follow(stream, job, path.as_str()).await > 0);
         }
     });
 }

@@ -40,7 +40,7 @@ pub(super) fn run(global: &Global, args: &ConfigArgs) -> Outcome {
 }
 
 fn show(global: &Global, origin: bool) -> Outcome {
-    let context = Context::start(global.clone(), Overrides::default())?;
+    let context = Context::start(global.clone(), Overrides::default(), false)?;
     if global.json {
         output::json(&context.loaded.to_json())?;
     } else {
@@ -50,7 +50,7 @@ fn show(global: &Global, origin: bool) -> Outcome {
 }
 
 fn export(global: &Global, file: &Path) -> Outcome {
-    let context = Context::start(global.clone(), Overrides::default())?;
+    let context = Context::start(global.clone(), Overrides::default(), false)?;
     let text = context.loaded.to_export();
     if STANDARD_OUTPUT.iter().any(|name| file == Path::new(name)) {
         output::print(&text)?;

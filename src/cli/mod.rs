@@ -29,7 +29,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::config::{Config, Loaded, Overrides, Sources};
-use crate::observe;
+use crate::observe::{self, logging::Console};
 use args::{Cli, Command, Global};
 use error::{Error, Exit, Outcome};
 
@@ -45,14 +45,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads the configuration, with what the command line sets over it, and starts logging.
-    fn start(global: Global, mut overrides: Overrides) -> Result<Context, Error> {
+    /// Reads the configuration, with what the command line sets over it, and starts logging, of a command or of
+    /// the service.
+    fn start(global: Global, mut overrides: Overrides, service: bool) -> Result<Context, Error> {
         let dry_run = global.dry_run.then(|| "true".to_owned());
         overrides.set("general.dry_run", dry_run, "--dry-run");
         let sources = Sources::of_process(global.config.clone())?;
         let loaded = Config::load(&sources, &overrides)?;
         let colour = observe::logging::colour_allowed(&io::stderr(), global.color.asked());
-        observe::init(&loaded.config.logging, global.verbose, colour).map_err(Error::usage)?;
+        let console = Console { colour, service };
+        observe::init(&loaded.config.logging, global.verbose, console).map_err(Error::usage)?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
@@ -81,7 +83,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(cli: Cli) -> Outcome {
     let global = cli.global;
-    let start = |overrides| Context::start(global.clone(), overrides);
+    let service = matches!(cli.command, Command::Daemon(_));
+    let start = |overrides| Context::start(global.clone(), overrides, service);
     match cli.command {
         Command::Download(args) => {
             let context = start(overrides::download(&args))?;

@@ -65,7 +65,7 @@ pub const KEYS: &[Key] = &[
     key("general.dry_run", Kind::Bool, Is("false"), &["VORTEX_DRY_RUN"], "Plan and print, fetch nothing, write nothing."),
     key("general.random_sleep_max", Kind::Integer { min: 0, max: 300 }, Is("10"), &[], "Upper bound, in seconds, of a random pause between requests of a provider that asks for one; 0 is none."),
     key(LEVEL, Kind::Level, Is("INFO"), &["VORTEX_LOG_LEVEL", "VORTEX_LOGGING_LEVEL"], "The least severe level that is logged."),
-    key("general.logging.format", Kind::Choice(&["console", "json", "rich"]), Is("console"), &["VORTEX_LOGGING_FORMAT"], "How log lines look; `rich` is console text with colour."),
+    key("general.logging.format", Kind::Choice(&["console", "json", "rich"]), Is("console"), &["VORTEX_LOGGING_FORMAT"], "How log lines look; `rich` is console text with colour. In a container the service writes `console` as JSON."),
     key("general.logging.output", Kind::Choices(&["console", "file", "journald"]), Is("console"), &["VORTEX_LOGGING_OUTPUT"], "Where log lines go; under systemd the journal is used by itself."),
     key("general.logging.file_path", Kind::Path, Words("`logs/vortex.log` in the state folder"), &["VORTEX_LOGGING_FILE_PATH"], "The log file, where `output` has `file`."),
     key("general.logging.max_file_size", Kind::Integer { min: 1024, max: i64::MAX }, Is("10485760"), &[], "Bytes after which the log file is rotated."),

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use nix::sys::stat::fstat;
@@ -21,12 +22,41 @@ use crate::config::{LogFormat, LogLevel, LogOutput, LoggingSettings};
 /// The target of lines on the course of a job, which people see as progress.
 pub const JOB: &str = "vortex::job";
 
+/// What standard error is used for.
+#[derive(Clone, Copy, Debug)]
+pub struct Console {
+    /// Colour is allowed; only the format `rich` uses it.
+    pub colour: bool,
+    /// It is that of the service: nothing else tells how its jobs go, and in a container a machine reads it.
+    pub service: bool,
+}
+
+impl Console {
+    /// How its lines look: those of a service in a container are JSON, unless they are for a terminal or the
+    /// configuration says `rich`.
+    fn format(self, configured: LogFormat) -> LogFormat {
+        let for_machines = self.service && in_container() && !io::stderr().is_terminal();
+        match configured {
+            LogFormat::Console if for_machines => LogFormat::Json,
+            format => format,
+        }
+    }
+}
+
+/// Whether this is a container: those of Podman and systemd say so in the environment, Docker by a file,
+/// Kubernetes by the address of its server.
+fn in_container() -> bool {
+    let named = ["container", "KUBERNETES_SERVICE_HOST"]
+        .into_iter()
+        .any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    named || ["/run/.containerenv", "/.dockerenv"].into_iter().any(|path| Path::new(path).exists())
+}
+
 /// Starts logging for the life of the process. `verbosity` counts `-v`: one is DEBUG, two are TRACE.
-/// `colour` allows colour on standard error; only the format `rich` uses it.
 ///
 /// Errors name the output that cannot be written, or say that logging runs already.
-pub fn init(settings: &LoggingSettings, verbosity: u8, colour: bool) -> Result<(), String> {
-    let layers = layers(settings, colour)?;
+pub fn init(settings: &LoggingSettings, verbosity: u8, console: Console) -> Result<(), String> {
+    let layers = layers(settings, console)?;
     let (filter, handle) = reload::Layer::new(filter(settings.level, verbosity));
     tracing_subscriber::registry()
         .with(filter)
@@ -87,7 +117,7 @@ fn filter(level: LogLevel, verbosity: u8) -> Targets {
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;
 
-fn layers<S>(settings: &LoggingSettings, colour: bool) -> Result<Vec<BoxedLayer<S>>, String>
+fn layers<S>(settings: &LoggingSettings, console: Console) -> Result<Vec<BoxedLayer<S>>, String>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -106,11 +136,11 @@ where
         return Err(format!("{said}; take journald out of general.logging.output"));
     }
     if wants(LogOutput::Console) && (!by_systemd || journal_fails) {
-        let colour = colour && settings.format == LogFormat::Rich;
-        let console = lines(settings.format, io::stderr, colour);
-        // For people the progress tells it already.
-        let json = settings.format == LogFormat::Json;
-        layers.push(console.with_filter(filter_fn(move |about| json || about.target() != JOB)).boxed());
+        let format = console.format(settings.format);
+        let lines = lines(format, io::stderr, console.colour && format == LogFormat::Rich);
+        // To people who wait for a command the progress tells it already.
+        let whole = console.service || format == LogFormat::Json;
+        layers.push(lines.with_filter(filter_fn(move |about| whole || about.target() != JOB)).boxed());
     }
     if wants(LogOutput::File) {
         let path = &settings.file_path;

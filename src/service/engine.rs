@@ -1,7 +1,6 @@
 //! The heart of the service: the queue of jobs and what can be done to it. It knows nothing of D-Bus; every
 //! change of its state is announced through one channel, and whoever shows the state reads it then.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::UNIX_EPOCH;
@@ -9,14 +8,13 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::{Notify, watch};
 
 use super::history;
-use super::series::SeriesIndex;
-use super::state::{JobPhase, JobView, Phase, ProviderView, Running, State, StopReason};
+use super::refresh::Refreshes;
+use super::state::{JobPhase, JobView, Phase, Running, State, StopReason};
 use crate::archive::{Archive, ArchiveError};
 use crate::bus::Error;
 use crate::config::{Config, Loaded, Overrides, Sources};
 use crate::observe::messages;
 use crate::provider::limits::{Throttle, ThrottleError};
-use crate::provider::{limits, sample, yahoo};
 use crate::request::{Refused, Request};
 use crate::schedule::{self, Entry};
 
@@ -24,8 +22,6 @@ use crate::schedule::{self, Entry};
 const PAUSED: &str = "paused";
 /// More waiting jobs than this are refused: nobody will read their results.
 const MOST_QUEUED: usize = 1000;
-/// An index of the series is read anew after so many seconds, because series become late by themselves.
-const INDEX_AGE: i64 = 3600;
 
 /// Reads the request for the whole list out of a configuration, as `schedule.download_args` have it.
 pub type WholeList = fn(&Config) -> Result<Request, String>;
@@ -37,9 +33,10 @@ pub struct Engine {
     overrides: Overrides,
     config: RwLock<Arc<Config>>,
     archive: Archive,
-    throttle: Throttle,
+    pub(super) throttle: Throttle,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
+    pub(super) refreshes: Refreshes,
     /// What a scheduled run of the whole list asks for, by the configuration.
     whole: WholeList,
     /// The configuration was read again.
@@ -77,6 +74,7 @@ impl Engine {
             throttle,
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
+            refreshes: Refreshes::default(),
             whole,
             reloaded: Notify::new(),
             work: Notify::new(),
@@ -364,64 +362,9 @@ impl Engine {
         });
     }
 
-    /// Reads again, where the last time is long ago.
-    pub(super) async fn refresh_if_old(self: &Arc<Self>) {
-        let age = (micros() / 1_000_000) as i64 - self.look(|state| state.series.made);
-        if !(0..INDEX_AGE).contains(&age) {
-            self.refresh().await;
-        }
-    }
-
     /// When the newest of the configuration's files was changed, in µs since the epoch.
     pub(super) fn configuration_changed(&self) -> u64 {
         self.look(|state| state.configuration_changed)
-    }
-
-    /// Reads again what the catalogue and the ledger of limits say, where that may have changed.
-    pub(super) async fn refresh(self: &Arc<Self>) {
-        let engine = Arc::clone(self);
-        let read = blocking(move || engine.read_again()).await;
-        if let Err(error) | Ok(Err(error)) = read {
-            tracing::warn!("the state of the archive cannot be read: {error}");
-        }
-    }
-
-    fn read_again(&self) -> Result<(), Error> {
-        let now = (micros() / 1_000_000) as i64;
-        let known = self.look(|state| Arc::clone(&state.series));
-        let version = self.archive.version().map_err(archive_busy)?;
-        if known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
-            let index = SeriesIndex::read(&self.archive, now).map_err(archive_busy)?;
-            self.change(|state| state.series = Arc::new(index));
-        }
-        let providers = self.providers().map_err(|error| Error::ArchiveBusy(error.to_string()))?;
-        if self.look(|state| state.providers != providers) {
-            self.change(|state| state.providers = providers);
-        }
-        Ok(())
-    }
-
-    fn providers(&self) -> Result<BTreeMap<&'static str, ProviderView>, ThrottleError> {
-        let config = self.config();
-        let standings = self.throttle.snapshot()?;
-        let view = |name: &'static str| {
-            let mut view = ProviderView { state: "ready", ..ProviderView::default() };
-            if let Some(of) = standings.iter().find(|standing| standing.provider == name) {
-                view.state = of.state.name();
-                view.quota_used = u32::try_from(of.requests_today).unwrap_or(u32::MAX);
-                view.retry_after = match of.state {
-                    limits::State::Ready => 0,
-                    limits::State::Limited { until } | limits::State::Broken { until } => in_micros(until),
-                };
-                view.last_error = of.last_error.clone();
-                view.last_success = in_micros(of.last_success);
-            }
-            if name == yahoo::NAME && !config.yahoo.enabled {
-                view.state = "off";
-            }
-            (name, view)
-        };
-        Ok([yahoo::NAME, sample::NAME].into_iter().map(view).collect())
     }
 
     /// Forgets a provider's cool-down.
@@ -485,7 +428,7 @@ fn refused(why: Refused) -> Error {
     }
 }
 
-fn archive_busy(error: ArchiveError) -> Error {
+pub(super) fn archive_busy(error: ArchiveError) -> Error {
     Error::ArchiveBusy(error.to_string())
 }
 

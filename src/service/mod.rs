@@ -1,9 +1,9 @@
 //! The service: a queue of jobs over the archive, on a bus, under systemd or any other supervisor.
 //!
 //! In reading order: `state` (what it knows), [`engine`] (what can be done), `history` (what
-//! earlier runs left), `worker` (runs jobs), `network`
-//! and `series` (what it waits for, what it lists); `objects`, `link`, `access` and `socket` are the bus;
-//! `systemd` tells the service manager.
+//! earlier runs left), `worker` (runs jobs), `network` and `series` (what it waits for, what it lists),
+//! `refresh` (when that is read again); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
+//! service manager.
 
 mod access;
 pub mod engine;
@@ -11,6 +11,7 @@ mod history;
 mod link;
 mod network;
 mod objects;
+mod refresh;
 mod scheduler;
 mod series;
 mod socket;

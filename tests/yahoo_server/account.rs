@@ -8,7 +8,7 @@ use super::message::{Asked, Reply};
 pub(crate) const CRUMB: &str = "vort/xCrumb";
 const SESSION: &str = "3_cc-session_0000";
 const TOKEN: &str = "csrf00";
-const COOKIE: &str = "A3=d=sample; Max-Age=31536000; Path=/";
+const COOKIE: &str = "A3=d=vortexCookie; Max-Age=31536000; Path=/";
 
 /// The answer to a request that is about neither charts nor the server itself.
 pub(super) fn answer(asked: &Asked) -> Reply {
