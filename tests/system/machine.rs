@@ -121,6 +121,37 @@ impl Machine {
         Said::of(&output)
     }
 
+    /// Holds one thread of a process of the machine, as a debugger does that never lets it go.
+    pub(crate) fn hold_thread(&self, process: &str, name: &str) -> Held {
+        let space = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+        let ours = space(&self.init);
+        let is_it = |pid: &String| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            let inner = status.lines().find_map(|line| line.strip_prefix("NSpid:"));
+            inner.is_some_and(|pids| pids.split_whitespace().last() == Some(process)) && space(pid) == ours
+        };
+        let pid = entries("/proc").into_iter().find(is_it).expect("no such process");
+        let tasks = format!("/proc/{pid}/task");
+        let is_named = |task: &String| {
+            std::fs::read_to_string(format!("{tasks}/{task}/comm")).is_ok_and(|comm| comm.trim() == name)
+        };
+        let mut found = None;
+        self.until("the thread", || {
+            found = entries(&tasks).into_iter().find(is_named);
+            found.is_some()
+        });
+        let task = found.unwrap();
+        let tracer = Command::new("strace").args(["-q", "-o", "/dev/null", "-p", &task]).spawn();
+        let held = Held(tracer.expect("missing: strace"));
+        self.until("strace has it", || {
+            let status = std::fs::read_to_string(format!("{tasks}/{task}/status")).unwrap();
+            status.lines().any(|line| line == format!("TracerPid:\t{}", held.0.id()))
+        });
+        let stopped = Command::new("kill").args(["-STOP", &held.0.id().to_string()]).status();
+        assert!(stopped.unwrap().success());
+        held
+    }
+
     /// Waits until something holds that nothing announces.
     #[track_caller]
     pub(crate) fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
@@ -138,6 +169,22 @@ impl Drop for Machine {
         let _ = self.boot.kill();
         let _ = self.boot.wait();
     }
+}
+
+/// A thread that waits for a tracer which does nothing more.
+pub(crate) struct Held(Child);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The names in a folder.
+fn entries(folder: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
 /// Installs as the package does.

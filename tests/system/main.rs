@@ -38,6 +38,7 @@ fn all(machine: &Machine) {
         ("twenty restarts", twenty_restarts),
         ("the bus goes away and comes back", the_bus_goes_away),
         ("a hung service is restarted", a_hung_service_is_restarted),
+        ("a wedged job is restarted", a_wedged_job_is_restarted),
         ("the machine's own service", the_machines_own_service),
         ("offline is waited out", offline_is_waited_out),
         ("the page for newcomers", the_page_for_newcomers),
@@ -263,24 +264,49 @@ fn the_bus_goes_away(machine: &Machine) {
     assert_eq!(main_process(machine), before, "it reconnects, and jobs go on");
 }
 
-fn a_hung_service_is_restarted(machine: &Machine) {
+/// Shortens the watchdog, starts a slow job, and waits until it is at work; the process.
+fn slow_job_under_a_short_watchdog(machine: &Machine) -> String {
     let drop_in = "mkdir -p ~/.config/systemd/user/vortex.service.d && printf '[Service]\\nWatchdogSec=3\\n' > ~/.config/systemd/user/vortex.service.d/watchdog.conf";
     machine.trader(drop_in).ok();
     machine.trader("systemctl --user daemon-reload && systemctl --user restart vortex").ok();
     let asked = machine.trader(&format!("{SLOW_UPDATE} --force")).ok();
     assert!(asked.contains("is queued"), "{asked}");
     machine.until("the job", || property(machine, "State") == "s \"working\"");
-    let before = main_process(machine);
-    machine.trader(&format!("kill -STOP {before}")).ok();
+    main_process(machine)
+}
+
+/// How often the watchdog struck.
+fn watchdog_timeouts(machine: &Machine) -> usize {
+    let journal = machine.trader("journalctl --user --no-pager -o cat -u vortex").ok();
+    journal.matches("Watchdog timeout").count()
+}
+
+/// Waits for another process of the service, whose job goes on, and gives it its own watchdog again.
+fn goes_on_in_another_process(machine: &Machine, before: &str) {
     machine.until("another process", || {
         let now = main_process(machine);
         now != before && now != "0" && machine.trader("vortexctl ping").code == 0
     });
-    let journal = machine.trader("journalctl --user --no-pager -o cat -u vortex").ok();
-    assert!(journal.contains("Watchdog timeout"), "{journal}");
     machine.until("the job to go on", || property(machine, "State") == "s \"working\"");
     machine.trader("rm -r ~/.config/systemd/user/vortex.service.d && systemctl --user daemon-reload").ok();
     machine.trader("systemctl --user stop vortex").ok();
+}
+
+fn a_hung_service_is_restarted(machine: &Machine) {
+    let before = slow_job_under_a_short_watchdog(machine);
+    machine.trader(&format!("kill -STOP {before}")).ok();
+    goes_on_in_another_process(machine, &before);
+    assert_eq!(watchdog_timeouts(machine), 1);
+}
+
+/// One thread of the job hangs. The bus still answers, and the watchdog is not fooled by that.
+fn a_wedged_job_is_restarted(machine: &Machine) {
+    let before = slow_job_under_a_short_watchdog(machine);
+    let held = machine.hold_thread(&before, "job");
+    machine.trader("vortexctl ping").ok();
+    machine.until("the watchdog", || watchdog_timeouts(machine) == 2);
+    drop(held);
+    goes_on_in_another_process(machine, &before);
 }
 
 fn the_machines_own_service(machine: &Machine) {
