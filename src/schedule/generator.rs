@@ -18,6 +18,8 @@ use crate::request::Request;
 /// The name by which the program is called.
 pub const NAME: &str = "vortex-generator";
 
+/// What the service brings along; its timers are linked here.
+const WANTS: &str = "vortex.service.wants";
 /// The timer of the whole list, of which a packaged one exists.
 const WHOLE: &str = "update";
 /// A folder that is nowhere: no system-wide configuration is read below it.
@@ -69,6 +71,8 @@ pub fn make(sources: &Sources, scope: Scope, folder: &Path) -> Result<(), String
     let loaded = Config::load(sources, &Overrides::default()).map_err(|error| error.to_string())?;
     let origin = format!("# Made by {NAME} from the configuration: {}\n", loaded.files.join(", "));
     let write = || -> io::Result<()> {
+        // Also where there is no schedule yet: its age tells `vortexctl status` which configuration was read.
+        fs::create_dir_all(folder.join(WANTS))?;
         for entry in entries(&loaded.config, &Request::default()) {
             timer(folder, &entry, &origin)?;
             if entry.name != WHOLE {
@@ -95,9 +99,7 @@ fn timer(folder: &Path, entry: &Entry, origin: &str) -> io::Result<()> {
         what(entry)
     );
     fs::write(folder.join(&name), text)?;
-    let wants = folder.join("vortex.service.wants");
-    fs::create_dir_all(&wants)?;
-    symlink(Path::new("..").join(&name), wants.join(&name))
+    symlink(Path::new("..").join(&name), folder.join(WANTS).join(&name))
 }
 
 fn service(folder: &Path, entry: &Entry, scope: Scope, origin: &str) -> io::Result<()> {
@@ -171,7 +173,14 @@ mod tests {
         {
             let (folder, made) = made(toml);
             assert_eq!(made.is_err(), !toml.is_empty());
-            assert_eq!(fs::read_dir(folder.path().join("units")).unwrap().count(), 0);
+            let units = fs::read_dir(folder.path().join("units")).unwrap();
+            let units: Vec<_> = units.map(|entry| entry.unwrap().file_name()).collect();
+            // Of a sound one it is known that it was read.
+            assert_eq!(units, if made.is_ok() { vec![WANTS] } else { vec![] });
+            assert!(
+                made.is_err()
+                    || fs::read_dir(folder.path().join("units").join(WANTS)).unwrap().next().is_none()
+            );
         }
     }
 }

@@ -31,6 +31,7 @@ fn all(machine: &Machine) {
         ("a user starts it", a_user_starts_it),
         ("jobs by each way", jobs_by_each_way),
         ("timers come and go with the service", timers_come_and_go_with_the_service),
+        ("status says what was not asked", status_says_what_was_not_asked),
         ("the journal knows jobs by field", the_journal_knows_jobs_by_field),
         ("a broken configuration is refused", a_broken_configuration_is_refused),
         ("the log level changes", the_log_level_changes),
@@ -74,7 +75,7 @@ fn units_are_sound(machine: &Machine) {
     let exposure = machine.root("systemd-analyze security vortex.service --no-pager | tail -1").ok();
     let number: f64 = exposure.split(':').nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
     assert!(number <= 1.5, "{exposure}");
-    let generated = machine.root("mkdir -p /tmp/g && SYSTEMD_SCOPE=system /usr/lib/systemd/system-generators/vortex-generator /tmp/g /tmp/g /tmp/g; ls /tmp/g").ok();
+    let generated = machine.root("mkdir -p /tmp/g && SYSTEMD_SCOPE=system /usr/lib/systemd/system-generators/vortex-generator /tmp/g /tmp/g /tmp/g; find /tmp/g -type f -o -type l").ok();
     assert_eq!(generated, "", "without a configuration the packaged timer stands");
 }
 
@@ -152,6 +153,24 @@ fn timers_come_and_go_with_the_service(machine: &Machine) {
     assert!(!timers(machine).contains("vortex"), "{}", timers(machine));
     configure(machine, SAMPLE);
     machine.trader("systemctl --user daemon-reload && systemctl --user start vortex").ok();
+}
+
+/// Lingering that is off, and timers of an older configuration.
+fn status_says_what_was_not_asked(machine: &Machine) {
+    let says = |said: &str| machine.trader("vortexctl status").ok().contains(said);
+    assert!(!says("lingering is off"));
+    machine.root("mv /var/lib/systemd/linger/trader /root").ok();
+    assert!(says("lingering is off") && says("loginctl enable-linger trader"));
+    machine.root("mv /root/trader /var/lib/systemd/linger/").ok();
+    let older = "the configuration is newer than the timers: `vortexctl reload`";
+    configure(machine, &format!("{SAMPLE}[watchlists.us]\nsymbols = [\"SPY\"]\nschedule = \"0 3 1 1 *\"\n"));
+    machine.trader("systemctl --user restart vortex").ok();
+    assert!(says(older), "{}", machine.trader("vortexctl status").out);
+    machine.trader("vortexctl reload").ok();
+    assert!(!says(older));
+    configure(machine, SAMPLE);
+    machine.trader("vortexctl reload").ok();
+    assert!(!says(older));
 }
 
 fn the_journal_knows_jobs_by_field(machine: &Machine) {
