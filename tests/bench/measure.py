@@ -3,10 +3,11 @@
 
 usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
 
-Parts (all of them without any): first, update, minutes, nothing, latency, start, open.
+Parts (all of them without any): first, update, minutes, nothing, latency, start, open, service.
 --quick   few series and short history: shows that all works, its numbers mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
+VORTEXCTL_BIN  another vortexctl (else the small build of this tree)
 VORTEX_BIN   another vortex to measure (else the release build of this tree)
 BENCH_DIR    the bench's folder (else target/bench)
 
@@ -34,6 +35,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 PROJECT = HERE.parents[1]
 BENCH_DIR = pathlib.Path(os.environ.get("BENCH_DIR", PROJECT / "target/bench"))
 VORTEX = os.environ["VORTEX_BIN"] if "VORTEX_BIN" in os.environ else str(PROJECT / "target/release/vortex")
+VORTEXCTL = os.environ.get("VORTEXCTL_BIN", str(PROJECT / "target/client/vortexctl"))
 HELPER = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release/examples/bench"
 DAY = 86_400
 
@@ -374,6 +376,38 @@ class Bench:
             ["The archives lie on a tmpfs; a partition holds a bar a session of one year."],
         )
 
+    def service(self):
+        times = 20 if self.quick else 200
+        rows = []
+        large = self.large(100 if self.quick else 10_000)
+        with Daemon(large) as daemon:
+            for words, aimed in ((["ping"], 10), (["status"], 50)):
+                walls = sorted(quick_wall([VORTEXCTL, *words], large, daemon.env) for _ in range(times))
+                done = run([VORTEXCTL, *words], env=daemon.env, cwd=large)
+                rows.append(["vortexctl " + words[0], ms(statistics.median(walls)), ms(walls[-1 - times // 20]), f"{done.peak:.1f} MiB"])
+                self.aim(f"vortexctl {words[0]}, {daemon.series()} series", statistics.median(walls) * 1000, most=aimed, unit=" ms")
+                self.aim(f"vortexctl {words[0]}: memory", done.peak, most=8, unit=" MiB")
+            title = f"Asking the service about {daemon.series()} series, {times} times each"
+        self.table("service", title, ["", "median", "95 of 100", "peak"], rows)
+        home = self.home("service")
+        stocks = ", ".join(f'"S{number:03}": {{"code": "SPY"}}' for number in range(50 if self.quick else 500))
+        (home / "list.json").write_text(f'{{"stock": {{{stocks}}}}}')
+        (home / ".config/vortex/config.toml").write_text(
+            f'[general]\ndefault_provider = "sample"\n[watchlists.all]\nassets = "{home}/list.json"\n'
+        )
+        with Daemon(home) as daemon:
+            run([VORTEXCTL, "update", "--watchlist", "all", "--wait"], env=daemon.env, cwd=home)
+            rows = [["right after a job of 500 series", *daemon.held(), "", ""]]
+            time.sleep(10 if self.quick else 240)
+            before = daemon.awake()
+            time.sleep(10 if self.quick else 60)
+            after = daemon.awake()
+            rows.append(["five minutes later", *daemon.held(), *(now - then for now, then in zip(after, before))])
+            self.aim("idle: RssAnon five minutes after a job of 500 series", daemon.held()[0], most=15 * 1024, unit=" KiB")
+            self.aim("idle: CPU in a minute", after[1] - before[1], most=1, unit=" ticks")
+        header = ["", "RssAnon, KiB", "threads", "wake-ups in a minute", "CPU in a minute, ticks"]
+        self.table("service", "The idle service, without a watchdog", header, rows)
+
     def large(self, series):
         """An archive of ten partitions a series, on a tmpfs: it would take very long to make on a disk."""
         home = pathlib.Path(f"/dev/shm/vortex-bench/{series}")
@@ -392,9 +426,47 @@ class Bench:
         run([HELPER, "fill", home / ".local/share/vortex", period, str(series), first, str(now)])
 
 
-def quick_wall(command, home):
+class Daemon:
+    """A service on its private socket, as its packaged unit runs it."""
+
+    def __init__(self, home):
+        self.env = {
+            "HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home),
+            "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536",
+        }
+
+    def __enter__(self):
+        command = [VORTEX, "daemon", "--bus", "private"]
+        self.child = subprocess.Popen(command, env=self.env, stderr=subprocess.DEVNULL)
+        while subprocess.run([VORTEXCTL, "ping"], env=self.env, capture_output=True).returncode != 0:
+            if self.child.poll() is not None:
+                sys.exit(f"{' '.join(command)} ended with {self.child.returncode}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.wait()
+
+    def series(self):
+        told = subprocess.run([VORTEXCTL, "--json", "status"], env=self.env, capture_output=True, check=True)
+        return json.loads(told.stdout)["series_count"]
+
+    def held(self):
+        """RssAnon in KiB, threads."""
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return [int(re.search(rf"^{name}:\s*(\d+)", status, re.M)[1]) for name in ("RssAnon", "Threads")]
+
+    def awake(self):
+        """Wake-ups of the thread that is always there, and the clock ticks of all."""
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M)[1]), int(fields[11]) + int(fields[12])
+
+
+def quick_wall(command, home, env=None):
     begun = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env={"HOME": str(home)})
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=env or {"HOME": str(home)})
     return time.perf_counter() - begun
 
 
@@ -457,7 +529,7 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {int(memory[1]) // 2**20} GiB, Linux {platform.release()}; {vortex}; {versions}"
 
 
-PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open"]
+PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "service"]
 
 
 def write_page(bench):
