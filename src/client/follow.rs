@@ -8,7 +8,7 @@ use zbus::{Message, MessageStream, OwnedObjectPath, OwnedVariant};
 use super::error::{Error, Outcome};
 use super::print::harmless;
 use super::service::next;
-use super::values::Object;
+use super::values::{self, Object};
 use super::{Context, bus_error};
 use crate::bus;
 use crate::exit::Exit;
@@ -91,7 +91,7 @@ fn tell(context: &Context, heard: &Heard) -> Result<(), Error> {
             let mut parts: Vec<String> = object
                 .properties
                 .iter()
-                .map(|(key, value)| format!("{key}={}", harmless(&value.to_string())))
+                .map(|(key, value)| format!("{key}={}", harmless(&values::json(value).to_string())))
                 .collect();
             parts.sort();
             context.line(format!("{name}: {}", parts.join(" ")))

@@ -161,10 +161,14 @@ pub(super) fn date(micros: u64) -> String {
     at.map_or_else(String::new, |at| at.to_zoned_datetime(TimeZone::UTC).strftime("%Y-%m-%d").to_string())
 }
 
-/// How far off an instant is: `5min ago`, `in 3h`.
+/// How far off an instant is: `5min ago`, `now`, `in 3h`.
 pub(super) fn away(seconds: i64) -> String {
     let amount = span(seconds.unsigned_abs());
-    if seconds < 0 { format!("{amount} ago") } else { format!("in {amount}") }
+    match seconds {
+        0 => "now".to_owned(),
+        ..0 => format!("{amount} ago"),
+        _ => format!("in {amount}"),
+    }
 }
 
 /// A length of time in its two largest units.
@@ -207,7 +211,7 @@ mod tests {
         );
         assert_eq!(span(86_400 * 3 + 30), "3d");
         assert_eq!((bytes(10), bytes(2048)), ("10 B".to_owned(), "2.0 KiB".to_owned()));
-        assert_eq!((away(-60), away(7200)), ("1min ago".to_owned(), "in 2h".to_owned()));
+        assert_eq!([away(-60), away(0), away(7200)], ["1min ago", "now", "in 2h"]);
     }
 
     #[test]

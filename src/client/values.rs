@@ -47,7 +47,8 @@ pub(super) fn object<'a>(values: impl Iterator<Item = (&'a str, &'a Variant<'a>)
     Value::Object(values)
 }
 
-fn json(value: &Variant<'_>) -> Value {
+/// A value as JSON.
+pub(super) fn json(value: &Variant<'_>) -> Value {
     match value {
         Variant::Bool(flag) => Value::from(*flag),
         Variant::U32(number) => Value::from(*number),

@@ -400,7 +400,7 @@ fn may_queue(state: &State) -> Result<(), Error> {
         return Err(Error::ShuttingDown("the service is stopping; ask again when it runs".to_owned()));
     }
     if state.paused {
-        return Err(Error::Paused("the service is paused; Resume lets it go on".to_owned()));
+        return Err(Error::Paused("the service is paused; `vortexctl resume` lets it go on".to_owned()));
     }
     if state.queue.len() >= MOST_QUEUED {
         return Err(Error::ArchiveBusy(format!(
@@ -434,7 +434,7 @@ pub(super) fn archive_busy(error: ArchiveError) -> Error {
 
 /// What is said of a number that no job has.
 pub(super) fn no_such_job(id: u32) -> Error {
-    Error::NoSuchJob(format!("there is no job {id}; ListJobs has those of late"))
+    Error::NoSuchJob(format!("there is no job {id}; `vortexctl jobs` lists those of late"))
 }
 
 fn number(id: i64) -> Result<u32, Error> {
