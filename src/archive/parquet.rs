@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use parquet::basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type, ZstdLevel};
-use parquet::column::reader::get_typed_column_reader;
+use parquet::column::reader::{get_column_reader, get_typed_column_reader};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::data_type::{ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -19,7 +19,7 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type as SchemaType, TypePtr};
 
-use self::guard::guarded;
+use self::guard::{Checked, guarded};
 use super::{SeriesState, layout};
 use crate::model::{Bars, Column, Coverage, SeriesKey};
 
@@ -334,7 +334,9 @@ fn column<T: DataType>(
     rows: usize,
 ) -> Result<(Vec<T::T>, Vec<i16>), String> {
     let said = |error: ParquetError| error.to_string();
-    let mut reader = get_typed_column_reader::<T>(group.get_column_reader(at).map_err(said)?);
+    let pages = Checked(group.get_column_page_reader(at).map_err(said)?);
+    let descriptor = group.metadata().column(at).column_descr_ptr();
+    let mut reader = get_typed_column_reader::<T>(get_column_reader(descriptor, Box::new(pages)));
     let (mut values, mut levels) = (Vec::new(), Vec::new());
     let (read, _, _) = reader.read_records(rows, Some(&mut levels), None, &mut values).map_err(said)?;
     if read == rows { Ok((values, levels)) } else { Err(format!("a column has {read} of {rows} rows")) }
