@@ -99,23 +99,13 @@ fn survive(scenario: &Scenario, nth: usize, (errno, for_good): Failure) -> Resul
 #[test]
 fn a_file_whose_fsync_failed_is_not_synced_again() {
     let scenario = scenarios::few().swap_remove(1);
-    let home = scenario.home();
-    let (root, log) = (home.archive(), home.path("log"));
-    assert!(
-        faults::recorded(&mut home.command(&words(&scenario.args)), &root, &log).status().unwrap().success()
-    );
-    let changes = faults::changes(&log, &root);
+    let changes = scenario.changes();
     let is_sync = |change: &faults::Change| change.kind == 'S' && change.path.starts_with(".vortex/tmp/");
     let syncs: Vec<usize> = (0..changes.len()).filter(|at| is_sync(&changes[*at])).collect();
     assert!(syncs.len() >= 4, "each CSV and each Parquet is synced");
     let mut met = 0;
     for nth in syncs {
-        let home = scenario.home();
-        let (root, log) = (home.archive(), home.path("log"));
-        let mut command = home.command(&words(&scenario.args));
-        faults::failing(&mut command, &root, nth, Errno::EIO, false).env("FAULTS_LOG", &log);
-        Ran::of(command.output().unwrap());
-        let after = faults::changes(&log, &root);
+        let after = after_an_error(&scenario, nth);
         // Threads take turns, so it need not be the file of the first run.
         let Some(failed) = after.iter().position(|change| change.kind == 's') else {
             continue;
@@ -140,12 +130,7 @@ fn after_a_failed_fsync_of_the_catalogue_nothing_is_moved() {
     let syncs = (0..changes.len()).filter(|at| changes[*at].kind == 'S' && is_log(&changes[*at]));
     let mut met = 0;
     for nth in syncs {
-        let home = scenario.home();
-        let (root, log) = (home.archive(), home.path("log"));
-        let mut command = home.command(&words(&scenario.args));
-        faults::failing(&mut command, &root, nth, Errno::EIO, false).env("FAULTS_LOG", &log);
-        Ran::of(command.output().unwrap());
-        let after = faults::changes(&log, &root);
+        let after = after_an_error(&scenario, nth);
         // Threads take turns, so it need not be that change.
         let Some(failed) = after.iter().position(|of| of.kind == 's' && is_log(of)) else {
             continue;
@@ -160,6 +145,16 @@ fn after_a_failed_fsync_of_the_catalogue_nothing_is_moved() {
         met += usize::from(waits);
     }
     assert!(met >= 1, "no intent was met");
+}
+
+/// What the command changes on the disk when its `nth` change ends with an I/O error.
+fn after_an_error(scenario: &Scenario, nth: usize) -> Vec<faults::Change> {
+    let home = scenario.home();
+    let (root, log) = (home.archive(), home.path("log"));
+    let mut command = home.command(&words(&scenario.args));
+    faults::failing(&mut command, &root, nth, Errno::EIO, false).env("FAULTS_LOG", &log);
+    Ran::of(command.output().unwrap());
+    faults::changes(&log, &root)
 }
 
 fn words(args: &[String]) -> Vec<&str> {

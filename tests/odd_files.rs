@@ -138,22 +138,8 @@ fn a_pipe_named_on_the_command_line_is_read() {
 #[test]
 fn what_stands_in_the_way_of_one_series_holds_no_other_up() {
     let home = Home::configured("");
-    let until = |day: &'static str| {
-        [
-            "download",
-            "-p",
-            "sample",
-            "-s",
-            "AAPL",
-            "VOD",
-            "--period",
-            "1d",
-            "--start-date",
-            "2026-01-02",
-            "--end-date",
-            day,
-        ]
-    };
+    let line = "download -p sample -s AAPL VOD --period 1d --start-date 2026-01-02 --end-date";
+    let until = |day: &'static str| line.split(' ').chain([day]).collect::<Vec<_>>();
     home.expect(0, &until("2026-02-27"));
     let twin = home.file("sample/stocks/1d/AAPL.parquet");
     fs::remove_file(&twin).unwrap();

@@ -119,12 +119,7 @@ fn hostile_messages_get_typed_errors() {
 fn many_clients_neither_stop_it_nor_lose_the_order_of_signals() {
     let place = Place::new();
     runtime().block_on(async {
-        let mut watchers = Vec::new();
-        for _ in 0..5 {
-            let connection = place.connect().await;
-            let stream = signals(&connection).await;
-            watchers.push((connection, stream));
-        }
+        let mut watchers = watchers(&place, 5).await;
         let connection = place.connect().await;
         let none: HashMap<&str, Variant<'_>> = HashMap::new();
         let (job, path): (u32, OwnedObjectPath) =

@@ -89,12 +89,7 @@ fn fifty_clients_and_a_deaf_one_do_not_disturb_a_slow_job_of_500_series() {
     place.start(&["--bus", "user"]);
     let _deaf = Deaf::new(&place);
     runtime().block_on(async {
-        let mut watchers = Vec::new();
-        for _ in 0..5 {
-            let connection = place.connect().await;
-            let stream = signals(&connection).await;
-            watchers.push((connection, stream));
-        }
+        let mut watchers = watchers(&place, 5).await;
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let connection = place.connect().await;
         let options = HashMap::from([("watchlist", Variant::from("all"))]);

@@ -41,9 +41,10 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
     if prepared.iter().all(|one| one.series.pairs.is_empty() && one.series.removed.is_empty()) {
         // Without files there is nothing that could be half-done.
         let series = prepared.into_iter().map(|one| one.series).collect();
-        writer.catalogue.change(|t| record(t, &Intent { series })).inspect_err(|error| {
+        let recorded = writer.catalogue.change(|t| record(t, &Intent { series }));
+        recorded.inspect_err(|error| {
             if error.is_of_the_disk() {
-                let _ = writer.broken.set(error.to_string());
+                break_off(writer, error);
             }
         })?;
         return Ok(committed);
@@ -52,7 +53,7 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
     let synced = files::sync_folder(&root.join(layout::TMP)).and_then(|()| reached(CrashPoint::TempSynced));
     if let Err(error) = synced {
         // After a failed fsync a second one would say nothing of what the first one lost.
-        let _ = writer.broken.set(error.to_string());
+        break_off(writer, &error);
         return Err(error);
     }
     let (intent, mut temps) = split(prepared);
@@ -62,7 +63,7 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
             // Its bytes may have reached the disk all the same, so its files stay for the next start to decide.
             if error.is_of_the_disk() {
                 temps.iter_mut().for_each(files::TempFiles::keep);
-                let _ = writer.broken.set(error.to_string());
+                break_off(writer, &error);
             }
             return Err(error);
         }
@@ -76,10 +77,15 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
         Ok(()) => Ok(committed),
         Err(error) => {
             // Nothing more may be written over an open intent.
-            let _ = writer.broken.set(error.to_string());
+            break_off(writer, &error);
             Err(error)
         }
     }
+}
+
+/// Lets this writer commit nothing more; the first reason is the one that is told.
+fn break_off(writer: &Writer, why: &ArchiveError) {
+    let _ = writer.broken.set(why.to_string());
 }
 
 fn count(prepared: &[Prepared]) -> Committed {

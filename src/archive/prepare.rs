@@ -236,8 +236,11 @@ impl Place<'_> {
     ) -> Result<Pair, ArchiveError> {
         let path = layout::csv_path(self.key, self.name)?;
         let twin_path = layout::parquet_path(self.key, self.name)?;
-        let root = self.writer.archive.root();
-        files::check_target(root, &root.join(&twin_path))?;
+        let recorded = self.record.is_some_and(|record| record.parquet_hash.is_some());
+        if twin || recorded {
+            let root = self.writer.archive.root();
+            files::check_target(root, &root.join(&twin_path))?;
+        }
         let refuse = |said: String| ArchiveError::Refused(format!("{}: {said}", path.display()));
         let (kept, rows) = body.csv().map_err(refuse)?;
         let csv = temp(self.writer, temps, path.clone(), &[kept, &rows], body.hash_with(&rows))?;
@@ -250,7 +253,7 @@ impl Place<'_> {
                 .map_err(|e| refuse(e.to_string()))?;
             parquet = Some(temp(self.writer, temps, twin_path, &[&twin], files::hash(&twin))?);
             bytes += twin.len();
-        } else if self.record.is_some_and(|record| record.parquet_hash.is_some()) {
+        } else if recorded {
             stale = Some(twin_path);
         }
         let (first, last) = body.bounds().unwrap_or_default();

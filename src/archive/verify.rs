@@ -237,14 +237,14 @@ impl Archive {
     fn verify_revisions(&self) -> Result<Vec<Finding>, ArchiveError> {
         let mut found = Vec::new();
         for of in self.revisions(None)? {
-            match revision::check(self.root(), of.id) {
-                Ok(()) => {}
-                Err(ArchiveError::Damaged { path, said }) => {
-                    let said = format!("revision {} cannot be put back: {said}", of.id);
-                    found.push(finding(&path, Kind::Revision, said));
-                }
+            let (path, said) = match revision::check(self.root(), of.id) {
+                Ok(()) => continue,
+                Err(ArchiveError::Damaged { path, said }) => (path, said),
+                Err(ArchiveError::Io { path, source, .. }) => (path, source.to_string()),
                 Err(error) => return Err(error),
-            }
+            };
+            let said = format!("revision {} cannot be put back: {said}", of.id);
+            found.push(finding(&path, Kind::Revision, said));
         }
         Ok(found)
     }

@@ -137,10 +137,10 @@ where
     }
     if wants(LogOutput::Console) && (!by_systemd || journal_fails) {
         let format = console.format(settings.format);
-        let lines = lines(format, io::stderr, console.colour && format == LogFormat::Rich);
+        let to_console = lines(format, io::stderr, console.colour && format == LogFormat::Rich);
         // To people who wait for a command the progress tells it already.
         let whole = console.service || format == LogFormat::Json;
-        layers.push(lines.with_filter(filter_fn(move |about| whole || about.target() != JOB)).boxed());
+        layers.push(to_console.with_filter(filter_fn(move |about| whole || about.target() != JOB)).boxed());
     }
     if wants(LogOutput::File) {
         let path = &settings.file_path;

@@ -1,6 +1,7 @@
 //! What the service shows of the archive and of the limits, read again where it may have changed.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,6 +24,18 @@ pub(super) struct Refreshes {
     turn: Mutex<()>,
 }
 
+impl Refreshes {
+    /// Reads, unless a reading was made that began after this was asked for: many who ask at once share one.
+    async fn share(&self, reading: impl Future<Output = ()>) {
+        let asked = self.begun.load(Ordering::SeqCst);
+        let _turn = self.turn.lock().await;
+        if self.begun.load(Ordering::SeqCst) == asked {
+            self.begun.fetch_add(1, Ordering::SeqCst);
+            reading.await;
+        }
+    }
+}
+
 impl Engine {
     /// Reads again, where the last time is long ago.
     pub(super) async fn refresh_if_old(self: &Arc<Self>) {
@@ -32,20 +45,16 @@ impl Engine {
         }
     }
 
-    /// Reads again what the catalogue and the ledger of limits say, where that may have changed. Many who ask
-    /// at once share a reading: one that began after they asked.
+    /// Reads again what the catalogue and the ledger of limits say, where that may have changed.
     pub(super) async fn refresh(self: &Arc<Self>) {
-        let asked = self.refreshes.begun.load(Ordering::SeqCst);
-        let _turn = self.refreshes.turn.lock().await;
-        if self.refreshes.begun.load(Ordering::SeqCst) > asked {
-            return;
-        }
-        self.refreshes.begun.fetch_add(1, Ordering::SeqCst);
-        let engine = Arc::clone(self);
-        let read = blocking(move || engine.read_again()).await;
-        if let Err(error) | Ok(Err(error)) = read {
-            tracing::warn!("the state of the archive cannot be read: {error}");
-        }
+        let reading = async {
+            let engine = Arc::clone(self);
+            let read = blocking(move || engine.read_again()).await;
+            if let Err(error) | Ok(Err(error)) = read {
+                tracing::warn!("the state of the archive cannot be read: {error}");
+            }
+        };
+        self.refreshes.share(reading).await;
     }
 
     fn read_again(&self) -> Result<(), Error> {
@@ -84,5 +93,31 @@ impl Engine {
             (name, view)
         };
         Ok([yahoo::NAME, sample::NAME].into_iter().map(view).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_asks_at_once_shares_a_reading_that_began_after_he_asked() {
+        let (refreshes, read) = (Refreshes::default(), AtomicU64::new(0));
+        let ask = || {
+            refreshes.share(async {
+                read.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+            })
+        };
+        futures_util::future::join_all((0..50).map(|_| ask())).await;
+        // The second began after all the others had asked.
+        assert_eq!(read.load(Ordering::SeqCst), 2);
+        // What begins before somebody asks may be too old for him.
+        let (early, late) = (ask(), async {
+            tokio::task::yield_now().await;
+            ask().await;
+        });
+        tokio::join!(early, late);
+        assert_eq!(read.load(Ordering::SeqCst), 4);
     }
 }

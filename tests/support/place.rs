@@ -196,6 +196,17 @@ pub(crate) async fn signals(connection: &Connection) -> MessageStream {
     MessageStream::for_match_rule(rule, connection, Some(100_000.try_into().unwrap())).await.unwrap()
 }
 
+/// That many clients who listen to every signal, each on a connection of its own.
+pub(crate) async fn watchers(place: &Place, count: usize) -> Vec<(Connection, MessageStream)> {
+    let mut watchers = Vec::new();
+    for _ in 0..count {
+        let connection = place.connect().await;
+        let stream = signals(&connection).await;
+        watchers.push((connection, stream));
+    }
+    watchers
+}
+
 /// Waits for the end of a job; its result.
 pub(crate) async fn ended(stream: &mut MessageStream, wanted: u32) -> String {
     loop {

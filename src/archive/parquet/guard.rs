@@ -57,3 +57,42 @@ impl Iterator for Checked {
         self.get_next_page().transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::basic::Encoding;
+
+    /// One dictionary page of eight bytes, which says how many values it has.
+    struct Says(u32);
+
+    impl PageReader for Says {
+        fn get_next_page(&mut self) -> Read<Option<Page>> {
+            let (buf, encoding) = (vec![0; 8].into(), Encoding::PLAIN);
+            Ok(Some(Page::DictionaryPage { buf, num_values: self.0, encoding, is_sorted: false }))
+        }
+
+        fn peek_next_page(&mut self) -> Read<Option<PageMetadata>> {
+            Ok(None)
+        }
+
+        fn skip_next_page(&mut self) -> Read<()> {
+            Ok(())
+        }
+    }
+
+    impl Iterator for Says {
+        type Item = Read<Page>;
+
+        fn next(&mut self) -> Option<Self::Item> {
+            self.get_next_page().transpose()
+        }
+    }
+
+    #[test]
+    fn a_dictionary_of_more_values_than_bytes_is_not_handed_on() {
+        assert!(Checked(Box::new(Says(2))).get_next_page().is_ok());
+        assert!(Checked(Box::new(Says(3))).get_next_page().is_err());
+        assert!(Checked(Box::new(Says(u32::MAX))).get_next_page().is_err());
+    }
+}
