@@ -192,15 +192,8 @@ fn provider_line(context: &Context, provider: &Object) -> String {
 
 /// What a person would want to know and did not ask.
 fn hints(context: &Context, manager: &Object) -> Vec<String> {
-    let mut hints = Vec::new();
-    let running = manager.text("Version");
-    if running != env!("CARGO_PKG_VERSION") {
-        let restart = if context.service.system { "systemctl" } else { "systemctl --user" };
-        hints.push(format!(
-            "version {running} runs and {} is installed: `{restart} restart vortex`",
-            env!("CARGO_PKG_VERSION")
-        ));
-    }
+    let mut hints: Vec<String> =
+        another_version(manager.text("Version"), context.service.system).into_iter().collect();
     if context.service.private {
         return hints;
     }
@@ -221,6 +214,14 @@ fn hints(context: &Context, manager: &Object) -> Vec<String> {
     hints
 }
 
+/// What to do where another version runs than is installed.
+fn another_version(running: &str, system: bool) -> Option<String> {
+    let (installed, restart) =
+        (env!("CARGO_PKG_VERSION"), if system { "systemctl" } else { "systemctl --user" });
+    (running != installed)
+        .then(|| format!("version {running} runs and {installed} is installed: `{restart} restart vortex`"))
+}
+
 /// When the generator last made timers, in µs since the epoch.
 fn timers_made(system: bool) -> Option<u64> {
     let folder = if system {
@@ -231,4 +232,20 @@ fn timers_made(system: bool) -> Option<u64> {
     let made = std::fs::metadata(folder.join("vortex.service.wants")).ok()?.modified().ok()?;
     let since = made.duration_since(std::time::UNIX_EPOCH).ok()?;
     u64::try_from(since.as_micros()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_version_than_the_installed_one_is_to_be_restarted() {
+        assert_eq!(another_version(env!("CARGO_PKG_VERSION"), true), None);
+        let said = another_version("0.0.9", false).unwrap();
+        assert!(
+            said.starts_with("version 0.0.9 runs") && said.contains("systemctl --user restart"),
+            "{said}"
+        );
+        assert!(!another_version("0.0.9", true).unwrap().contains("--user"));
+    }
 }
