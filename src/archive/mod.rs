@@ -142,9 +142,14 @@ impl Archive {
         self.inner.catalogue.read(rows::all_series)
     }
 
-    /// Gives every series to `take`, one after the other, in no order: all at once would be much memory.
-    pub fn each_series(&self, take: impl FnMut(SeriesRecord)) -> Result<(), ArchiveError> {
-        self.inner.catalogue.read(|c| rows::each_series(c, take))
+    /// Gives every wanted series to `take`, one after the other, in no order: all at once would be much
+    /// memory.
+    pub fn each_series(
+        &self,
+        wanted: impl FnMut(&SeriesKey) -> bool,
+        take: impl FnMut(SeriesRecord),
+    ) -> Result<(), ArchiveError> {
+        self.inner.catalogue.read(|c| rows::each_series(c, wanted, take))
     }
 
     /// The providers that have series.

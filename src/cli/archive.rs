@@ -11,11 +11,11 @@ use super::output::count;
 use super::providers::known;
 use super::writer::{self, archive_error};
 use super::{Context, chart, output};
-use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord, SessionCounts};
-use crate::download::completeness::{Completeness, completeness, status};
+use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord};
+use crate::download::completeness::{Completeness, SeriesStatus, survey};
 use crate::download::sessions::Standing;
 use crate::model::day::instant;
-use crate::model::{Absence, Bars, Day};
+use crate::model::{Absence, Bars, Day, SeriesKey};
 use crate::request::source;
 
 /// More spans than this are left out of a table; `--json` has all.
@@ -53,80 +53,75 @@ pub(super) fn open_to_read(context: &Context, root: &Path) -> Result<Archive, Er
     Ok(archive)
 }
 
-/// The series a filter names; an error where it names none.
-fn chosen(archive: &Archive, filter: &SeriesFilter) -> Result<Vec<SeriesRecord>, Error> {
+/// Gives `tell` the series a filter names, and returns what it makes of them, in the order of their keys;
+/// an error where the filter names none.
+fn chosen<T>(
+    archive: &Archive,
+    filter: &SeriesFilter,
+    tell: impl Fn(SeriesRecord, Completeness, SeriesStatus) -> T,
+) -> Result<Vec<T>, Error> {
     if let Some(provider) = &filter.provider {
         known(provider, false)?;
     }
-    let all = archive.all_series().map_err(archive_error)?;
-    let symbols: Vec<String> = all.iter().map(|record| record.key.name()).collect();
-    let wanted = |record: &SeriesRecord| {
-        let key = &record.key;
+    let wanted = |key: &SeriesKey| {
         filter.symbol.as_ref().is_none_or(|symbol| *symbol == key.symbol || *symbol == key.name())
             && filter.provider.as_ref().is_none_or(|provider| *provider == key.provider)
             && filter.period.is_none_or(|period| period == key.period)
     };
-    let chosen: Vec<SeriesRecord> = all.into_iter().filter(wanted).collect();
-    match &filter.symbol {
-        Some(symbol) if chosen.is_empty() => {
-            let near = symbols
-                .iter()
-                .map(|name| (strsim::jaro_winkler(name, symbol), name))
-                .filter(|(s, _)| *s > 0.7);
-            let near =
-                near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| format!("; did you mean {name}?"));
-            let said = format!("the archive has no series {symbol} like that{}", near.unwrap_or_default());
-            Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)))
-        }
-        _ => Ok(chosen),
+    let mut chosen: Vec<(SeriesKey, T)> = Vec::new();
+    let take = |record: SeriesRecord, told: Completeness, status: SeriesStatus| {
+        chosen.push((record.key.clone(), tell(record, told, status)));
+    };
+    survey(archive, (source::clock())(), wanted, take).map_err(archive_error)?;
+    if let Some(symbol) = &filter.symbol
+        && chosen.is_empty()
+    {
+        let near = nearest(archive, symbol)?.map(|name| format!("; did you mean {name}?"));
+        let said = format!("the archive has no series {symbol} like that{}", near.unwrap_or_default());
+        return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
+    chosen.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(chosen.into_iter().map(|(_, told)| told).collect())
 }
 
-/// Session counts, read once a provider.
-#[derive(Default)]
-struct Counts(std::collections::HashMap<String, SessionCounts>);
-
-impl Counts {
-    fn of(&mut self, archive: &Archive, provider: &str) -> Result<&SessionCounts, Error> {
-        if !self.0.contains_key(provider) {
-            let counts = archive.session_counts(provider).map_err(archive_error)?;
-            self.0.insert(provider.to_owned(), counts);
+/// The name in the archive that is most like this one, where any is.
+fn nearest(archive: &Archive, symbol: &str) -> Result<Option<String>, Error> {
+    let mut nearest = (0.7, None);
+    let compare = |key: &SeriesKey| {
+        let name = key.name();
+        let likeness = strsim::jaro_winkler(&name, symbol);
+        if likeness > nearest.0 {
+            nearest = (likeness, Some(name));
         }
-        Ok(&self.0[provider])
-    }
+        false
+    };
+    archive.each_series(compare, |_| {}).map_err(archive_error)?;
+    Ok(nearest.1)
 }
 
 fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
     let archive = open(context)?;
-    let now = (source::clock())();
-    let (mut counts, mut rows, mut values) = (Counts::default(), Vec::new(), Vec::new());
-    for record in chosen(&archive, filter)? {
-        let counts = counts.of(&archive, &record.key.provider)?;
-        let told = completeness(&record, counts, now);
-        let state = status(&record, &told, counts, now).word();
-        if context.global.json {
-            values.push(series_json(&record, &told, state));
-        } else {
-            rows.push(list_row(&record, &told, state));
-        }
-    }
     if context.global.json {
+        let values = chosen(&archive, filter, |record, told, status| series_json(&record, &told, status))?;
         output::json(&values)?;
         return Ok(Exit::Done);
     }
+    let mut rows = chosen(&archive, filter, |record, told, status| list_row(&record, &told, status))?;
     // Columns that say nothing anywhere only make the lines longer.
     let telling: Vec<usize> =
         (0..LIST_HEADER.len()).filter(|at| *at < 6 || rows.iter().any(|row| !row[*at].is_empty())).collect();
     let header: Vec<&str> = telling.iter().map(|at| LIST_HEADER[*at]).collect();
-    let narrow: Vec<Vec<String>> =
-        rows.iter().map(|row| telling.iter().map(|at| row[*at].clone()).collect()).collect();
-    output::listing(&header, &narrow)?;
-    if rows.iter().any(|row| !row[6].is_empty()) {
+    let (absent, none) = (rows.iter().any(|row| !row[6].is_empty()), rows.is_empty());
+    for row in &mut rows {
+        *row = telling.iter().map(|at| std::mem::take(&mut row[*at])).collect();
+    }
+    output::listing(&header, &rows)?;
+    if absent {
         output::line(
             "Absent days: ? never asked for, n no session, l before listing, x after expiry, r out of the provider's reach, p the provider has none",
         )?;
     }
-    if archive.all_series().map_err(archive_error)?.is_empty() {
+    if none && !archive.has_series().map_err(archive_error)? {
         tracing::warn!(
             "the catalogue has no series; `vortex archive rebuild` takes over the files there are"
         );
@@ -138,7 +133,7 @@ fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
 const LIST_HEADER: [&str; 10] =
     ["Series", "Period", "Bars", "Spans", "Expected", "Present", "Absent", "Pending", "Suspect", "State"];
 
-fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<String> {
+fn list_row(record: &SeriesRecord, told: &Completeness, status: SeriesStatus) -> Vec<String> {
     let number = |n: usize| if n == 0 { String::new() } else { n.to_string() };
     let present: Vec<_> = told.spans.iter().filter(|span| span.standing == Standing::Present).collect();
     let spans = match (present.first(), present.last()) {
@@ -161,7 +156,7 @@ fn list_row(record: &SeriesRecord, told: &Completeness, state: &str) -> Vec<Stri
         absent.join(" "),
         number(told.pending.len()),
         number(told.suspect as usize),
-        state.to_owned(),
+        status.word().to_owned(),
     ]
 }
 
@@ -183,7 +178,7 @@ fn absences(told: &Completeness) -> String {
     parts.join(", ")
 }
 
-fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value {
+fn series_json(record: &SeriesRecord, told: &Completeness, status: SeriesStatus) -> Value {
     let (key, known) = (&record.key, &record.state);
     let absent: serde_json::Map<String, Value> =
         told.absent.iter().map(|(why, days)| (why.words().to_owned(), json!(days))).collect();
@@ -192,7 +187,7 @@ fn series_json(record: &SeriesRecord, told: &Completeness, state: &str) -> Value
         "contract": key.contract.map(|_| key.name()), "period": key.period.name(), "code": known.code,
         "currency": known.meta.currency, "exchange": known.meta.exchange, "time_zone": known.meta.zone,
         "bars": record.bars, "first": record.first.and_then(output::stamp), "last": record.last.and_then(output::stamp),
-        "state": state, "held": known.held, "suspect": known.suspect,
+        "state": status.word(), "held": known.held, "suspect": known.suspect,
         "failure": known.failure.as_ref().map(|failure| &failure.text),
         "expected": told.expected, "present": told.present, "absent": absent,
         "pending": told.pending.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -239,22 +234,17 @@ fn show(context: &Context, filter: &SeriesFilter) -> Outcome {
         ));
     };
     let archive = open(context)?;
-    let now = (source::clock())();
-    let mut counts = Counts::default();
     let mut values = Vec::new();
     tracing::debug!("showing {symbol}");
-    for record in chosen(&archive, filter)? {
-        let counts = counts.of(&archive, &record.key.provider)?;
-        let told = completeness(&record, counts, now);
-        let state = status(&record, &told, counts, now).word();
+    for (record, told, status) in chosen(&archive, filter, |record, told, status| (record, told, status))? {
         if context.global.json {
             let revisions = archive.revisions(Some(&record.key)).map_err(archive_error)?;
-            let mut value = series_json(&record, &told, state);
+            let mut value = series_json(&record, &told, status);
             value["revisions"] = revisions.iter().map(revision_json).collect();
             value["files"] = files(&archive, &record)?.into();
             values.push(value);
         } else {
-            show_text(&archive, &record, &told, state)?;
+            show_text(&archive, &record, &told, status)?;
         }
     }
     if context.global.json {
@@ -267,7 +257,7 @@ fn show_text(
     archive: &Archive,
     record: &SeriesRecord,
     told: &Completeness,
-    state: &str,
+    status: SeriesStatus,
 ) -> Result<(), Error> {
     let (key, known) = (&record.key, &record.state);
     let or_unknown = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
@@ -276,7 +266,8 @@ fn show_text(
     let (currency, exchange, zone) =
         (or_unknown(&meta.currency), or_unknown(&meta.exchange), or_unknown(&meta.zone));
     output::line(format!(
-        "     State  {state}{}",
+        "     State  {}{}",
+        status.word(),
         if known.asked_at == 0 { String::new() } else { format!("; asked {}", instant(known.asked_at)) }
     ))?;
     for why in [&known.held, &known.suspect].into_iter().flatten() {
@@ -386,7 +377,7 @@ fn revision_json(revision: &RevisionRecord) -> Value {
 fn revert(context: &Context, args: &RevertArgs) -> Outcome {
     let archive = open(context)?;
     let mut revisions = Vec::new();
-    for record in chosen(&archive, &args.series)? {
+    for record in chosen(&archive, &args.series, |record, _, _| record)? {
         revisions.extend(archive.revisions(Some(&record.key)).map_err(archive_error)?);
     }
     revisions.sort_by_key(|revision| revision.id);

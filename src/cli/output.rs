@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 use super::error::Error;
 
@@ -44,7 +45,27 @@ pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
 
 /// Writes rows one line each, however wide: what is listed stays a line a row on any terminal.
 pub fn listing(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
-    line(render(header, rows, false))
+    let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.width().max(*width);
+        }
+    }
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut aligned = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut line = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            let room = width - cell.width();
+            line.extend([" ", cell, " "]);
+            line.extend(std::iter::repeat_n(' ', room));
+        }
+        writeln!(out, "{}", line.trim_end())
+    };
+    aligned(&mut header.iter().copied())?;
+    for row in rows {
+        aligned(&mut row.iter().map(String::as_str))?;
+    }
+    Ok(out.flush()?)
 }
 
 /// Writes rows as CSV with a header.

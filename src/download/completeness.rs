@@ -1,11 +1,11 @@
 //! How complete a series is, said out loud: expected, present, absent and why, pending, suspect.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::plan::{today_of, zone_of};
 use super::sessions::{Judge, Standing};
-use crate::archive::{SeriesRecord, SessionCounts};
-use crate::model::{Absence, Day, Days, Mark, Period};
+use crate::archive::{Archive, ArchiveError, SeriesRecord, SessionCounts};
+use crate::model::{Absence, Day, Days, Mark, Period, SeriesKey};
 
 /// A pending session is late this many seconds after its close.
 const LATE: i64 = 24 * 3600;
@@ -79,21 +79,29 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
         return told;
     };
     let weekdays = judge.weekdays(&state.coverage);
+    let mut absent = [0; Absence::ALL.len()];
     let mut bar = None;
-    for day in known.iter() {
-        let standing = judge.standing(day, state.coverage.get(day));
+    for (day, mark) in state.coverage.known_marks() {
+        let standing = judge.standing(day, mark);
         told.extend_spans(day, standing);
         // A longer bar is counted once, at its first day.
-        let this_bar = Some(period.bar_day(day));
-        let idle = standing == Standing::Unknown && !weekdays[usize::from(day.weekday())];
-        if (period <= Period::D1 && !idle) || (period > Period::D1 && this_bar != bar) {
-            told.count(day, standing);
-        }
-        bar = this_bar;
-        if day > today.plus(-60) {
-            told.judged_from = told.judged_from.max(judge.votes(day).0);
+        let counts = match period <= Period::D1 {
+            true => standing != Standing::Unknown || weekdays[usize::from(day.weekday())],
+            false => bar.replace(period.bar_day(day)) != Some(period.bar_day(day)),
+        };
+        match standing {
+            _ if !counts => {}
+            Standing::Present => told.present += 1,
+            Standing::Pending => told.pending.push(day),
+            Standing::Suspect => told.suspect += 1,
+            Standing::Unknown => told.unknown += 1,
+            Standing::Absent(why) => absent[why as usize] += 1,
         }
     }
+    told.absent = Absence::ALL.into_iter().zip(absent).filter(|(_, days)| *days > 0).collect();
+    let lately = Days::new(today.plus(-59), known.last).and_then(|days| days.intersection(known));
+    told.judged_from =
+        lately.iter().flat_map(|days| days.iter()).map(|day| judge.votes(day).0).max().unwrap_or(0);
     told.expected = told.present
         + told.suspect
         + told.unknown
@@ -103,16 +111,6 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
 }
 
 impl Completeness {
-    fn count(&mut self, day: Day, standing: Standing) {
-        match standing {
-            Standing::Present => self.present += 1,
-            Standing::Pending => self.pending.push(day),
-            Standing::Suspect => self.suspect += 1,
-            Standing::Unknown => self.unknown += 1,
-            Standing::Absent(why) => *self.absent.entry(why).or_default() += 1,
-        }
-    }
-
     fn extend_spans(&mut self, day: Day, standing: Standing) {
         let no_session = standing == Standing::Absent(Absence::NoSession);
         match self.spans.last_mut() {
@@ -120,6 +118,30 @@ impl Completeness {
             _ => self.spans.push(Span { days: Days { first: day, last: day }, standing }),
         }
     }
+}
+
+/// Gives every wanted series to `take`, with how complete it is, one after the other and in no order.
+///
+/// # Errors
+/// Where the catalogue cannot be read.
+pub fn survey(
+    archive: &Archive,
+    now: i64,
+    wanted: impl Fn(&SeriesKey) -> bool,
+    mut take: impl FnMut(SeriesRecord, Completeness, SeriesStatus),
+) -> Result<(), ArchiveError> {
+    let mut sessions: HashMap<String, SessionCounts> = HashMap::new();
+    for provider in archive.providers()? {
+        let counts = archive.session_counts(&provider)?;
+        sessions.insert(provider, counts);
+    }
+    let none = SessionCounts::default();
+    archive.each_series(wanted, |record| {
+        let counts = sessions.get(&record.key.provider).unwrap_or(&none);
+        let told = completeness(&record, counts, now);
+        let status = status(&record, &told, counts, now);
+        take(record, told, status);
+    })
 }
 
 /// The state of a series in one word.

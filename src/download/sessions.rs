@@ -1,7 +1,7 @@
 //! Which days were sessions, judged from what all series of an exchange have: no calendar is shipped.
 
 use crate::archive::SessionCounts;
-use crate::model::{Absence, Coverage, Day, Mark, Period, SeriesMeta};
+use crate::model::{Absence, ByDay, Coverage, Day, Mark, Period, SeriesMeta};
 
 /// A hole younger than this many days is still expected to be filled.
 pub const PENDING_DAYS: i32 = 30;
@@ -27,8 +27,7 @@ pub enum Standing {
 /// Judges the days of one series.
 #[derive(Clone, Copy, Debug)]
 pub struct Judge<'a> {
-    counts: &'a SessionCounts,
-    exchange: Option<&'a str>,
+    votes: Option<&'a ByDay<(u32, u32)>>,
     every_day: bool,
     period: Period,
     today: Day,
@@ -37,12 +36,13 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge for a series of this exchange and period; `today` is the exchange's date.
     pub fn new(counts: &'a SessionCounts, meta: &'a SeriesMeta, period: Period, today: Day) -> Judge<'a> {
-        Judge { counts, exchange: meta.exchange.as_deref(), every_day: meta.every_day, period, today }
+        let votes = meta.exchange.as_ref().and_then(|exchange| counts.by_exchange.get(exchange));
+        Judge { votes, every_day: meta.every_day, period, today }
     }
 
     /// (series asked, series with a bar) of the exchange on a day: what a judgement rests on.
     pub fn votes(&self, day: Day) -> (u32, u32) {
-        self.exchange.map_or((0, 0), |exchange| self.counts.get(exchange, day))
+        self.votes.map_or((0, 0), |votes| votes.get(day))
     }
 
     /// Whether at least 2, and at least half, of the exchange's series have a bar on the day.

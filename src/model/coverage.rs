@@ -47,6 +47,15 @@ pub enum Absence {
 }
 
 impl Absence {
+    /// Each of them, in their order.
+    pub const ALL: [Absence; 5] = [
+        Absence::BeforeListing,
+        Absence::AfterExpiry,
+        Absence::OutOfReach,
+        Absence::NoSession,
+        Absence::ProviderHasNone,
+    ];
+
     /// The reason in words.
     pub const fn words(self) -> &'static str {
         match self {
@@ -106,6 +115,14 @@ impl Coverage {
     /// From the first to the last day that is known.
     pub fn known(&self) -> Option<Days> {
         self.marks.extent(|mark| mark != Mark::Unknown)
+    }
+
+    /// Each day from the first to the last that is known, with its mark.
+    pub fn known_marks(&self) -> impl Iterator<Item = (Day, Mark)> + '_ {
+        let known = self.known();
+        let before =
+            known.zip(self.marks.days()).map_or(0, |(known, all)| known.first.number() - all.first.number());
+        self.marks.iter().skip(before as usize).take(known.map_or(0, Days::len))
     }
 
     /// The last day with a mark that satisfies `wanted`.
@@ -169,11 +186,10 @@ impl Coverage {
         let plain = packed::unpack(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
         let (first, marks) =
             plain.split_first_chunk::<4>().ok_or("stored coverage is shorter than four bytes")?;
-        let marks = marks
-            .iter()
-            .map(|byte| MARKS.get(usize::from(*byte)).copied())
-            .collect::<Option<Vec<_>>>()
-            .ok_or("stored coverage has a mark this version does not know")?;
+        if marks.iter().any(|byte| usize::from(*byte) >= MARKS.len()) {
+            return Err("stored coverage has a mark this version does not know".to_owned());
+        }
+        let marks: Vec<Mark> = marks.iter().map(|byte| MARKS[usize::from(*byte)]).collect();
         let first = i32::from_le_bytes(*first);
         let last = i64::from(first) + marks.len() as i64 - 1;
         if !marks.is_empty() && (first < MARKABLE.first.number() || last > i64::from(MARKABLE.last.number()))

@@ -1,10 +1,8 @@
 //! The series of the archive as the bus lists them: kept in memory, small, because people ask often and
 //! the archive changes seldom.
 
-use std::collections::HashMap;
-
-use crate::archive::{Archive, ArchiveError, SessionCounts};
-use crate::download::completeness::{SeriesStatus, completeness, status};
+use crate::archive::{Archive, ArchiveError, SeriesRecord};
+use crate::download::completeness::{SeriesStatus, survey};
 use crate::model::SeriesKey;
 
 /// One series.
@@ -47,25 +45,16 @@ impl SeriesIndex {
     /// Reads the catalogue, one series at a time.
     pub(super) fn read(archive: &Archive, now: i64) -> Result<SeriesIndex, ArchiveError> {
         let version = archive.version()?;
-        let mut sessions: HashMap<String, SessionCounts> = HashMap::new();
-        for provider in archive.providers()? {
-            let counts = archive.session_counts(&provider)?;
-            sessions.insert(provider, counts);
-        }
-        let none = SessionCounts::default();
         let mut rows = Vec::new();
-        archive.each_series(|record| {
-            let of_provider = sessions.get(&record.key.provider).unwrap_or(&none);
-            let told = completeness(&record, of_provider, now);
-            let status = status(&record, &told, of_provider, now);
-            rows.push(SeriesRow {
-                key: record.key,
-                first: record.first,
-                last: record.last,
-                bars: record.bars,
-                status,
-            });
-        })?;
+        survey(
+            archive,
+            now,
+            |_| true,
+            |record, _, status| {
+                let SeriesRecord { key, first, last, bars, .. } = record;
+                rows.push(SeriesRow { key, first, last, bars, status });
+            },
+        )?;
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         rows.shrink_to_fit();
         let counts = count(&rows);

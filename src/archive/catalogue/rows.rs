@@ -12,6 +12,18 @@ const SERIES: &str =
     "SELECT id, provider, class, symbol, contract, period, state, bars, first, last FROM series";
 
 fn series_of(row: &Row<'_>) -> rusqlite::Result<SeriesRecord> {
+    let state = serde_json::from_str(row.get_ref(6)?.as_str().map_err(bad_text)?);
+    Ok(SeriesRecord {
+        id: row.get(0)?,
+        key: key_of(row)?,
+        state: state.unwrap_or_else(unreadable),
+        bars: row.get(7)?,
+        first: row.get(8)?,
+        last: row.get(9)?,
+    })
+}
+
+fn key_of(row: &Row<'_>) -> rusqlite::Result<SeriesKey> {
     let text = |at: usize| row.get_ref(at)?.as_str().map_err(bad_text);
     let contract = match text(4)? {
         "" => None,
@@ -21,20 +33,12 @@ fn series_of(row: &Row<'_>) -> rusqlite::Result<SeriesRecord> {
             Some(contract)
         }
     };
-    let state = serde_json::from_str(text(6)?).unwrap_or_else(unreadable);
-    Ok(SeriesRecord {
-        id: row.get(0)?,
-        key: SeriesKey {
-            provider: row.get(1)?,
-            class: text(2)?.parse::<Class>().map_err(bad_text)?,
-            symbol: row.get(3)?,
-            contract,
-            period: text(5)?.parse().map_err(bad_text)?,
-        },
-        state,
-        bars: row.get(7)?,
-        first: row.get(8)?,
-        last: row.get(9)?,
+    Ok(SeriesKey {
+        provider: row.get(1)?,
+        class: text(2)?.parse::<Class>().map_err(bad_text)?,
+        symbol: row.get(3)?,
+        contract,
+        period: text(5)?.parse().map_err(bad_text)?,
     })
 }
 
@@ -76,15 +80,19 @@ pub(in crate::archive) fn all_series(connection: &Connection) -> rusqlite::Resul
     Ok(all)
 }
 
-/// Every series, one after the other, in no order.
+/// Every wanted series, one after the other, in no order.
 pub(in crate::archive) fn each_series(
     connection: &Connection,
+    mut wanted: impl FnMut(&SeriesKey) -> bool,
     mut take: impl FnMut(SeriesRecord),
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(SERIES)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        take(series_of(row)?);
+        // To read a state costs a hundred times what its key does.
+        if wanted(&key_of(row)?) {
+            take(series_of(row)?);
+        }
     }
     Ok(())
 }
