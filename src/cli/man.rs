@@ -6,16 +6,18 @@ use std::path::Path;
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, roman};
+use clap_mangen::roff::{Roff, bold, italic, roman};
 
 use super::args::{Cli, ManArgs};
 use super::error::{Exit, Outcome};
+use crate::config::render::{key_paragraphs, layers};
 
-/// Writes `vortex.1`, `vortex-download.1`, …, `vortexctl.1`, … to a folder.
+/// Writes `vortex.1`, `vortex-download.1`, …, `vortexctl.1`, … and `vortex.toml.5` to a folder.
 pub(super) fn run(args: &ManArgs) -> Outcome {
     let folder = &args.folder;
     fs::create_dir_all(folder)
         .and_then(|()| pages().iter().try_for_each(|command| write_pages(command, folder)))
+        .and_then(|()| fs::write(folder.join("vortex.toml.5"), configuration().render()))
         .with_context(|| format!("the man pages cannot be written to {}", folder.display()))?;
     Ok(Exit::Done)
 }
@@ -102,6 +104,36 @@ fn values(arg: &Arg) -> String {
     let several = arg.get_num_args().is_some_and(|count| count.max_values() > 1);
     format!("{}{}", names.join(" "), if several { "…" } else { "" })
 }
+
+/// The page of the configuration: each key, from the table that the program reads it by.
+fn configuration() -> Roff {
+    let mut roff = Roff::new();
+    roff.control("TH", ["VORTEX.TOML", "5", "", "Vortex", "File Formats Manual"]);
+    roff.control("SH", ["NAME"]);
+    roff.text([roman("vortex.toml - the configuration of Vortex, in files named config.toml")]);
+    roff.control("SH", ["DESCRIPTION"]);
+    for paragraph in layers() {
+        roff.control("PP", []).text([roman(paragraph)]);
+    }
+    roff.control("SH", ["KEYS"]);
+    for [path, text] in key_paragraphs() {
+        roff.control("TP", []).text([bold(path)]).text([roman(text)]);
+    }
+    roff.control("SH", ["FILES"]);
+    for [path, text] in FILES {
+        roff.control("TP", []).text([italic(path)]).text([roman(text)]);
+    }
+    roff.control("SH", ["SEE ALSO"]);
+    roff.text([roman("vortex(1), vortex-config(1), vortex.service(8)")]);
+    roff
+}
+
+const FILES: [[&str; 2]; 4] = [
+    ["/etc/vortex/config.toml, /etc/vortex/conf.d/*.toml", "For every user of the machine."],
+    ["~/.config/vortex/config.toml, ~/.config/vortex/conf.d/*.toml", "For one user."],
+    ["~/.config/vortex/assets.json", "The list of instruments."],
+    ["/usr/share/doc/vortex/examples/config.toml", "Every key, with its built-in value."],
+];
 
 /// The paragraphs below the help. One that begins with `Word: ` or `Word:` has that word for its
 /// heading; indented lines stay lines.

@@ -67,7 +67,7 @@ pub const KEYS: &[Key] = &[
     key(LEVEL, Kind::Level, Is("INFO"), &["VORTEX_LOG_LEVEL", "VORTEX_LOGGING_LEVEL"], "The least severe level that is logged."),
     key("general.logging.format", Kind::Choice(&["console", "json", "rich"]), Is("console"), &["VORTEX_LOGGING_FORMAT"], "How log lines look; `rich` is console text with colour. In a container the service writes `console` as JSON."),
     key("general.logging.output", Kind::Choices(&["console", "file", "journald"]), Is("console"), &["VORTEX_LOGGING_OUTPUT"], "Where log lines go; under systemd the journal is used by itself."),
-    key("general.logging.file_path", Kind::Path, Words("`logs/vortex.log` in the state folder"), &["VORTEX_LOGGING_FILE_PATH"], "The log file, where `output` has `file`."),
+    key("general.logging.file_path", Kind::Path, Words("`logs/vortex.log` in the state folder"), &["VORTEX_LOGGING_FILE_PATH"], "The log file, where `output` has `file`. The service also writes it where this is set and `output` is not, with `vortex-scheduler.out.log` beside it: each run by a schedule."),
     key("general.logging.max_file_size", Kind::Integer { min: 1024, max: i64::MAX }, Is("10485760"), &[], "Bytes after which the log file is rotated."),
     key("general.logging.backup_count", Kind::Integer { min: 1, max: 20 }, Is("5"), &[], "How many rotated log files are kept."),
     key("general.metrics.enabled", Kind::Bool, Is("true"), &["VORTEX_METRICS_ENABLED"], "Count at all."),

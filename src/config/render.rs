@@ -163,6 +163,51 @@ fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
+/// A key in words, for people; names and values between backquotes.
+struct Described {
+    path: String,
+    kind: &'static str,
+    default: String,
+    allowed: String,
+    variables: String,
+    help: &'static str,
+}
+
+impl Described {
+    fn of(key: &Key) -> Described {
+        let default = match key.default {
+            Fallback::Is(_) => format!("`{}`", key.fallback().unwrap_or_default()),
+            Fallback::Words(words) => words.to_owned(),
+        };
+        let variables: Vec<_> = key.env.iter().map(|name| format!("`{name}`")).collect();
+        Described {
+            path: format!("`{}`", key.path.replace('*', "<name>")),
+            kind: key.kind.name(),
+            default,
+            allowed: key.kind.allowed(),
+            variables: variables.join(", "),
+            help: key.help,
+        }
+    }
+}
+
+/// What the reference says of each key, for the man page: its path, and a paragraph, without backquotes.
+pub fn key_paragraphs() -> impl Iterator<Item = [String; 2]> {
+    KEYS.iter().map(|key| {
+        let Described { path, kind, default, allowed, variables, help } = Described::of(key);
+        let mut text = format!("{help} {kind}; allowed: {allowed}. Default: {default}.");
+        if !variables.is_empty() {
+            text.push_str(&format!(" Environment: {variables}."));
+        }
+        [path, text].map(|words| words.replace('`', ""))
+    })
+}
+
+/// What the reference begins with, for the man page: the paragraphs on layers and on variables.
+pub fn layers() -> impl Iterator<Item = String> {
+    REFERENCE_HEAD.split("\n\n").skip(2).map(|text| text.trim().replace('`', ""))
+}
+
 /// The reference of all keys, as Markdown.
 pub fn reference() -> String {
     let mut text = REFERENCE_HEAD.to_owned();
@@ -175,19 +220,8 @@ pub fn reference() -> String {
             text.push_str("| key | type | default | allowed | environment | meaning |\n");
             text.push_str("| --- | --- | --- | --- | --- | --- |\n");
         }
-        let default = match key.default {
-            Fallback::Is(_) => format!("`{}`", key.fallback().unwrap_or_default()),
-            Fallback::Words(words) => words.to_owned(),
-        };
-        let variables: Vec<_> = key.env.iter().map(|name| format!("`{name}`")).collect();
-        let path = key.path.replace('*', "<name>");
-        text.push_str(&format!(
-            "| `{path}` | {} | {default} | {} | {} | {} |\n",
-            key.kind.name(),
-            key.kind.allowed(),
-            variables.join(", "),
-            key.help
-        ));
+        let Described { path, kind, default, allowed, variables, help } = Described::of(key);
+        text.push_str(&format!("| {path} | {kind} | {default} | {allowed} | {variables} | {help} |\n"));
     }
     text.push_str("\n## Old names\n\n");
     for (old, new) in OLD_NAMES {

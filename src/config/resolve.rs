@@ -96,10 +96,12 @@ fn logging(values: &Values<'_>) -> LoggingSettings {
         "journald" => LogOutput::Journald,
         _ => LogOutput::Console,
     });
+    let set = |path: &str| values.0.get(path).is_some_and(|entry| entry.origin != "default");
     LoggingSettings {
         level,
         format,
         output: output.collect(),
+        file_of_service: set("general.logging.file_path") && !set("general.logging.output"),
         file_path: values.folder("general.logging.file_path"),
         max_file_size: values.count("general.logging.max_file_size"),
         backup_count: values.count("general.logging.backup_count"),

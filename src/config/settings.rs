@@ -164,6 +164,8 @@ pub struct LoggingSettings {
     pub format: LogFormat,
     /// Outputs.
     pub output: Vec<LogOutput>,
+    /// The service logs to the file too: it was named, and the outputs were not.
+    pub file_of_service: bool,
     /// The file, where `output` has one.
     pub file_path: PathBuf,
     /// Bytes after which the file is rotated.

@@ -22,6 +22,12 @@ use crate::config::{LogFormat, LogLevel, LogOutput, LoggingSettings};
 /// The target of lines on the course of a job, which people see as progress.
 pub const JOB: &str = "vortex::job";
 
+/// The target of lines on runs by a schedule, which have a log of their own beside the log file.
+pub const SCHEDULED: &str = "vortex::scheduled";
+
+/// The log of runs by a schedule.
+const SCHEDULER_LOG: &str = "vortex-scheduler.out.log";
+
 /// What standard error is used for.
 #[derive(Clone, Copy, Debug)]
 pub struct Console {
@@ -142,16 +148,32 @@ where
         let whole = console.service || format == LogFormat::Json;
         layers.push(to_console.with_filter(filter_fn(move |about| whole || about.target() != JOB)).boxed());
     }
-    if wants(LogOutput::File) {
-        let path = &settings.file_path;
-        let file =
-            RotatingFile::open(path, settings.max_file_size, settings.backup_count).map_err(|error| {
-                let key = "set general.logging.file_path to a file that can be written";
-                format!("the log file {} cannot be opened: {error}; {key}", path.display())
-            })?;
-        layers.push(lines(settings.format, Mutex::new(file), false));
+    let to_file = wants(LogOutput::File) || (console.service && settings.file_of_service);
+    if to_file {
+        layers.push(lines(settings.format, log_file(settings, &settings.file_path)?, false));
+    }
+    let mut layers: Vec<BoxedLayer<S>> = layers.into_iter().map(|layer| only(layer, false)).collect();
+    if to_file && console.service {
+        let file = log_file(settings, &settings.file_path.with_file_name(SCHEDULER_LOG))?;
+        layers.push(only(lines(LogFormat::Console, file, false), true));
     }
     Ok(layers)
+}
+
+/// A layer of the lines on runs by a schedule, or of all others.
+fn only<S>(layer: BoxedLayer<S>, scheduled: bool) -> BoxedLayer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    layer.with_filter(filter_fn(move |about| (about.target() == SCHEDULED) == scheduled)).boxed()
+}
+
+fn log_file(settings: &LoggingSettings, path: &Path) -> Result<Mutex<RotatingFile>, String> {
+    let file = RotatingFile::open(path, settings.max_file_size, settings.backup_count);
+    file.map(Mutex::new).map_err(|error| {
+        let key = "set general.logging.file_path to a file that can be written";
+        format!("the log file {} cannot be opened: {error}; {key}", path.display())
+    })
 }
 
 /// The journal, with our own fields as `VORTEX_…`. The library gives a layer either fields of its own or a

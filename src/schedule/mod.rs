@@ -38,9 +38,9 @@ pub fn entries(config: &Config, whole: &Request) -> Vec<Entry> {
     of_list.into_iter().chain(of_watchlists).collect()
 }
 
-/// The schedules that systemd's timers start: those of the configuration, and where the whole list has none, the
-/// packaged timer's (`systemd/user/vortex-update.timer`).
-pub fn entries_of_timers(config: &Config, whole: &Request) -> Vec<Entry> {
+/// The schedules in force: those of the configuration, and where the whole list has none, that of the packaged
+/// timer (`systemd/user/vortex-update.timer`), which holds without systemd too.
+pub fn in_force(config: &Config, whole: &Request) -> Vec<Entry> {
     let mut all = entries(config, whole);
     let own = &config.schedule;
     if own.cron.is_none()

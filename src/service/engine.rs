@@ -251,12 +251,12 @@ impl Engine {
         self.reloaded.notified()
     }
 
-    /// The schedules of the configuration in force: our own, or those that systemd's timers start.
-    pub(super) fn schedules(&self, own: bool) -> Vec<Entry> {
+    /// The schedules in force.
+    pub(super) fn schedules(&self) -> Vec<Entry> {
         let config = self.config();
         // It was checked when it was read.
         let whole = (self.whole)(&config).unwrap_or_default();
-        if own { schedule::entries(&config, &whole) } else { schedule::entries_of_timers(&config, &whole) }
+        schedule::in_force(&config, &whole)
     }
 
     /// Asks for what `run_on_startup` wants.
@@ -355,6 +355,7 @@ impl Engine {
                 if !error.is_empty() {
                     job.error = error;
                 }
+                job.log_run();
             }
             state.last_result = result.to_owned();
             state.last_finished = now;

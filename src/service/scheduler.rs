@@ -29,7 +29,7 @@ pub(super) async fn keep(engine: Arc<Engine>, starts_runs: bool) {
         let reloaded = engine.reloaded();
         let zone = TimeZone::system();
         let mut kept = Vec::new();
-        for entry in engine.schedules(starts_runs) {
+        for entry in engine.schedules() {
             let fired = last_fired(&engine, &entry.name, starts_runs).await;
             kept.push(Kept { entry, fired });
         }

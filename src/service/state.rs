@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::series::SeriesIndex;
 use crate::download::{Event, Outcome};
+use crate::observe::logging::SCHEDULED;
 use crate::request::Request;
 
 /// A finished job keeps its object until so many newer ones exist.
@@ -74,6 +75,25 @@ impl JobView {
             }
             Event::Limited { said } => self.error = (*said).to_owned(),
         }
+    }
+
+    /// A line in the log of runs by a schedule; nothing where somebody asked for it.
+    pub(super) fn log_run(&self) {
+        let JobView { id, origin, client, result, series, failed, current, rows_added, .. } = self;
+        if origin == "request" {
+            return;
+        }
+        if self.phase != JobPhase::Finished {
+            tracing::info!(target: SCHEDULED, "job {id} ({origin}: {client}) begins");
+            return;
+        }
+        let seconds = self.finished.saturating_sub(self.started) as f64 / 1e6;
+        let why = if self.error.is_empty() { String::new() } else { format!("; {}", self.error) };
+        tracing::info!(
+            target: SCHEDULED,
+            "job {id} ({origin}: {client}) {result} after {seconds:.1} s: {series} series, {failed} failed, \
+             {current} current already, {rows_added} bars added{why}"
+        );
     }
 
     /// A job that was cut off begins again: what is stored needs no second request, so its counts do.

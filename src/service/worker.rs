@@ -27,6 +27,7 @@ pub(super) type Pulse = oneshot::Sender<()>;
 pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc::UnboundedSender<Pulse>>>) {
     while let Some((job, stop)) = engine.next_job().await {
         tracing::info!(name: messages::JOB_BEGINS, job = job.id, origin = job.origin, client = job.client, "job {} begins", job.id);
+        job.log_run();
         let ended = one(&engine, &job, stop.clone(), &pulses).await;
         pulses.send_replace(None);
         let asked = *stop.borrow();
