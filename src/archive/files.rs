@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
 use super::ArchiveError;
 
@@ -120,7 +120,7 @@ pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError>
     }
     let nearest = path.ancestors().find(|place| place.exists()).unwrap_or(root);
     let of = fs::metadata(nearest).map_err(io("look at", nearest))?;
-    if of.dev() != fs::metadata(root).map_err(io("look at", root))?.dev() {
+    if mount(nearest)? != mount(root)? {
         return Err(mounted(nearest));
     }
     let folder = if nearest == path { path.parent().unwrap_or(root) } else { nearest };
@@ -130,6 +130,13 @@ pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError>
     }
     access(folder, AccessFlags::W_OK | AccessFlags::X_OK)
         .map_err(|errno| io("write in the folder", folder)(errno.into()))
+}
+
+/// The number of the mount that holds a path: names are moved within one alone. Devices do not tell, as those
+/// of an overlay's files differ, and those of two mounts of one disk do not.
+fn mount(path: &Path) -> Result<u64, ArchiveError> {
+    let told = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID);
+    told.map(|told| told.stx_mnt_id).map_err(|errno| io("look at", path)(errno.into()))
 }
 
 fn not_regular(path: &Path) -> ArchiveError {

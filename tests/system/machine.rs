@@ -53,6 +53,21 @@ fn script(args: &[&str]) -> Command {
 impl Machine {
     /// Boots a release of Debian with Vortex installed.
     pub(crate) fn boot(release: &str) -> Machine {
+        Machine::boot_with(release, install)
+    }
+
+    /// Boots a release of Debian with the package as `/opt/vortex.deb`, not installed.
+    pub(crate) fn boot_with_package(release: &str) -> Machine {
+        Machine::boot_with(release, |files| {
+            std::fs::create_dir_all(files.join("opt")).unwrap();
+            std::fs::create_dir_all(files.join("usr/bin")).unwrap();
+            std::fs::copy(package(), files.join("opt/vortex.deb")).unwrap();
+            put_server(files);
+        })
+    }
+
+    /// Boots a release of Debian with the files that `fill` puts into a folder laid over its own.
+    fn boot_with(release: &str, fill: impl Fn(&Path)) -> Machine {
         let root = script(&["root", release]).stderr(Stdio::inherit()).output().unwrap();
         assert!(
             root.status.success(),
@@ -61,7 +76,7 @@ impl Machine {
         let root = String::from_utf8(root.stdout).unwrap();
         let work = tempfile::tempdir().unwrap();
         let files = work.path().join("files");
-        install(&files);
+        fill(&files);
         let path = |path: &Path| path.to_str().unwrap().to_owned();
         let boot = script(&["boot", root.trim(), &path(work.path()), &path(&files)])
             .stdin(Stdio::null())
@@ -193,8 +208,20 @@ fn install(files: &Path) {
     let installed =
         Command::new(project().join("scripts/install-tree")).arg(files).args(binaries).status().unwrap();
     assert!(installed.success());
-    // The server that plays Yahoo lies beside the binaries.
-    let server = PathBuf::from(binaries[0]).parent().unwrap().join("examples/yahoo-server");
+    put_server(files);
+}
+
+/// The package of `scripts/build-deb`.
+fn package() -> PathBuf {
+    let found = std::fs::read_dir(project().join("dist")).into_iter().flatten().flatten();
+    let mut found =
+        found.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "deb"));
+    found.next().expect("missing: dist/vortex_*.deb, which scripts/build-deb makes")
+}
+
+/// The server that plays Yahoo lies beside the binaries.
+fn put_server(files: &Path) {
+    let server = PathBuf::from(env!("CARGO_BIN_EXE_vortex")).parent().unwrap().join("examples/yahoo-server");
     assert!(server.exists(), "{} is not built: cargo build --example yahoo-server", server.display());
     std::fs::copy(server, files.join("usr/bin/yahoo-server")).unwrap();
 }

@@ -2,6 +2,7 @@
 //! mmdebstrap for the first run.
 
 mod machine;
+mod package;
 
 use machine::Machine;
 

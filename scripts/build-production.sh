@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Builds and tags the image of a release, from the finished package of this tree.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+  cat <<'TEXT'
+Usage: scripts/build-production.sh [VERSION] [OPTIONS]
+  VERSION            has to be that of Cargo.toml, with or without a v
+  --push             push the tags when all else is done
+  --test             run tests/docker/test-docker-build.sh on the image before it is pushed
+  --no-cache         take no layer of an earlier build
+  --dev              tag it dev, and nothing else
+  --dry-run          print what would be done
+  --platform LIST    such as linux/amd64,linux/arm64; where it is not this machine's, the package is compiled in the build
+  -r, --registry R   the registry (DOCKER_REGISTRY, else docker.io)
+  -u, --user U       the account there (DOCKER_USERNAME, else vortexdata)
+
+Without --dev the tags are VERSION and latest. A tree with changes that are not committed is refused.
+TEXT
+}
+
+refuse() {
+  echo "build-production: $1" >&2
+  exit 2
+}
+
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
+registry=${DOCKER_REGISTRY:-docker.io} user=${DOCKER_USERNAME:-vortexdata}
+push=false tested=false dev=false dry=false platform='' cache=()
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --push) push=true ;;
+    --test) tested=true ;;
+    --no-cache) cache=(--no-cache) ;;
+    --dev) dev=true ;;
+    --dry-run) dry=true ;;
+    --platform | -r | --registry | -u | --user)
+      [ $# -gt 1 ] || refuse "$1 needs a value"
+      case "$1" in
+        --platform) platform=$2 ;;
+        -r | --registry) registry=$2 ;;
+        *) user=$2 ;;
+      esac
+      shift
+      ;;
+    -h | --help) usage; exit 0 ;;
+    -*) usage >&2; refuse "unknown option $1" ;;
+    *) [ "${1#v}" = "$version" ] || refuse "version $1 is asked for, and Cargo.toml has $version" ;;
+  esac
+  shift
+done
+[ -z "$(git status --porcelain)" ] || refuse "the tree has changes that are not committed: commit or stash them"
+
+engine=podman
+if command -v docker >/dev/null && docker info >/dev/null 2>&1; then engine=docker; fi
+$dry || command -v "$engine" >/dev/null || refuse "neither docker nor podman is here"
+do_it() {
+  if $dry; then printf '%q ' "$@"; echo; else "$@"; fi
+}
+
+name=$registry/$user/vortex
+if $dev; then tags=("$name:dev"); else tags=("$name:$version" "$name:latest"); fi
+# The image of one commit is made at the time of that commit.
+export SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+build=("${cache[@]}" -f docker/Dockerfile --build-arg "VERSION=$version"
+  --label "org.opencontainers.image.revision=$(git rev-parse HEAD)"
+  --label "org.opencontainers.image.created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)")
+here=linux/$(dpkg --print-architecture)
+if [ -z "$platform" ] || [ "$platform" = "$here" ]; then
+  do_it scripts/build-deb
+  do_it rm -rf target/image
+  do_it install -D -t target/image "dist/vortex_${version}_${here#linux/}.deb"
+  build+=(--build-context package=target/image)
+  [ "$engine" = docker ] || build+=(--format docker)
+  do_it "$engine" build "${build[@]}" "${tags[@]/#/--tag=}" .
+elif [ "$engine" = docker ]; then
+  # Images of several platforms are no images of this machine: they go to the registry as they are made.
+  $push || refuse "docker keeps images of other platforms in a registry alone: add --push"
+  do_it docker buildx build "${build[@]}" --platform "$platform" "${tags[@]/#/--tag=}" --push .
+  push=false
+else
+  for tag in "${tags[@]}"; do
+    do_it podman build --format docker "${build[@]}" --platform "$platform" --manifest "$tag" .
+  done
+fi
+if $tested; then do_it env VORTEX_IMAGE="${tags[0]}" tests/docker/test-docker-build.sh --skip-build; fi
+if $push; then
+  for tag in "${tags[@]}"; do do_it "$engine" push "$tag"; done
+fi
+echo "${tags[*]}"
