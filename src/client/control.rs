@@ -1,6 +1,7 @@
 //! Verbs that tell the service something, and those that hand over to systemd's own tools.
 
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::Context;
 use super::args::{Global, LogsArgs};
 use super::error::{Error, Outcome, of_bus};
+use super::print::instant;
 use super::service::Start;
 use crate::bus;
 use crate::exit::Exit;
@@ -165,6 +167,23 @@ pub(super) fn logs(global: &Global, args: &LogsArgs) -> Outcome {
         }
     }
     hand_over(command)
+}
+
+/// Whether systemd runs, which keeps the timers (sd_booted(3)).
+pub(super) fn has_timers() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
+
+/// Without systemd the service keeps its schedules itself: when the next one is due.
+pub(super) async fn next_run(context: &Context) -> Outcome {
+    let objects = context.service.objects().await?;
+    let manager = objects.iter().find(|object| object.interface == bus::MANAGER);
+    let next = manager.map_or(0, |manager| manager.number("NextRunUSec"));
+    let said = match next {
+        0 => "none is scheduled".to_owned(),
+        at => instant(at),
+    };
+    done(context, json!({ "next_run_usec": next }), &format!("Next run: {said} (kept by the service itself)"))
 }
 
 pub(super) fn timers(global: &Global) -> Outcome {

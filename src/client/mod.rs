@@ -92,7 +92,7 @@ async fn dispatch(cli: Cli) -> Outcome {
     let paper = Paper::new(&global);
     match &verb {
         Verb::Logs(args) => return control::logs(&global, args),
-        Verb::Timers => return control::timers(&global),
+        Verb::Timers if control::has_timers() => return control::timers(&global),
         Verb::Complete { what } => return complete::run(&global, what).await,
         _ => {}
     }
@@ -119,7 +119,8 @@ async fn dispatch(cli: Cli) -> Outcome {
         Verb::Monitor => follow::monitor(&context).await,
         Verb::Ping => control::ping(&context).await,
         Verb::Version => control::version(&context).await,
-        Verb::Logs(_) | Verb::Timers | Verb::Complete { .. } => Ok(Exit::Done),
+        Verb::Timers => control::next_run(&context).await,
+        Verb::Logs(_) | Verb::Complete { .. } => Ok(Exit::Done),
     }
 }
 

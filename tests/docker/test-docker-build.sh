@@ -192,7 +192,7 @@ test_9() {
   docker/generate --check || fail "the environments have drifted: docker/generate"
   local file
   for file in docker/docker-compose.yml docker/environments/*/*/docker-compose.yml; do
-    compose -f "$file" config >"$work/compose" 2>&1 || fail "$file: $(cat "$work/compose")"
+    (cd "${file%/*}" && compose config) >"$work/compose" 2>&1 || fail "$file: $(cat "$work/compose")"
   done
 }
 
@@ -252,6 +252,9 @@ test_14() {
   # The sample market in place of Yahoo, and no network.
   sed -i "s|image: .*|image: $IMAGE|; s|VORTEX_DEFAULT_PROVIDER: .*|VORTEX_DEFAULT_PROVIDER: sample|; s|container_name: .*|container_name: composed|; s|    user:|    network_mode: none\n    user:|" "$place/docker-compose.yml"
   rm "$place/config/assets.json"
+  # Where the kernel's controllers are not handed to users, no limit can be set.
+  grep -qs memory "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" ||
+    sed -i '/^    deploy:/,/^          memory:/d' "$place/docker-compose.yml"
   (cd "$place" && PODMAN_USERNS=keep-id:uid=1000,gid=1000 VORTEX_DOWNLOAD_ARGS="--yes --period 1d --symbol SPY AAPL" compose up -d) ||
     fail "compose up"
   until_so "the run at the start" ended composed
@@ -338,7 +341,7 @@ test_20() {
   has "$(systemctl --user show vortex-archive -p StatusText)" "series current"
   systemctl --user stop vortex-archive || fail "stopping"
   has "$(systemctl --user show vortex-archive -p Result)" success
-  rm -r "$units/vortex-archive.container.d" "$units"/vortex-*
+  rm -r "$units"/vortex-*
   systemctl --user daemon-reload
   podman volume rm vortex-data vortex-logs >/dev/null
 }
@@ -407,6 +410,7 @@ for number in "${numbers[@]}"; do
     failed=$((failed + 1))
     echo "FAILED $number ${TESTS[number - 1]}"
     $verbose || sed 's/^/    /' "$work/log"
+    [ "$number" != 1 ] || break
   fi
   $keep_containers || "$engine" ps -aq --filter label=vortex-test | xargs -r "$engine" rm -f -v -t 0 >/dev/null 2>&1
 done

@@ -3,8 +3,7 @@
 use super::machine::Machine;
 use super::{SAMPLE, SLOW, SLOW_UPDATE, configure};
 
-const INSTALL: &str =
-    "DEBIAN_FRONTEND=noninteractive apt-get -qq install -y /opt/vortex.deb 2>&1";
+const INSTALL: &str = "DEBIAN_FRONTEND=noninteractive apt-get -qq install -y /opt/vortex.deb 2>&1";
 
 #[test]
 fn the_package_on_trixie() {
