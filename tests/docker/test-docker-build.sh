@@ -250,7 +250,7 @@ test_14() {
   local place=$work/compose-place
   cp -r docker/environments/test/yahoo "$place"
   # The sample market in place of Yahoo, and no network.
-  sed -i "s|image: .*|image: $IMAGE|; s|VORTEX_DEFAULT_PROVIDER: .*|VORTEX_DEFAULT_PROVIDER: sample|; s|container_name: .*|container_name: composed|; s|    user:|    network_mode: none\n    user:|" "$place/docker-compose.yml"
+  sed -i "s|image: .*|image: $IMAGE|; s|VORTEX_DEFAULT_PROVIDER=.*|VORTEX_DEFAULT_PROVIDER=sample|; s|container_name: .*|container_name: composed|; s|    user:|    network_mode: none\n    user:|" "$place/docker-compose.yml"
   rm "$place/config/assets.json"
   # Where the kernel's controllers are not handed to users, no limit can be set.
   grep -qs memory "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" ||
@@ -410,6 +410,10 @@ for number in "${numbers[@]}"; do
     failed=$((failed + 1))
     echo "FAILED $number ${TESTS[number - 1]}"
     $verbose || sed 's/^/    /' "$work/log"
+    for container in $("$engine" ps -aq --filter label=vortex-test); do
+      echo "    log of $container:"
+      "$engine" logs --tail 10 "$container" 2>&1 | sed 's/^/    /'
+    done
     [ "$number" != 1 ] || break
   fi
   $keep_containers || "$engine" ps -aq --filter label=vortex-test | xargs -r "$engine" rm -f -v -t 0 >/dev/null 2>&1
