@@ -295,6 +295,11 @@ impl Shared {
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
+        // What was found to be meant once is meant for good, whatever the same words would find later.
+        if stored.new_code.is_none() && !course.target.wanted.force {
+            let own = &mut course.target.instrument.broker.con_id;
+            *own = own.or(stored.state.meta.con_id);
+        }
         let asked = self.overlapping(course, &stored.state, window);
         if !course.bridged && !stored.meets(asked) {
             course.bridged = true;
@@ -347,6 +352,11 @@ impl Shared {
                 return self.suspect(course, stored.state.clone(), why).await;
             }
             stored.state.code = code;
+        }
+        if !course.target.wanted.force
+            && let Some(why) = absorb::other_unit(&stored.state.meta, bars, &answer)
+        {
+            return self.suspect(course, stored.state.clone(), why).await;
         }
         let last = stored.last.filter(|_| !course.bridged);
         match absorb::judge(&course.target.key, bars, last, &answer) {

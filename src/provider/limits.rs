@@ -3,6 +3,7 @@
 //! in it, a refusal opens the provider's circuit in it.
 
 mod ledger;
+pub mod pacing;
 #[cfg(test)]
 mod tests;
 

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod http;
+pub mod ibkr;
 pub mod limits;
 pub mod sample;
 pub mod yahoo;

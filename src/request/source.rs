@@ -6,13 +6,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
+use crate::provider::ibkr::Ibkr;
 use crate::provider::limits::Throttle;
+use crate::provider::limits::pacing::MachineTime;
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
-use crate::provider::{Provider, sample, yahoo};
+use crate::provider::{Provider, ibkr, sample, yahoo};
 
 /// The providers that this version asks.
-pub const SERVED: &[&str] = &[yahoo::NAME, sample::NAME, "replay"];
+pub const SERVED: &[&str] = &[yahoo::NAME, ibkr::NAME, sample::NAME, "replay"];
 
 /// This machine's clock.
 pub fn clock() -> Clock {
@@ -29,11 +31,12 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     match name {
         sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
-        "barchart" | "ibkr" => Err(Refused::Provider(format!(
-            "provider {name} is not served by this version; yahoo, sample and replay are"
+        ibkr::NAME => Ok(Arc::new(ibkr(config)?)),
+        "barchart" => Err(Refused::Provider(format!(
+            "provider {name} is not served by this version; yahoo, ibkr, sample and replay are"
         ))),
         _ => Err(Refused::Provider(format!(
-            "provider {name:?} is unknown; allowed are yahoo, sample and replay"
+            "provider {name:?} is unknown; allowed are yahoo, ibkr, sample and replay"
         ))),
     }
 }
@@ -45,10 +48,20 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
             "provider yahoo is switched off: providers.yahoo.enabled is false".to_owned(),
         ));
     }
-    let throttle =
-        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    let throttle = Arc::new(throttle?);
+    let throttle = Arc::new(throttle(config)?);
     let yahoo =
         Yahoo::new(&config.yahoo, throttle, clock()).map_err(|error| Refused::Invalid(error.to_string()))?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))
+}
+
+/// Interactive Brokers, under the limits kept in the state folder.
+pub fn ibkr(config: &Config) -> Result<Ibkr, Refused> {
+    Ok(Ibkr::new(&config.ibkr, throttle(config)?, clock(), Arc::new(MachineTime)))
+}
+
+/// The limits kept in the state folder; a dry run keeps none.
+fn throttle(config: &Config) -> Result<Throttle, Refused> {
+    let throttle =
+        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
+    Ok(throttle?)
 }

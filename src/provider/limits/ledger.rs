@@ -286,10 +286,20 @@ impl Ledger {
         provider: &str,
         work: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, ThrottleError> {
+        self.transaction(|change| {
+            change.execute("INSERT OR IGNORE INTO provider (name) VALUES (?1)", [provider])?;
+            work(&Row { change, provider })
+        })
+    }
+
+    /// A change of more than one row, or of none of a provider's.
+    pub(super) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ThrottleError> {
         let run = || {
             let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change.execute("INSERT OR IGNORE INTO provider (name) VALUES (?1)", [provider])?;
-            let done = work(&Row { change: &change, provider })?;
+            let done = work(&change)?;
             change.commit()?;
             Ok(done)
         };
