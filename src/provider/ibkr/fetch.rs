@@ -60,6 +60,7 @@ impl Ibkr {
         let body = match self.details(request, &known).await? {
             Ok(found) => {
                 let listing = contract::choose(request, found, Day::of_utc(self.session.clock()))?;
+                self.is_also(request, &listing, &known);
                 self.bars_of(request, &known, listing, (show, regular)).await?
             }
             Err(said) => {
@@ -84,6 +85,16 @@ impl Ibkr {
         let wanted = contract::wanted(request)?;
         let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Arc::clone(all.entry(format!("{wanted:?}")).or_default()))
+    }
+
+    /// By its number a contract is known as well from now on: later requests name it so.
+    fn is_also(&self, request: &Request, listing: &Listing, known: &Arc<Known>) {
+        let mut by_number = request.clone();
+        by_number.instrument.broker.con_id = Some(i64::from(listing.con_id));
+        if let Ok(wanted) = contract::wanted(&by_number) {
+            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(format!("{wanted:?}")).or_insert_with(|| Arc::clone(known));
+        }
     }
 
     /// The contracts that may be meant, or the gateway's error: asked once a job, by the first who needs it.

@@ -44,7 +44,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     }
     let received = bars.len();
     bars.sort_keep_last();
-    found.drop(received - bars.len(), "for a bar that is there already");
+    found.leave_out(received - bars.len(), "for a bar that is there already");
     let first_day = head.head.map(|begins| Day::of_local(begins, &context.zone));
     Ok(Answer {
         bars,
@@ -106,7 +106,7 @@ struct Line {
 }
 
 impl Found {
-    fn drop(&mut self, count: usize, why: &str) {
+    fn leave_out(&mut self, count: usize, why: &str) {
         if count > 0 {
             self.dropped.push(format!("{count} of the rows dropped: {why}"));
         }
@@ -139,10 +139,10 @@ impl Context<'_> {
                 found.rows.push((stamp, line));
             }
         }
-        found.drop(outside, "outside of what was asked for");
-        found.drop(unfinished, "not over");
-        found.drop(cut, "cut by the beginning of the window");
-        found.drop(priceless, "without any price");
+        found.leave_out(outside, "outside of what was asked for");
+        found.leave_out(unfinished, "not over");
+        found.leave_out(cut, "cut by the beginning of the window");
+        found.leave_out(priceless, "without any price");
         Ok(())
     }
 
