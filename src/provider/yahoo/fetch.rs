@@ -59,7 +59,7 @@ impl Yahoo {
     /// One request under the rate limit. A 429 opens the circuit.
     async fn ask(&self, url: Url, accept: &str, form: Option<String>) -> Result<Reply, Asked> {
         self.throttle.admit(NAME, self.requests_per_minute).await.map_err(Asked::Refused)?;
-        let call = Call { url, accept, form };
+        let call = Call { url, accept, form, headers: Vec::new() };
         let reply = self.http.send(call).await.map_err(Asked::Http)?;
         if reply.raw.status == 429 {
             let said = "it answered 429, too many requests";
