@@ -2,6 +2,7 @@
 //! such an answer; reading is pure, so that the raw trail can be read again at any time.
 
 pub mod answer;
+pub mod barchart;
 pub mod http;
 pub mod limits;
 pub mod sample;

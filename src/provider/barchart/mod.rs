@@ -1,0 +1,3 @@
+//! Barchart.com.
+
+pub mod csv;
