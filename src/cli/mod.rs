@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod download;
 pub mod error;
+mod foresee;
 mod man;
 pub mod output;
 mod progress;

@@ -13,6 +13,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use answer::{Answer, Refusal, Split};
+pub use limits::Allowance;
 
 use crate::model::{Class, Contract, Days, Instrument, Period};
 
@@ -114,6 +115,12 @@ pub trait Provider: Send + Sync {
 
     /// The rate it may be asked at, in words, where there is one.
     fn pace(&self) -> Option<String> {
+        None
+    }
+
+    /// What is left of the account's daily allowance at `now`, in seconds since the epoch, by the ledger: nobody is asked. `None` where there is no
+    /// allowance, or none can be read; then [`Provider::fetch`] says why.
+    fn allowance(&self, _now: i64) -> Option<Allowance> {
         None
     }
 
