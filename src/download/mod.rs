@@ -5,13 +5,14 @@
 //! missing of each, with [`sessions`] judging empty days; [`run`] works many series at once, each by
 //! `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored, and commits
 //! through `committer`; where history moved, `refetch` fetches it again and [`restate`] puts it on its
-//! scale. [`replay`] stores the raw trail again; [`events`] tell it all.
+//! scale. [`replay`] stores the raw trail again, `intake` files of a person; [`events`] tell it all.
 
 mod absorb;
 mod committer;
 pub mod compare;
 pub mod completeness;
 pub mod events;
+mod intake;
 pub mod plan;
 mod refetch;
 mod replay;
@@ -22,6 +23,7 @@ mod series;
 pub mod sessions;
 
 pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
+pub use intake::{Delivery, Intake, Piece, ReadFile, Taken, take};
 pub use plan::Wanted;
 pub use replay::{Replay, replay, series_period};
 pub use run::{Job, Survey, run, runtime, survey};
