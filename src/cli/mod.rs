@@ -9,6 +9,7 @@ mod config;
 mod daemon;
 mod download;
 pub mod error;
+mod foresee;
 mod import;
 mod man;
 pub mod output;

@@ -25,8 +25,10 @@ const AT_ONCE: usize = 4;
 /// One file, read.
 #[derive(Debug)]
 pub struct Piece {
-    /// What it answers: `days` are the dates that it covers.
+    /// What it answers.
     pub request: Request,
+    /// The dates of which it has every bar there is.
+    pub covered: Days,
     /// Its bars; its clock is when the provider gave them.
     pub answer: Answer,
     /// What the raw trail is to keep, where its provider could read it again.
@@ -306,7 +308,7 @@ impl Merge<'_> {
         written: Option<i64>,
         told: &mut Taken,
     ) -> Result<Option<(Request, RawAnswer)>, String> {
-        let Piece { request, mut answer, raw } = piece;
+        let Piece { request, covered, mut answer, raw } = piece;
         match compare(&self.all, &answer.bars) {
             Difference::Scale { ratio, .. } => {
                 return Err(format!(
@@ -333,7 +335,7 @@ impl Merge<'_> {
         }
         self.all = Bars::merge(&self.all, &news);
         let (asked_at, pending_asked_at) = (self.state.asked_at, self.state.pending_asked_at);
-        self.state = absorb::learn(&self.state, self.key, request.days, target.wanted.from, &answer);
+        self.state = absorb::learn(&self.state, self.key, covered, target.wanted.from, &answer);
         // A file may be older than what was asked since.
         self.state.asked_at = self.state.asked_at.max(asked_at);
         self.state.pending_asked_at = self.state.pending_asked_at.max(pending_asked_at);

@@ -2,8 +2,8 @@
 //! line both come here and have no logic of their own.
 //!
 //! In reading order: [`selection`] turns what a person asks for into series; [`plan`] works out what is
-//! missing of each, with [`sessions`] judging empty days; [`run`] works many series at once, each by
-//! `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored, and commits
+//! missing of each, with [`sessions`] judging empty days; [`order`] says whose turn it is, [`forecast`] on which
+//! day where a provider has an allowance; [`run`] works many series at once, each by `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored, and commits
 //! through `committer`; where history moved, `refetch` fetches it again and [`restate`] puts it on its
 //! scale. [`replay`] stores the raw trail again, `intake` files of a person; [`events`] tell it all.
 
@@ -12,7 +12,9 @@ mod committer;
 pub mod compare;
 pub mod completeness;
 pub mod events;
+pub mod forecast;
 mod intake;
+pub mod order;
 pub mod plan;
 mod refetch;
 mod replay;

@@ -1,5 +1,6 @@
-//! A job: many series at once, newest windows first, within the provider's limits.
+//! A job: many series at once, each in its turn, within the provider's limits.
 
+use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
+use super::order::{self, Candidate, Turn};
 use super::plan::{Plan, Standpoint, plan, today_of};
 use super::series::{Course, Shared, Stop, Target};
 use super::sessions::Judge;
@@ -214,10 +216,10 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     Ok(summary)
 }
 
-/// Series wait here for a free place; the one with the newest window goes first.
+/// Series wait here for a free place, in the order of their turns.
 struct Board<'a> {
     shared: &'a Arc<Shared>,
-    waiting: BinaryHeap<(Day, std::cmp::Reverse<usize>, Box<Waiting>)>,
+    waiting: BinaryHeap<(Reverse<Turn>, Box<Waiting>)>,
     results: Vec<Option<SeriesResult>>,
     /// What becomes of the series that have no turn any more, once a provider refuses.
     closed: Option<Outcome>,
@@ -244,6 +246,10 @@ impl Ord for Waiting {
     }
 }
 
+fn waiting(turn: Turn, course: Course) -> (Reverse<Turn>, Box<Waiting>) {
+    (Reverse(turn), Box::new(Waiting(course)))
+}
+
 impl<'a> Board<'a> {
     fn new(shared: &'a Arc<Shared>, series: usize) -> Board<'a> {
         let results = std::iter::repeat_with(|| None).take(series).collect();
@@ -253,6 +259,7 @@ impl<'a> Board<'a> {
     /// Sorts out which series need a request.
     fn survey(&mut self, job: &Job) -> Result<(), ArchiveError> {
         let now = (job.now)();
+        let mut courses = Vec::new();
         for (place, target) in job.targets.iter().enumerate() {
             let limits = match job.provider.limits(target.instrument.class, target.key.period) {
                 Ok(limits) => limits,
@@ -266,28 +273,33 @@ impl<'a> Board<'a> {
             };
             match survey(Some(&self.shared.archive), &self.shared.counts, target, limits, now)? {
                 Survey::Settled(Outcome::Current) if job.force_parquet => {
-                    self.queue(Course::new(place, target.clone(), limits, Plan::default()));
+                    courses.push(Course::new(place, target.clone(), limits, Plan::default()));
                 }
                 Survey::TwinsGone(twins) => {
                     let course = Course::new(place, target.clone(), limits, Plan::default());
                     let twins = if job.parquet { twins } else { Vec::new() };
-                    self.queue(Course { twins, ..course });
+                    courses.push(Course { twins, ..course });
                 }
                 Survey::Settled(outcome) => {
                     self.settle(Course::new(place, target.clone(), limits, Plan::default()), outcome);
                 }
-                Survey::Missing(plan) => self.queue(Course::new(place, target.clone(), limits, plan)),
+                Survey::Missing(plan) => courses.push(Course::new(place, target.clone(), limits, plan)),
             }
         }
-        let (series, to_fetch) = (job.targets.len(), self.waiting.len());
+        let (series, to_fetch) = (job.targets.len(), courses.len());
+        let candidates: Vec<_> = courses.iter().map(|course| course.candidate(now)).collect();
+        let turns = order::turns(&candidates, Day::of_utc(now));
+        self.waiting.extend(turns.into_iter().zip(courses).map(|(turn, course)| waiting(turn, course)));
         let pace = job.provider.pace();
         self.shared.observer.event(&Event::Planned { series, to_fetch, pace });
         Ok(())
     }
 
+    /// A series that has more to ask for waits again.
     fn queue(&mut self, course: Course) {
-        let newest = course.windows.front().map_or(Day::new(i32::MIN), |window| window.last);
-        self.waiting.push((newest, std::cmp::Reverse(course.place), Box::new(Waiting(course))));
+        let now = (self.shared.now)();
+        let turn = course.candidate(now).turn(Day::of_utc(now));
+        self.waiting.push(waiting(turn, course));
     }
 
     /// Works the board off, several series in flight.
@@ -297,7 +309,7 @@ impl<'a> Board<'a> {
         let mut names = HashMap::new();
         loop {
             while flying.len() < places && !self.is_stopped() {
-                let Some((_, _, waiting)) = self.waiting.pop() else { break };
+                let Some((_, waiting)) = self.waiting.pop() else { break };
                 let shared = Arc::clone(self.shared);
                 let mut course = waiting.0;
                 let name = (course.place, course.target.clone());
@@ -385,7 +397,7 @@ impl<'a> Board<'a> {
 
     /// Tells what becomes of the series that had no turn.
     fn leave(&mut self) {
-        while let Some((_, _, waiting)) = self.waiting.pop() {
+        while let Some((_, waiting)) = self.waiting.pop() {
             let outcome = match (&self.fatal, &self.closed) {
                 (Some(why), _) => Outcome::Failed(why.clone()),
                 (None, Some(outcome)) => outcome.clone(),
@@ -437,6 +449,7 @@ impl Course {
             limits,
             windows: VecDeque::from(plan.windows),
             out_of_reach: plan.out_of_reach,
+            asked_at: plan.asked_at,
             bridged: false,
             twins: Vec::new(),
             added: 0,
@@ -446,6 +459,13 @@ impl Course {
             fetched_at: None,
             notes: Vec::new(),
         }
+    }
+
+    /// What decides whose turn it is.
+    fn candidate(&self, now: i64) -> Candidate<'_> {
+        let window = self.windows.front().copied();
+        let candidate = Candidate::new(&self.target, self.limits, window, now);
+        Candidate { asked_at: self.asked_at, place: self.place, ..candidate }
     }
 
     /// What came of it.

@@ -65,6 +65,8 @@ pub(super) struct Course {
     /// Still to fetch, next one first.
     pub(super) windows: std::collections::VecDeque<Days>,
     pub(super) out_of_reach: Vec<Days>,
+    /// When the provider was last asked for its newest part.
+    pub(super) asked_at: i64,
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
     /// Partitions whose Parquet twin is gone.

@@ -16,7 +16,7 @@ pub fn earliest(contract: Option<Contract>, otherwise: Day) -> Day {
     contract.map_or(otherwise, |contract| contract.last_day().plus(-LISTED_DAYS))
 }
 
-/// The second of the exchange's day from which the day's bar is taken to be finished.
+/// When the day's bar of an exchange is taken to be finished, in seconds after local midnight.
 const CLOSED: i64 = 17 * 3600;
 
 /// The last trading date that was over on the wall of `zone`.
@@ -61,10 +61,16 @@ impl Scope<'_> {
         if self.period.is_intraday() { Day::of_local(time, self.zone) } else { Day::of_utc(time) }
     }
 
-    /// From the first to the last bar, and on to the end of a contract that had ended.
-    pub fn covered(&self, bars: &Bars) -> Option<Days> {
+    /// From the first to the last bar.
+    pub fn span(&self, bars: &Bars) -> Option<Days> {
         let (first, last) = bars.bounds()?;
-        let mut days = Days { first: self.day(first), last: self.period.last_day(self.day(last)) };
+        Days::new(self.day(first), self.period.last_day(self.day(last)))
+    }
+
+    /// The dates of which a file of these bars has every bar there is, and on to the end of a contract that had
+    /// ended.
+    pub fn covered(&self, bars: &Bars) -> Option<Days> {
+        let mut days = self.span(bars)?;
         if ROW_LIMITS.contains(&bars.len()) && days.len() > 1 {
             days.first = days.first.plus(1);
         }

@@ -2,15 +2,12 @@
 
 use std::path::Path;
 
-use jiff::tz::TimeZone;
-
-use super::days;
-use super::report::FileReport;
+use super::report::{FileReport, UNFINISHED};
 use super::source::Source;
 use crate::download::Piece;
-use crate::model::SeriesMeta;
+use crate::provider::RawAnswer;
+use crate::provider::barchart;
 use crate::provider::barchart::csv::{self, Export};
-use crate::provider::{Answer, RawAnswer, Request};
 
 /// More of a file than this at each end is not needed to know what it is of, in bytes.
 const ENDS: usize = 64 << 10;
@@ -40,46 +37,28 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
     let bytes = read_file(&source.path)?;
     let export = csv::read(&bytes).map_err(|refused| refused.to_string())?;
     told.rows = export.len() as u64;
-    let zone_name = source.zone_name();
-    let zone = TimeZone::get(zone_name).map_err(|error| error.to_string())?;
+    let zone = barchart::zone(source.key.class);
     let taken = export.bars(source.key.columns(), &zone).map_err(|refused| refused.to_string())?;
-    let mut bars = taken.bars;
     for (why, rows) in taken.left_out {
         told.leave_out(why, rows);
     }
-    let unfinished = days::drop_unfinished(&mut bars, source.key.period, export.exported, &zone);
-    told.leave_out("of a bar that was not over", unfinished);
     told.notes.extend(taken.notes);
     let scope = source.scope(&zone, export.exported);
-    let Some(days) = scope.covered(&bars) else { return Err("it has no bar to take".to_owned()) };
-    let meta = SeriesMeta { zone: Some(zone_name.to_owned()), ..SeriesMeta::default() };
-    let answer = Answer {
-        bars,
-        meta,
-        splits: Vec::new(),
-        sessions: Vec::new(),
-        first_day: None,
-        finished: Some(days::finished(export.exported, &zone)),
-        clock: export.exported,
-        dropped: Vec::new(),
-        notes: Vec::new(),
-    };
+    let nothing = || "it has no bar to take".to_owned();
+    let (rows, days) = (taken.bars.len(), scope.span(&taken.bars).ok_or_else(nothing)?);
+    let request = source.request(days);
+    let answer = barchart::finished_answer(&request, taken.bars, export.exported, Vec::new(), Vec::new());
+    told.leave_out(UNFINISHED, rows - answer.bars.len());
+    let covered = scope.covered(&answer.bars).ok_or_else(nothing)?;
     let name = source.path.file_name().unwrap_or_default().to_string_lossy();
     let raw = RawAnswer {
-        url: format!("file:{name}"),
+        url: format!("{}{name}", barchart::FILE),
         status: 200,
         headers: vec![("content-type".to_owned(), "text/csv".to_owned())],
         received: now,
         body: bytes,
     };
-    let request = Request {
-        instrument: source.instrument.clone(),
-        contract: source.contract,
-        period: source.key.period,
-        days,
-        correlation: "import".to_owned(),
-    };
-    Ok(Piece { request, answer, raw: Some(raw) })
+    Ok(Piece { request, covered, answer, raw: Some(raw) })
 }
 
 /// The bytes of a file.

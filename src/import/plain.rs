@@ -5,12 +5,12 @@ use jiff::tz::TimeZone;
 use super::days::{self, Scope};
 use super::export::read_file;
 use super::name::PlainWriter;
-use super::report::FileReport;
+use super::report::{FileReport, UNFINISHED};
 use super::side::SideFile;
 use super::source::Source;
 use crate::download::Piece;
 use crate::model::{Bars, Column, Day, Days, SeriesKey, SeriesMeta};
-use crate::provider::{Answer, Request};
+use crate::provider::{Answer, barchart};
 
 /// A download that came without rows was kept by those programs as a file with this date alone.
 const PLACEHOLDER: i64 = 365 * 86_400;
@@ -52,32 +52,38 @@ pub(super) fn read(
         told.leave_out("of a placeholder, which stands for a download without rows", rows.times.len());
         rows = Rows::none(source.key.columns());
     }
-    let (zone_name, zone) = rows.zone(source)?;
-    let mut bars = rows.bars(&source.key, &zone, told)?;
-    let unfinished = days::drop_unfinished(&mut bars, source.key.period, clock, &zone);
-    told.leave_out("of a bar that was not over", unfinished);
+    let zone = rows.zone(source)?;
+    let bars = rows.bars(&source.key, &zone, told)?;
     let scope = source.scope(&zone, clock);
-    let (days, first_day) = asked_for(&scope, writer, side, &bars, placeholder)
+    let (found, days) =
+        (bars.len(), scope.span(&bars).unwrap_or(Days { first: Day::new(0), last: Day::new(0) }));
+    let request = source.request(days);
+    let mut answer = match source.key.provider.as_str() {
+        barchart::NAME => barchart::finished_answer(&request, bars, clock, Vec::new(), Vec::new()),
+        _ => answer(bars, &scope),
+    };
+    told.leave_out(UNFINISHED, found - answer.bars.len());
+    let (covered, first_day) = asked_for(&scope, writer, side, &answer.bars, placeholder)
         .ok_or_else(|| "it has no bar to take".to_owned())?;
-    let answer = Answer {
+    answer.first_day = first_day;
+    Ok(Piece { request, covered, answer, raw: None })
+}
+
+/// The bars that were over, of a provider that these programs said nothing more of.
+fn answer(mut bars: Bars, scope: &Scope<'_>) -> Answer {
+    days::drop_unfinished(&mut bars, scope.period, scope.clock, scope.zone);
+    let zone = scope.zone.iana_name().map(str::to_owned);
+    Answer {
         bars,
-        meta: SeriesMeta { zone: Some(zone_name), ..SeriesMeta::default() },
+        meta: SeriesMeta { zone, ..SeriesMeta::default() },
         splits: Vec::new(),
         sessions: Vec::new(),
-        first_day,
-        finished: Some(days::finished(clock, &zone)),
-        clock,
+        first_day: None,
+        finished: Some(days::finished(scope.clock, scope.zone)),
+        clock: scope.clock,
         dropped: Vec::new(),
         notes: Vec::new(),
-    };
-    let request = Request {
-        instrument: source.instrument.clone(),
-        contract: source.contract,
-        period: source.key.period,
-        days,
-        correlation: "import".to_owned(),
-    };
-    Ok(Piece { request, answer, raw: None })
+    }
 }
 
 /// The days that the program asked for, and the first that there is, where that is known. bc-utils and older Vortex
@@ -157,18 +163,15 @@ impl Rows {
 
     /// The zone in which the stamps of daily rows are midnights: those programs turned dates into instants. Rows
     /// shorter than a day are instants already.
-    fn zone(&self, source: &Source) -> Result<(String, TimeZone), String> {
-        let known = |name: &str| {
-            TimeZone::get(name).map(|zone| (name.to_owned(), zone)).map_err(|error| error.to_string())
-        };
-        let expected = source.zone_name();
+    fn zone(&self, source: &Source) -> Result<TimeZone, String> {
+        let expected = barchart::zone(source.key.class);
         if source.key.period.is_intraday() {
-            return known(expected);
+            return Ok(expected);
         }
-        for name in [expected].iter().chain(&ZONES) {
-            let (name, zone) = known(name)?;
+        let named = ZONES.iter().filter_map(|name| TimeZone::get(name).ok());
+        for zone in std::iter::once(expected).chain(named) {
             if self.times.iter().all(|time| Day::of_wall(*time, &zone).1 == 0) {
-                return Ok((name, zone));
+                return Ok(zone);
             }
         }
         Err("the times of its rows are midnights of no zone of its provider: which day each is of cannot be told".to_owned())

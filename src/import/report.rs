@@ -6,6 +6,9 @@ use crate::download::Taken;
 use crate::exit::Exit;
 use crate::model::SeriesKey;
 
+/// Why a row is not taken whose bar was not over when the file was made.
+pub const UNFINISHED: &str = "of a bar that was not over";
+
 /// What became of one file.
 #[derive(Clone, Debug, Default)]
 pub struct FileReport {

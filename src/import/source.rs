@@ -13,9 +13,9 @@ use super::side::SideFile;
 use super::{Wish, export, plain};
 use crate::config::ConfigError;
 use crate::download::Piece;
-use crate::model::{Class, Contract, Day, Instrument, Period, SeriesKey, symbol};
-use crate::provider::barchart;
+use crate::model::{Contract, Day, Days, Instrument, Period, SeriesKey, symbol};
 use crate::provider::barchart::csv::Export;
+use crate::provider::{Request, barchart};
 
 /// A file and the series it is of.
 #[derive(Clone, Debug)]
@@ -203,11 +203,14 @@ impl Source {
         Scope { class, contract, period, zone, clock }
     }
 
-    /// The zone whose days its rows are counted in.
-    pub(super) fn zone_name(&self) -> &'static str {
-        match self.key.class {
-            Class::Future => "America/Chicago",
-            Class::Stock | Class::Forex => "America/New_York",
+    /// What the file answers, had it been asked for.
+    pub(super) fn request(&self, days: Days) -> Request {
+        Request {
+            instrument: self.instrument.clone(),
+            contract: self.contract,
+            period: self.key.period,
+            days,
+            correlation: "import".to_owned(),
         }
     }
 }
