@@ -23,12 +23,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::access::Access;
+pub use self::read::{FILE, finished_answer, zone};
 use self::site::Visit;
 use super::http::{Http, SetupError};
 use super::limits::{Quota, Throttle};
-use super::{
-    Answer, Clock, Closing, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing,
-};
+use super::{Answer, Clock, Closing, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 use crate::config::{BarchartSettings, Config};
 use crate::model::{Class, Day, Period};
 
