@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use secrecy::ExposeSecret;
+
 use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
 use crate::provider::ibkr::Ibkr;
-use crate::provider::limits::Throttle;
 use crate::provider::limits::pacing::MachineTime;
+use crate::provider::limits::{Quota, Throttle};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
 use crate::provider::{Provider, ibkr, sample, yahoo};
@@ -41,6 +43,19 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     }
 }
 
+/// The limits kept in the state folder; a dry run changes none.
+fn throttle(config: &Config) -> Result<Throttle, Refused> {
+    let folder = &config.state_directory;
+    Ok(if config.dry_run { Throttle::open_to_read(folder) } else { Throttle::open(folder) }?)
+}
+
+/// The daily allowance of the account that the configuration has at a provider; `None` where there is none.
+pub fn quota(config: &Config, name: &str) -> Option<Quota> {
+    let settings = &config.barchart;
+    let account = settings.username.as_ref().filter(|_| name == "barchart")?;
+    Some(Quota::new("barchart", account.expose_secret(), settings.daily_limit.into(), "America/Chicago"))
+}
+
 /// Yahoo Finance, under the limits kept in the state folder.
 pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
     if !config.yahoo.enabled {
@@ -57,11 +72,4 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
 /// Interactive Brokers, under the limits kept in the state folder.
 pub fn ibkr(config: &Config) -> Result<Ibkr, Refused> {
     Ok(Ibkr::new(&config.ibkr, throttle(config)?, clock(), Arc::new(MachineTime)))
-}
-
-/// The limits kept in the state folder; a dry run keeps none.
-fn throttle(config: &Config) -> Result<Throttle, Refused> {
-    let throttle =
-        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    Ok(throttle?)
 }
