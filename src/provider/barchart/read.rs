@@ -183,5 +183,6 @@ fn meta(request: &Request, zone: &TimeZone) -> SeriesMeta {
         every_day: false,
         session_open: Some(if around_the_clock { 0 } else { STOCKS_OPEN }),
         session_close: Some(if day_long { DAY_SECONDS as i32 } else { SETTLED }),
+        con_id: None,
     }
 }
