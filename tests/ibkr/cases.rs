@@ -82,7 +82,7 @@ fn a_silent_gateway_has_not_said_that_there_is_nothing() {
         lab.gateway.clear_rules();
         lab.gateway.rule(Rule::new(action));
         let summary = lab.update(&stock("AAPL"), &[Period::D1], "2024-05-01");
-        assert_eq!(summary.result(), JobResult::Later, "{summary:?}");
+        assert_eq!(summary.result(), JobResult::Limited, "{summary:?}");
         assert!(outcome(&summary).contains("no answer within 1 seconds"), "{summary:?}");
         assert!(lab.archive().series(&summary.results[0].key).unwrap().is_none(), "nothing is known");
     }

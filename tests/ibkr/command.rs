@@ -1,5 +1,7 @@
 //! The binary against a gateway: what `providers --test` says, and a download.
 
+use vortex::model::Day;
+
 use crate::binary::Home;
 use crate::ibkr_gateway::{Action, Clock, Gateway, Kind, Options, Rule};
 
@@ -56,7 +58,7 @@ fn the_port_of_the_other_mode_is_named() {
 #[test]
 fn a_download_archives_the_list_that_comes_with_the_program() {
     let (gateway, home) = gateway(Options::default());
-    let start = (jiff::Zoned::now().date() - jiff::ToSpan::days(20)).to_string();
+    let start = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-20).to_string();
     let list = ["download", "--provider", "ibkr", "--yes", "--period", "1d", "--start-date", &start];
     home.expect(0, &list);
     let csvs = home.csvs();
