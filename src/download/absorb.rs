@@ -57,7 +57,9 @@ pub(super) fn other_unit(meta: &SeriesMeta, stored: &Bars, answer: &Answer) -> O
         Difference::Scale { ratio, until: None } if hundred(ratio) && answer.splits.is_empty() => {
             words("prices", ratio)
         }
-        Difference::Volume => volume_ratio(stored, &answer.bars).filter(|r| hundred(*r)).and_then(|r| words("volumes", r)),
+        Difference::Volume => {
+            volume_ratio(stored, &answer.bars).filter(|r| hundred(*r)).and_then(|r| words("volumes", r))
+        }
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use vortex::download::{JobResult, Outcome, Selection};
 use vortex::model::{Class, Column, Contract, Period};
+use vortex::provider::sample::listing::UNKNOWN_PREFIX;
 
 use crate::ibkr_gateway::stamps::Zone;
 use crate::ibkr_gateway::{Action, Kind, Options, Rule};
@@ -57,7 +58,9 @@ fn answers_in_pieces_and_with_notices_between_are_whole() {
         Action::EndInZone { name: "Brasilia Standard Time".into() },
     ] {
         let lab = Lab::new(NOW);
-        lab.gateway.rule(Rule::new(action.clone()));
+        let ends_the_request = matches!(&action, Action::NoticeBefore { .. });
+        let rule = Rule::new(action.clone());
+        lab.gateway.rule(if ends_the_request { rule.times(1) } else { rule });
         let summary = lab.update(&stock("AAPL"), &[Period::D1], "2024-01-02");
         assert_eq!(summary.result(), JobResult::Done, "{action:?}: {summary:?}");
         let key = &summary.results[0].key;
@@ -108,11 +111,14 @@ fn what_the_account_may_not_have_or_the_broker_not_knows_ends_that_contract_alon
     let lab = Lab::new(NOW);
     let no = format!("{SERVICE}:No market data permissions for NASDAQ STK");
     lab.gateway.rule(Rule::error(162, &no).symbol("S0001"));
-    let all = ["S0001", "ZZUNKNOWN", "AAPL"].map(|code| instrument(Class::Stock, code));
+    let all = ["S0001", &format!("{UNKNOWN_PREFIX}X"), "AAPL"].map(|code| instrument(Class::Stock, code));
     let summary = lab.update(&all, &[Period::D1], "2024-05-01");
     assert_eq!(summary.result(), JobResult::Partial);
     let said = outcome(&summary);
-    assert!(said.contains("subscription") && said.contains("check `code`") && said.contains("Done"), "{said}");
+    assert!(
+        said.contains("subscription") && said.contains("check `code`") && said.contains("Done"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -204,7 +210,8 @@ fn bid_and_ask_count_twice() {
     let summary = lab.update(&many, &[Period::D1], "2024-06-03");
     assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
     let counts = lab.gateway.counts();
-    assert_eq!((counts.violations, counts.ten_minutes_most), (Vec::new(), 60));
+    assert_eq!(counts.violations, []);
+    assert!(counts.ten_minutes_most <= 60, "{counts:?}");
 }
 
 #[test]

@@ -63,7 +63,9 @@ fn a_download_archives_the_list_that_comes_with_the_program() {
     home.expect(0, &list);
     let csvs = home.csvs();
     let has = |part: &str| csvs.keys().any(|path| path.to_string_lossy().contains(part));
-    assert!(has("ibkr/stocks/1d/AAPL.csv") && has("ibkr/forex/1d/EURUSD.csv") && has("ibkr/futures/1d/ES/ES_"));
+    assert!(
+        has("ibkr/stocks/1d/AAPL.csv") && has("ibkr/forex/1d/EURUSD.csv") && has("ibkr/futures/1d/ES/ES_")
+    );
     let aapl = csvs.iter().find(|(path, _)| path.ends_with("AAPL.csv")).unwrap().1;
     assert!(aapl.starts_with("Datetime,Open,High,Low,Close,Volume,WAP,Count\n"), "{aapl}");
     assert_eq!(gateway.counts().violations, []);

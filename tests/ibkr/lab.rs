@@ -14,6 +14,7 @@ use vortex::archive::Archive;
 use vortex::archive::raw::{RawTrail, entries};
 use vortex::config::{IbkrSettings, RawSettings};
 use vortex::download::{self, Clock, Event, Job, Observer, Replay, Selection, Summary};
+use vortex::model::instrument::DEFAULT_DAYS_COUNT;
 use vortex::model::{Bars, Class, Column, Contract, Day, Days, Instrument, Period, SeriesKey};
 use vortex::provider::Provider;
 use vortex::provider::ibkr::Ibkr;
@@ -45,8 +46,9 @@ impl Time for Hurried {
     }
 
     fn sleep(&self, micros: i64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.ahead.fetch_add(micros, Ordering::SeqCst);
+        // The gateway's first: whoever sees ours has waited by both.
         self.gateway.advance(micros as f64 / 1e6);
+        self.ahead.fetch_add(micros, Ordering::SeqCst);
         Box::pin(tokio::task::yield_now())
     }
 }
@@ -72,7 +74,7 @@ pub(crate) fn instrument(class: Class, code: &str) -> Instrument {
     let mut instrument = Instrument::plain(code, code, class);
     if class == Class::Future {
         instrument.cycle = Some(if code == "GC" { "GJMQVZ" } else { "HMUZ" }.to_owned());
-        instrument.broker.exchange = Some(if code == "GC" { "COMEX" } else { "CME" }.to_owned());
+        instrument.broker.exchange = Some(if code == "ES" { "CME" } else { "COMEX" }.to_owned());
         instrument.broker.currency = Some("USD".to_owned());
     }
     instrument
@@ -134,12 +136,7 @@ impl Lab {
         Arc::new(Ibkr::new(&self.settings, throttle, self.clock(), Arc::clone(&self.time) as Arc<dyn Time>))
     }
 
-    pub(crate) fn selection(
-        &self,
-        instruments: &[Instrument],
-        periods: &[Period],
-        start: &str,
-    ) -> Selection {
+    pub(crate) fn selection(&self, instruments: &[Instrument], periods: &[Period], start: &str) -> Selection {
         Selection {
             instruments: instruments.to_vec(),
             periods: periods.to_vec(),
@@ -209,14 +206,20 @@ impl Lab {
     /// What the gateway takes for true of a series since a date, as an archive has it.
     pub(crate) fn truth(&self, key: &SeriesKey, start: &str) -> Bars {
         let (size, show) = (size(key.period), if key.class == Class::Forex { "MIDPOINT" } else { "TRADES" });
-        let days = Days { first: day(start), last: self.today() };
+        let listed = key.contract.map(|contract| contract.last_day().plus(-(DEFAULT_DAYS_COUNT as i32)));
+        let first = listed.into_iter().chain([day(start)]).max().unwrap();
+        let days = Days { first, last: self.today() };
         let mut bars = Bars::new(key.columns());
         for bar in self.gateway.truth(&contract_of(key), size, show, days) {
-            let stamp = if key.period.is_intraday() { bar.start } else { bar.day.midnight() };
+            let stamp =
+                if key.period.is_intraday() { bar.start } else { key.period.bar_day(bar.day).midnight() };
             let counted = |value: f64| if value < 0.0 { f64::NAN } else { value };
             let [open, high, low, close] = bar.prices;
             let volume = counted(bar.volume);
-            bars.push(stamp, &[open, high, low, close, volume, counted(bar.average), counted(f64::from(bar.count))]);
+            bars.push(
+                stamp,
+                &[open, high, low, close, volume, counted(bar.average), counted(f64::from(bar.count))],
+            );
         }
         bars
     }
@@ -289,7 +292,9 @@ pub(crate) fn assert_same(is: &Bars, should: &Bars, what: &SeriesKey) {
         return;
     }
     let row = |bars: &Bars, at: usize| {
-        (at < bars.len()).then(|| (jiff::Timestamp::from_second(bars.times[at]).unwrap(), bars.row(at).collect::<Vec<_>>()))
+        (at < bars.len()).then(|| {
+            (jiff::Timestamp::from_second(bars.times[at]).unwrap(), bars.row(at).collect::<Vec<_>>())
+        })
     };
     let longest = is.len().max(should.len());
     let differs = |at: &usize| format!("{:?}", row(is, *at)) != format!("{:?}", row(should, *at));

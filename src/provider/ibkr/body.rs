@@ -66,7 +66,18 @@ impl Head {
     pub(super) fn new(code: String, period: Period, asked: (Show, bool), contract: Listing) -> Head {
         let (show, regular) = asked;
         let contract = Some(contract);
-        Head { version: VERSION, code, period, show, regular, contract, head: None, clock: 0, error: None, text: None }
+        Head {
+            version: VERSION,
+            code,
+            period,
+            show,
+            regular,
+            contract,
+            head: None,
+            clock: 0,
+            error: None,
+            text: None,
+        }
     }
 
     /// The line of one whose contract was not found, by the gateway's error.

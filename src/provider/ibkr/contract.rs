@@ -136,8 +136,12 @@ pub(super) fn gone(request: &Request, said: &str, today: Day) -> Refusal {
             let place = format!("{}.{}", instrument.class, instrument.name);
             Refusal::Unknown {
                 provider: NAME,
-                code: request.contract.map_or_else(|| instrument.code.clone(), |of| of.code(&instrument.code)),
-                said: format!("{said}; check `code`, `exchange`, `currency` and the like of {place} in the instruments file"),
+                code: request
+                    .contract
+                    .map_or_else(|| instrument.code.clone(), |of| of.code(&instrument.code)),
+                said: format!(
+                    "{said}; check `code`, `exchange`, `currency` and the like of {place} in the instruments file"
+                ),
             }
         }
     }

@@ -12,8 +12,10 @@ pub(super) enum Meaning {
     Empty,
     /// Too much was asked in too short a time: its window has to be waited for.
     Pacing,
-    /// The gateway gave the request up, or says something of no consequence: it is asked again.
+    /// The gateway gave the request up: it is asked again.
     Again,
+    /// Something of no consequence, by which it may have ended all the same: it is asked again.
+    Notice,
     /// The broker does not know the contract.
     Unknown,
     /// The account may not have these data.
@@ -45,7 +47,7 @@ pub(super) fn meaning(code: i32, text: &str) -> Meaning {
         354 | 10089 | 10090 | 10091 | 10167 | 10168 | 10187 => Meaning::NoPermission,
         10197 => Meaning::Later,
         // A late answer to our own cancel; what the farms say of themselves.
-        165 | 366 | 2100..=2199 => Meaning::Again,
+        165 | 366 | 2100..=2199 => Meaning::Notice,
         502 | 504 | 507 | 1300 => Meaning::Lost,
         _ => Meaning::Invalid,
     }
@@ -60,14 +62,18 @@ pub(super) fn refusal(number: i32, text: &str, code: &str, clock: i64) -> Refusa
         Meaning::TooWide => Refusal::TooWide { said },
         Meaning::NoPermission => Refusal::Invalid {
             provider: NAME,
-            said: format!("{said}; the account needs the market data subscription of that exchange, with API use acknowledged"),
+            said: format!(
+                "{said}; the account needs the market data subscription of that exchange, with API use acknowledged"
+            ),
         },
         Meaning::Invalid => Refusal::Invalid { provider: NAME, said },
         Meaning::Later => Refusal::Unavailable {
             provider: NAME,
             said: format!("{said}; another session of the same account holds the data: end it"),
         },
-        Meaning::Pacing | Meaning::Again | Meaning::Lost => Refusal::Unavailable { provider: NAME, said },
+        Meaning::Pacing | Meaning::Again | Meaning::Notice | Meaning::Lost => {
+            Refusal::Unavailable { provider: NAME, said }
+        }
     }
 }
 
@@ -82,7 +88,9 @@ pub(super) fn of(fault: Fault, code: &str, clock: i64) -> Refusal {
         },
         Fault::Silent(seconds) => Refusal::Unavailable {
             provider: NAME,
-            said: format!("no answer within {seconds} seconds, asked again too; providers.ibkr.timeout sets how long is waited"),
+            said: format!(
+                "no answer within {seconds} seconds, asked again too; providers.ibkr.timeout sets how long is waited"
+            ),
         },
         Fault::Unreadable(said) => Refusal::Unusable { provider: NAME, said },
     }
@@ -114,9 +122,9 @@ mod tests {
             (321, Meaning::Invalid),
             (354, Meaning::NoPermission),
             (420, Meaning::Pacing),
-            (165, Meaning::Again),
-            (366, Meaning::Again),
-            (2106, Meaning::Again),
+            (165, Meaning::Notice),
+            (366, Meaning::Notice),
+            (2106, Meaning::Notice),
             (504, Meaning::Lost),
             (77_777, Meaning::Invalid),
         ] {

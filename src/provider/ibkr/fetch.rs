@@ -123,10 +123,8 @@ impl Ibkr {
             unusable(format!("the contract's time zone {:?} is not known here", listing.time_zone))
         })?;
         let trading = Trading::of(if regular { &listing.liquid_hours } else { &listing.trading_hours });
-        let days = Days {
-            first: period.bar_day(request.days.first),
-            last: period.last_day(request.days.last),
-        };
+        let days =
+            Days { first: period.bar_day(request.days.first), last: period.last_day(request.days.last) };
         let mut head = Head::new(code_of(request), period, (show, regular), listing.clone());
         head.clock = self.session.clock();
         if days.first < Day::of_utc(head.clock).plus(-HEAD_BEFORE_DAYS) {
@@ -180,7 +178,9 @@ impl Ibkr {
             match self.ask(Some(&pace), |gateway| gateway.head(listing.clone(), show, regular)).await {
                 Ok(begins) => Ok(Some(begins)),
                 // Only a bound of what is asked for: without it more is asked.
-                Err(Unanswered::Fault(Fault::Said { .. } | Fault::Silent(_) | Fault::Unreadable(_))) => Ok(None),
+                Err(Unanswered::Fault(Fault::Said { .. } | Fault::Silent(_) | Fault::Unreadable(_))) => {
+                    Ok(None)
+                }
                 Err(other) => Err(self.refusal(request, other)),
             }
         };
@@ -216,7 +216,9 @@ impl Ibkr {
                 Again::Once => (&mut retries, RETRIES),
                 Again::Often => (&mut more, MORE_RETRIES),
                 Again::Paced => {
-                    tracing::warn!("Interactive Brokers says that its limits were broken; waiting its ten minutes out");
+                    tracing::warn!(
+                        "Interactive Brokers says that its limits were broken; waiting its ten minutes out"
+                    );
                     self.record(self.pacing.violated());
                     (&mut more, MORE_RETRIES)
                 }
@@ -259,7 +261,9 @@ impl Ibkr {
         if slow != self.slow.swap(slow, std::sync::atomic::Ordering::Relaxed) {
             let seconds = took.as_secs();
             match slow {
-                true => tracing::info!("the gateway took {seconds} seconds for an answer: it slows us down; one request at a time"),
+                true => tracing::info!(
+                    "the gateway took {seconds} seconds for an answer: it slows us down; one request at a time"
+                ),
                 false => tracing::info!("the gateway is quick again"),
             }
         }
@@ -307,7 +311,7 @@ fn again(fault: &Fault) -> Again {
         Fault::Said { code, text } => match meaning(*code, text) {
             Meaning::Pacing => Again::Paced,
             Meaning::Again | Meaning::Later => Again::Once,
-            Meaning::Lost => Again::Often,
+            Meaning::Lost | Meaning::Notice => Again::Often,
             _ => Again::Never,
         },
         Fault::Lost(_) | Fault::Dropped => Again::Often,

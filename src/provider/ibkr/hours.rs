@@ -85,7 +85,8 @@ mod tests {
         let plain = list(&["20240105:0930-20240105:1600", "20240106:CLOSED", "20240108:0930-20240108:1300"]);
         assert_eq!(plain.len(), 2);
         assert_eq!(plain[0], Session { day: day("2024-01-05"), open: 34_200, close: 57_600 });
-        let night = list(&["20240107:1700-20240108:1600;20240108:1700-20240109:1600", "nonsense", "2024:x-y"]);
+        let night =
+            list(&["20240107:1700-20240108:1600;20240108:1700-20240109:1600", "nonsense", "2024:x-y"]);
         assert_eq!(night[0], Session { day: day("2024-01-08"), open: -7 * 3600, close: 16 * 3600 });
         let old = list(&["20240108:0900-1130,1230-1500"]);
         assert_eq!(old, [Session { day: day("2024-01-08"), open: 9 * 3600, close: 15 * 3600 }]);

@@ -40,12 +40,8 @@ pub const CONCURRENCY: usize = 4;
 
 /// The limits of the broker's page on historical data. It counts bars of 30 seconds and less by them, and slows
 /// down whoever breaks them with longer ones.
-const RULES: Rules = Rules {
-    identical: 15_000_000,
-    of_one: (6, 2_000_000),
-    all: (60, 600_000_000),
-    open: 50,
-};
+const RULES: Rules =
+    Rules { identical: 15_000_000, of_one: (6, 2_000_000), all: (60, 600_000_000), open: 50 };
 
 /// The limits in words.
 pub const PACE: &str = "60 requests in ten minutes";

@@ -30,9 +30,11 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     }
     let trading = if head.regular { &listing.liquid_hours } else { &listing.trading_hours };
     let sessions = hours::sessions(trading);
-    let context = Context { request, clock: head.clock, finished: finished(request, &sessions, head, &zone), zone };
+    let context =
+        Context { request, clock: head.clock, finished: finished(request, &sessions, head, &zone), zone };
     let mut found = Found::default();
-    let mut bars = Bars::new(Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period));
+    let mut bars =
+        Bars::new(Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period));
     for (step, rows) in &body.steps {
         context.take(rows, step.start, &mut found)?;
     }
@@ -130,7 +132,8 @@ impl Context<'_> {
                 outside += 1;
             } else if self.is_unfinished(stamp, day) {
                 unfinished += 1;
-            } else if period > Period::D1 && day < complete_from && complete_from <= self.unit().last_day(day) {
+            } else if period > Period::D1 && day < complete_from && complete_from <= self.unit().last_day(day)
+            {
                 // The first one of a window holds only what lies in it.
                 cut += 1;
             } else if line.values[..4].iter().all(|price| price.is_nan()) {
@@ -187,7 +190,15 @@ impl Line {
         let volume = counted(*volume);
         let average = if volume.is_nan() { f64::NAN } else { counted(*average) };
         Line {
-            values: [price(*open), price(*high), price(*low), price(*close), volume, average, counted(*count)],
+            values: [
+                price(*open),
+                price(*high),
+                price(*low),
+                price(*close),
+                volume,
+                average,
+                counted(*count),
+            ],
         }
     }
 

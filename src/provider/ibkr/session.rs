@@ -86,7 +86,9 @@ impl Session {
                 Link::Up { .. } => return Ok(gateway),
                 Link::Closed => {}
                 Link::Down { .. } => {
-                    tracing::warn!("the gateway has lost its connection to Interactive Brokers; waiting for it");
+                    tracing::warn!(
+                        "the gateway has lost its connection to Interactive Brokers; waiting for it"
+                    );
                     let waited = tokio::select! {
                         changed = link.changed() => changed.is_ok(),
                         () = sleep_until(until) => false,
@@ -158,7 +160,9 @@ impl Session {
             return Err(unavailable(why));
         }
         let last = client_id.saturating_add(CLIENT_IDS - 1);
-        Err(unavailable(format!("the client ids {client_id} to {last} are all taken: close other programs that use the gateway")))
+        Err(unavailable(format!(
+            "the client ids {client_id} to {last} are all taken: close other programs that use the gateway"
+        )))
     }
 
     /// Why there is no connection, and what to do.

@@ -97,9 +97,22 @@ fn daily_bars_bear_their_trading_date_and_only_those_that_are_over() {
 #[test]
 fn quotes_have_no_volume() {
     let asked = request(Class::Stock, Period::D1, "2024-01-03", "2024-01-05");
-    let quote = Row(Stamp::Date(2024, 1, 3), Some(1.0), Some(1.0), Some(1.0), Some(1.0), Some(-1.0), Some(-1.0), Some(-1.0));
+    let quote = Row(
+        Stamp::Date(2024, 1, 3),
+        Some(1.0),
+        Some(1.0),
+        Some(1.0),
+        Some(1.0),
+        Some(-1.0),
+        Some(-1.0),
+        Some(-1.0),
+    );
     let bars = answer(&asked, stock(), vec![quote], "2024-01-05T21:00:00Z").bars;
-    assert!([Column::Volume, Column::Wap, Column::Count].iter().all(|column| bars.column(*column).unwrap()[0].is_nan()));
+    assert!(
+        [Column::Volume, Column::Wap, Column::Count]
+            .iter()
+            .all(|column| bars.column(*column).unwrap()[0].is_nan())
+    );
 }
 
 #[test]
@@ -145,7 +158,10 @@ fn longer_bars_that_the_window_cuts_or_that_are_not_over_are_left_out() {
 fn cents_are_another_unit_than_the_currency() {
     let asked = request(Class::Future, Period::D1, "2024-01-03", "2024-01-04");
     let grain = Listing { price_magnifier: 100, ..future() };
-    assert_eq!(answer(&asked, grain, Vec::new(), "2024-01-05T21:00:00Z").meta.currency.as_deref(), Some("USD/100"));
+    assert_eq!(
+        answer(&asked, grain, Vec::new(), "2024-01-05T21:00:00Z").meta.currency.as_deref(),
+        Some("USD/100")
+    );
 }
 
 #[test]
@@ -197,6 +213,11 @@ fn a_body_is_read_as_it_was_written_and_nothing_else_is_taken_for_one() {
     torn.truncate(torn.len() - 10);
     assert!(Body::read(&torn).unwrap_err().contains("line 3"));
     let intraday = request(Class::Stock, Period::M1, "2024-01-05", "2024-01-05");
-    let dated = super::tests::raw(&intraday, stock(), vec![row(Stamp::Date(2024, 1, 5), 1.0)], "2024-01-05T21:00:00Z");
+    let dated = super::tests::raw(
+        &intraday,
+        stock(),
+        vec![row(Stamp::Date(2024, 1, 5), 1.0)],
+        "2024-01-05T21:00:00Z",
+    );
     assert!(read::read(&intraday, &dated).is_err(), "a date is no instant");
 }

@@ -167,7 +167,9 @@ impl From<Error> for Fault {
             | Error::Shutdown
             | Error::EndOfStream
             | Error::UnexpectedEndOfStream
-            | Error::InvalidFrame(_) => Fault::Lost(format!("the connection to the gateway was lost: {error}")),
+            | Error::InvalidFrame(_) => {
+                Fault::Lost(format!("the connection to the gateway was lost: {error}"))
+            }
             error => Fault::Unreadable(error.to_string()),
         }
     }

@@ -43,7 +43,7 @@ impl Time for MachineTime {
 pub struct Rules {
     /// No request may be repeated within this time.
     pub identical: i64,
-    /// At most so many requests of one thing within this time.
+    /// Fewer than so many requests of one thing within this time.
     pub of_one: (usize, i64),
     /// At most so much within this time, by the weight of requests.
     pub all: (i64, i64),
@@ -170,13 +170,9 @@ impl Pacing {
         let same = |one: &&Counted| !one.identity.is_empty() && one.identity == ask.identity;
         let of_one = |one: &&Counted| one.of == ask.of;
         let identical = until_room(counted.iter().filter(same), |_| 1, 0, rules.identical, now);
-        let line = until_room(
-            counted.iter().filter(of_one),
-            |_| 1,
-            rules.of_one.0 as i64 - 1,
-            rules.of_one.1,
-            now,
-        );
+        // With this one they must still be fewer.
+        let beside = rules.of_one.0 as i64 - 2;
+        let line = until_room(counted.iter().filter(of_one), |_| 1, beside, rules.of_one.1, now);
         let most = rules.all.0 - i64::from(ask.weight);
         let all = until_room(counted.iter(), |one| one.weight, most, rules.all.1, now);
         identical.max(line).max(all)
@@ -283,12 +279,8 @@ mod tests {
         }
     }
 
-    const RULES: Rules = Rules {
-        identical: 15 * MICROS,
-        of_one: (6, 2 * MICROS),
-        all: (60, 600 * MICROS),
-        open: 50,
-    };
+    const RULES: Rules =
+        Rules { identical: 15 * MICROS, of_one: (6, 2 * MICROS), all: (60, 600 * MICROS), open: 50 };
 
     fn pacing(throttle: &Throttle) -> (Arc<Slept>, Pacing) {
         let time = Arc::new(Slept(AtomicI64::new(1_000_000 * MICROS)));
