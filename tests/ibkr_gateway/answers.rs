@@ -104,6 +104,7 @@ fn answer(
     if asked.what_to_show == "SCHEDULE" {
         return Ok(vec![schedule(shared, id, &quoted, window)]);
     }
+    window.cut = actions.contains(&Action::CutFirst {});
     let (size, show) = checked(shared, id, asked, &quoted)?;
     if let Some(count) = wanted(actions) {
         window = reach_back(window, size, &quoted, count);

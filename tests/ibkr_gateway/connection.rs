@@ -72,11 +72,10 @@ impl Connection {
         self.handshake(&mut reader)?;
         while let Some(body) = message::read_frame(&mut reader)? {
             let asked = message::decode(self.version(), &body)?;
-            if !self.is_slow_enough() {
-                return Ok(());
-            }
-            if !self.take(asked) {
-                return Ok(());
+            if !self.is_slow_enough() || !self.take(asked) {
+                // Closed with something unread, the last words would be lost on their way.
+                self.stream.shutdown(Shutdown::Write)?;
+                return io::copy(&mut reader, &mut io::sink()).map(drop);
             }
         }
         Ok(())
@@ -247,13 +246,14 @@ impl Connection {
                 }
                 None => make(&connection, &actions),
             };
-            // A request that was cancelled in the meantime has had its answer.
-            if held && !lock(&connection.open).contains(&id) {
-                return;
-            }
-            connection.send(&answers, &actions);
-            if !actions.contains(&Action::NoEnd {}) {
-                connection.release(id);
+            // A request that was cancelled in the meantime has had its answer. Its number is free as soon
+            // as the client has seen the end.
+            let open = match actions.contains(&Action::NoEnd {}) {
+                true => lock(&connection.open).contains(&id),
+                false => connection.release(id),
+            };
+            if open || !held {
+                connection.send(&answers, &actions);
             }
         });
     }

@@ -80,6 +80,8 @@ pub(crate) struct Window {
     pub(crate) days: Days,
     pub(crate) from: i64,
     pub(crate) to: i64,
+    /// Whether the first longer bar holds only what lies in the window.
+    pub(crate) cut: bool,
 }
 
 impl Size {
@@ -120,7 +122,7 @@ impl Window {
         let last = listing.today(to);
         let midnight = |first: Day| {
             let from = first.instant(0, &listing.exchange.time_zone());
-            Window { days: Days { first: first.min(last), last }, from, to }
+            Window { days: Days { first: first.min(last), last }, from, to, cut: false }
         };
         let before = |span: jiff::Span| {
             last.date()
@@ -133,7 +135,7 @@ impl Window {
             "D" if count > 365 => Err(too_long("365 days", "years")),
             "S" => {
                 let from = to - i64::from(count);
-                Ok(Window { days: Days { first: listing.today(from), last }, from, to })
+                Ok(Window { days: Days { first: listing.today(from), last }, from, to, cut: false })
             }
             "D" => Ok(midnight(nth_session_back(listing, count, to))),
             "W" => before((7 * i64::from(count)).days()),
@@ -146,9 +148,8 @@ impl Window {
 
 /// The date of the nth last session that opened before an instant.
 fn nth_session_back(listing: &Listing, count: i32, to: i64) -> Day {
-    let today = listing.today(to);
-    let far = today.plus(-(count * 3 + 30));
-    let days = Days { first: far, last: today };
+    let last = listing.last_day.map_or(listing.today(to), |last| last.min(listing.today(to)));
+    let days = Days { first: last.plus(-(count * 3 + 30)), last };
     let found = listing.sessions(days, to - 1).rev().nth(count as usize - 1);
     found.map_or(listing.first_day, |session| session.day)
 }
@@ -165,7 +166,8 @@ pub(crate) fn bars(
     let cut = window.to.min(now);
     let mut shown: Vec<TrueBar> = match size {
         Size::Sessions(period) => {
-            let days = Days { first: period.bar_day(window.days.first), last: window.days.last };
+            let first = if window.cut { window.days.first } else { period.bar_day(window.days.first) };
+            let days = Days { first, last: window.days.last };
             let daily = sessions(listing, days, cut, now);
             let adjusted = factors(listing, &daily, show, now);
             let adjusted: Vec<Bar> = daily.iter().zip(adjusted).map(|(bar, by)| scaled(bar, by)).collect();
@@ -191,7 +193,7 @@ pub(crate) fn bars(
 
 /// The bars of dates as an archive of them would have them: those that are over.
 pub(crate) fn truth(listing: &Listing, size: Size, show: Show, days: Days, now: i64) -> Vec<TrueBar> {
-    let window = Window { days, from: i64::MIN, to: i64::MAX };
+    let window = Window { days, from: i64::MIN, to: i64::MAX, cut: false };
     let mut bars = bars(listing, size, show, false, window, now);
     let over = |bar: &TrueBar| match size {
         Size::Seconds(seconds) => {

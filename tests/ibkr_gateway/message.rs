@@ -193,8 +193,8 @@ pub(crate) fn read_frame(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> 
         read => read?,
     }
     let length = u32::from_be_bytes(length) as usize;
-    if length > 1 << 20 {
-        return Err(io::Error::other("no client asks so much at once"));
+    if length > 1 << 24 {
+        return Err(io::Error::other("nobody says so much at once"));
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;

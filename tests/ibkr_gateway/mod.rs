@@ -160,6 +160,8 @@ struct Shared {
     outage: Mutex<Outage>,
     restored: Condvar,
     door: Mutex<Option<Door>>,
+    /// Held while the door is opened or shut; true where that is for ever.
+    ended: Mutex<bool>,
     address: Mutex<SocketAddr>,
 }
 
@@ -201,8 +203,9 @@ impl Gateway {
             outage: Mutex::default(),
             restored: Condvar::new(),
             door: Mutex::default(),
+            ended: Mutex::default(),
         });
-        shared.open()?;
+        shared.open(&lock(&shared.ended))?;
         Ok(Gateway(shared))
     }
 
@@ -285,12 +288,12 @@ impl Gateway {
 
     /// Goes away with all connections: from now on they are refused.
     pub(crate) fn shut(&self) {
-        self.0.shut();
+        self.0.shut(&lock(&self.0.ended));
     }
 
     /// Comes back on the same port.
     pub(crate) fn open(&self) {
-        self.0.open().unwrap();
+        self.0.open(&lock(&self.0.ended)).unwrap();
     }
 
     /// Waits until the gateway ends, which is for ever.
@@ -303,7 +306,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.0.shut();
+        let mut ended = lock(&self.0.ended);
+        *ended = true;
+        self.0.shut(&ended);
     }
 }
 
@@ -402,7 +407,10 @@ impl Shared {
         outage.losses == losses
     }
 
-    fn open(self: &Arc<Shared>) -> io::Result<()> {
+    fn open(self: &Arc<Shared>, ended: &bool) -> io::Result<()> {
+        if *ended {
+            return Ok(());
+        }
         let listener = TcpListener::bind(*lock(&self.address))?;
         *lock(&self.address) = listener.local_addr()?;
         let closing = Arc::new(AtomicBool::new(false));
@@ -421,7 +429,7 @@ impl Shared {
         Ok(())
     }
 
-    fn shut(&self) {
+    fn shut(&self, _ended: &bool) {
         let door = lock(&self.door).take();
         if let Some(Door { closing, thread }) = door {
             closing.store(true, Ordering::SeqCst);
@@ -437,9 +445,10 @@ impl Shared {
 
     /// Goes away, and comes back after a while.
     fn restart(self: &Arc<Shared>, away: Duration) {
-        self.shut();
+        let ended = lock(&self.ended);
+        self.shut(&ended);
         std::thread::sleep(away);
         // Nobody is there to be told; the clients see that it does not come back.
-        let _ = self.open();
+        let _ = self.open(&ended);
     }
 }
