@@ -94,6 +94,10 @@ fn answer(
         let history = Answer::History { id, bars, start: start.clone(), end: end.clone() };
         return Ok(vec![history, Answer::HistoryEnd { id, start, end }]);
     }
+    if !history::is_step(asked) {
+        let seconds = asked.bar_size.split(' ').next().unwrap_or_default();
+        return Err(service(shared, id, &format!("invalid step: {seconds}")));
+    }
     let quoted = one(shared, id, &asked.contract)?;
     let listing = &quoted.listing;
     let to = match asked.end.as_str() {

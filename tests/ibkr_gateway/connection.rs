@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::message::{self, Answer, Asked, History};
 use super::rules::{Action, Kind};
-use super::{Shared, answers, lock, pacing, stamps};
+use super::{Shared, answers, lock, pacing};
 
 /// A client's connection.
 pub(super) struct Connection {
@@ -94,7 +94,7 @@ impl Connection {
         let options = self.shared.options();
         let version = options.version.min(newest);
         self.version.store(version, Ordering::SeqCst);
-        self.write(&message::frame(&hello_back(version, self.shared.now(), &options.host_zone)))
+        self.write(&message::frame(&message::hello_back(version, self.shared.now(), &options.host_zone)))
     }
 
     /// Whether the client keeps to the rate of messages; who does not for long is hung up on.
@@ -345,11 +345,6 @@ impl Connection {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         lock(&self.writer).write_all(bytes)
     }
-}
-
-/// The body of the answer to a handshake.
-pub(crate) fn hello_back(version: i32, now: i64, host_zone: &str) -> Vec<u8> {
-    format!("{version}\0{} {host_zone}\0", stamps::host(now, host_zone)).into_bytes()
 }
 
 fn error_of(actions: &[Action]) -> Option<(i32, &str)> {

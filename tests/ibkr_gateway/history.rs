@@ -46,6 +46,21 @@ pub(crate) enum Size {
     Sessions(Period),
 }
 
+/// The longest duration, in seconds, of the smallest bars.
+const STEPS: [(i64, i64); 5] = [(1, 1800), (5, 3600), (10, 14_400), (15, 14_400), (30, 28_800)];
+
+/// Whether so long a duration may be asked for in so small bars.
+pub(super) fn is_step(asked: &History) -> bool {
+    let Some(Size::Seconds(seconds)) = Size::named(&asked.bar_size) else {
+        return true;
+    };
+    let Some((_, longest)) = STEPS.iter().find(|(of, _)| *of == seconds) else {
+        return true;
+    };
+    let duration = asked.duration.strip_suffix(" S").and_then(|count| count.parse::<i64>().ok());
+    duration.is_some_and(|duration| duration <= *longest)
+}
+
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Show {
@@ -260,7 +275,7 @@ fn bucket(start: i64, day: Day, seconds: i64, zone: &TimeZone) -> (i64, i64) {
     (from, from + seconds)
 }
 
-/// Minutes in which nothing is traded.
+/// The few minutes outside of the session in which something is traded; the others have no bar.
 fn quiet(from: i64, to: i64, like: Bar, price: f64) -> impl Iterator<Item = Bar> {
     let minute = move |start| Bar {
         start,
@@ -269,10 +284,10 @@ fn quiet(from: i64, to: i64, like: Bar, price: f64) -> impl Iterator<Item = Bar>
         high: price,
         low: price,
         close: price,
-        volume: 0.0,
+        volume: 40.0,
         ..like
     };
-    (from..to).step_by(60).map(minute)
+    (from..to).step_by(7 * 60).map(minute)
 }
 
 /// A minute in slices that fold into it.
