@@ -7,8 +7,8 @@ use super::contracts::Quoted;
 use super::history::{self, LEGAL_SIZES, Show, Size, TrueBar, Window};
 use super::message::{Answer, Contract, History, SentBar};
 use super::rules::Action;
+use super::shared::{Shared, lock};
 use super::stamps::{self, Zone};
-use super::{Shared, lock};
 
 /// Bars of at most 30 seconds are kept for about six months.
 const SMALL_BARS_REACH: i64 = 183 * 86_400;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::message::{self, Answer, Asked, History};
 use super::rules::{Action, Kind};
-use super::{Shared, answers, lock, pacing};
+use super::shared::{Shared, lock};
+use super::{answers, pacing};
 
 /// A client's connection.
 pub(super) struct Connection {
