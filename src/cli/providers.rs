@@ -8,8 +8,9 @@ use super::output::count;
 use super::{Context, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
-use crate::model::Period;
-use crate::provider::{Limits, sample, yahoo};
+use crate::model::{Class, Period};
+use crate::provider::limits::Throttle;
+use crate::provider::{Limits, ibkr, sample, yahoo};
 use crate::request::source;
 
 /// What is known of a provider without asking it.
@@ -25,6 +26,9 @@ struct Description {
     requests_per_minute: Option<u32>,
     concurrency: Option<usize>,
     requests_per_day: Option<u32>,
+    /// Of those used today, and when there are more; where there is an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowance: Option<Today>,
     /// The same for people.
     #[serde(skip)]
     words: Words,
@@ -57,6 +61,24 @@ struct Served {
     request_days: Option<i32>,
 }
 
+/// What an account may download today.
+#[derive(Debug, Serialize)]
+struct Today {
+    limit: u32,
+    used: u32,
+    resets: Option<String>,
+}
+
+impl Today {
+    fn of(context: &Context, name: &str) -> Result<Option<Today>, Error> {
+        let Some(quota) = source::quota(context.config(), name) else { return Ok(None) };
+        let throttle = Throttle::open_to_read(&context.config().state_directory)?;
+        let allowance = throttle.allowance(&quota, (source::clock())())?;
+        let resets = output::stamp(allowance.resets);
+        Ok(Some(Today { limit: allowance.limit, used: allowance.used, resets }))
+    }
+}
+
 /// Periods, reach and limits in words.
 #[derive(Debug)]
 struct Words {
@@ -80,7 +102,8 @@ pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
     if let Some(name) = &args.info {
         let names = known(name, false)?;
         for provider in described.filter(|provider| names.contains(&provider.name)) {
-            info(context, &provider)?;
+            let allowance = Today::of(context, provider.name)?;
+            info(context, &Description { allowance, ..provider })?;
         }
         return Ok(Exit::Done);
     }
@@ -100,7 +123,9 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         let began = std::time::Instant::now();
         let said = match *name {
             "yahoo" if names.len() > 1 && !context.config().yahoo.enabled => continue,
-            "yahoo" | "sample" => {
+            // Whoever has no gateway need not hear that there is none.
+            "ibkr" if names.len() > 1 && !is_used("ibkr", context.config()) => continue,
+            "yahoo" | "ibkr" | "sample" => {
                 let provider = source::provider(context.config(), name)?;
                 runtime.block_on(provider.test())
             }
@@ -122,6 +147,12 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         }
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+/// Whether the configuration asks a provider anything.
+fn is_used(name: &str, config: &Config) -> bool {
+    let of_list = config.watchlists.values().any(|list| list.provider.as_deref() == Some(name));
+    config.default_provider == name || of_list
 }
 
 fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -> serde_json::Value {
@@ -176,6 +207,10 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
     }
+    if let Some(Today { limit, used, resets }) = &provider.allowance {
+        let resets = resets.as_deref().unwrap_or("tomorrow");
+        output::line(format_args!("  today    {used} of {limit} downloads used; {limit} more at {resets}"))?;
+    }
     Ok(())
 }
 
@@ -226,14 +261,24 @@ fn describe(name: &'static str, config: &Config) -> Description {
             },
             ..nothing_special()
         },
-        "ibkr" => Description {
-            title: "Interactive Brokers: through a running TWS or gateway",
-            state: State::NotInThisVersion,
+        ibkr::NAME => Description {
+            title: "Interactive Brokers: stocks, dated futures, forex, through a running TWS or IB Gateway",
             account: "in TWS or the gateway",
+            periods: served(ibkr_limits),
+            concurrency: Some(ibkr::CONCURRENCY),
             words: Words {
-                periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
-                reach: "as far as the market data subscriptions allow".to_owned(),
-                limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
+                periods: ALL_PERIODS,
+                reach: format!(
+                    "as far as the market data subscriptions allow; {}; futures up to two years after they expired",
+                    reach(ibkr_limits)
+                ),
+                limits: format!(
+                    "{}, {} at once, by the gateway at {}:{}",
+                    ibkr::PACE,
+                    ibkr::CONCURRENCY,
+                    config.ibkr.host,
+                    config.ibkr.port
+                ),
             },
             ..nothing_special()
         },
@@ -254,6 +299,11 @@ fn describe(name: &'static str, config: &Config) -> Description {
         },
     };
     Description { name, default: config.default_provider == name, ..described }
+}
+
+/// What a gateway serves of anything but dated futures.
+fn ibkr_limits(period: Period) -> Limits {
+    ibkr::limits(Class::Stock, period)
 }
 
 fn describe_yahoo(config: &Config) -> Description {
@@ -288,6 +338,7 @@ fn nothing_special() -> Description {
         requests_per_minute: None,
         concurrency: None,
         requests_per_day: None,
+        allowance: None,
         words: Words { periods: "", reach: String::new(), limits: String::new() },
     }
 }

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use secrecy::ExposeSecret;
+
 use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
-use crate::provider::limits::Throttle;
+use crate::provider::ibkr::Ibkr;
+use crate::provider::limits::pacing::MachineTime;
+use crate::provider::limits::{Quota, Throttle};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
-use crate::provider::{Provider, sample, yahoo};
+use crate::provider::{Provider, ibkr, sample, yahoo};
 
 /// The providers that this version asks.
-pub const SERVED: &[&str] = &[yahoo::NAME, sample::NAME, "replay"];
+pub const SERVED: &[&str] = &[yahoo::NAME, ibkr::NAME, sample::NAME, "replay"];
 
 /// This machine's clock.
 pub fn clock() -> Clock {
@@ -29,13 +33,27 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     match name {
         sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
-        "barchart" | "ibkr" => Err(Refused::Provider(format!(
-            "provider {name} is not served by this version; yahoo, sample and replay are"
+        ibkr::NAME => Ok(Arc::new(ibkr(config)?)),
+        "barchart" => Err(Refused::Provider(format!(
+            "provider {name} is not served by this version; yahoo, ibkr, sample and replay are"
         ))),
         _ => Err(Refused::Provider(format!(
-            "provider {name:?} is unknown; allowed are yahoo, sample and replay"
+            "provider {name:?} is unknown; allowed are yahoo, ibkr, sample and replay"
         ))),
     }
+}
+
+/// The limits kept in the state folder; a dry run changes none.
+fn throttle(config: &Config) -> Result<Throttle, Refused> {
+    let folder = &config.state_directory;
+    Ok(if config.dry_run { Throttle::open_to_read(folder) } else { Throttle::open(folder) }?)
+}
+
+/// The daily allowance of the account that the configuration has at a provider; `None` where there is none.
+pub fn quota(config: &Config, name: &str) -> Option<Quota> {
+    let settings = &config.barchart;
+    let account = settings.username.as_ref().filter(|_| name == "barchart")?;
+    Some(Quota::new("barchart", account.expose_secret(), settings.daily_limit.into(), "America/Chicago"))
 }
 
 /// Yahoo Finance, under the limits kept in the state folder.
@@ -45,10 +63,13 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
             "provider yahoo is switched off: providers.yahoo.enabled is false".to_owned(),
         ));
     }
-    let throttle =
-        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    let throttle = Arc::new(throttle?);
+    let throttle = Arc::new(throttle(config)?);
     let yahoo =
         Yahoo::new(&config.yahoo, throttle, clock()).map_err(|error| Refused::Invalid(error.to_string()))?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))
+}
+
+/// Interactive Brokers, under the limits kept in the state folder.
+pub fn ibkr(config: &Config) -> Result<Ibkr, Refused> {
+    Ok(Ibkr::new(&config.ibkr, throttle(config)?, clock(), Arc::new(MachineTime)))
 }
