@@ -7,8 +7,8 @@ use super::contracts::Quoted;
 use super::history::{self, LEGAL_SIZES, Show, Size, TrueBar, Window};
 use super::message::{Answer, Contract, History, SentBar};
 use super::rules::Action;
+use super::shared::{Shared, lock};
 use super::stamps::{self, Zone};
-use super::{Shared, lock};
 
 /// Bars of at most 30 seconds are kept for about six months.
 const SMALL_BARS_REACH: i64 = 183 * 86_400;
@@ -94,6 +94,10 @@ fn answer(
         let history = Answer::History { id, bars, start: start.clone(), end: end.clone() };
         return Ok(vec![history, Answer::HistoryEnd { id, start, end }]);
     }
+    if !history::is_step(asked) {
+        let seconds = asked.bar_size.split(' ').next().unwrap_or_default();
+        return Err(service(shared, id, &format!("invalid step: {seconds}")));
+    }
     let quoted = one(shared, id, &asked.contract)?;
     let listing = &quoted.listing;
     let to = match asked.end.as_str() {
@@ -104,6 +108,7 @@ fn answer(
     if asked.what_to_show == "SCHEDULE" {
         return Ok(vec![schedule(shared, id, &quoted, window)]);
     }
+    window.cut = actions.contains(&Action::CutFirst {});
     let (size, show) = checked(shared, id, asked, &quoted)?;
     if let Some(count) = wanted(actions) {
         window = reach_back(window, size, &quoted, count);

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::message::{self, Answer, Asked, History};
 use super::rules::{Action, Kind};
-use super::{Shared, answers, lock, pacing, stamps};
+use super::shared::{Shared, lock};
+use super::{answers, pacing};
 
 /// A client's connection.
 pub(super) struct Connection {
@@ -72,11 +73,10 @@ impl Connection {
         self.handshake(&mut reader)?;
         while let Some(body) = message::read_frame(&mut reader)? {
             let asked = message::decode(self.version(), &body)?;
-            if !self.is_slow_enough() {
-                return Ok(());
-            }
-            if !self.take(asked) {
-                return Ok(());
+            if !self.is_slow_enough() || !self.take(asked) {
+                // Closed with something unread, the last words would be lost on their way.
+                self.stream.shutdown(Shutdown::Write)?;
+                return io::copy(&mut reader, &mut io::sink()).map(drop);
             }
         }
         Ok(())
@@ -95,7 +95,7 @@ impl Connection {
         let options = self.shared.options();
         let version = options.version.min(newest);
         self.version.store(version, Ordering::SeqCst);
-        self.write(&message::frame(&hello_back(version, self.shared.now(), &options.host_zone)))
+        self.write(&message::frame(&message::hello_back(version, self.shared.now(), &options.host_zone)))
     }
 
     /// Whether the client keeps to the rate of messages; who does not for long is hung up on.
@@ -247,13 +247,14 @@ impl Connection {
                 }
                 None => make(&connection, &actions),
             };
-            // A request that was cancelled in the meantime has had its answer.
-            if held && !lock(&connection.open).contains(&id) {
-                return;
-            }
-            connection.send(&answers, &actions);
-            if !actions.contains(&Action::NoEnd {}) {
-                connection.release(id);
+            // A request that was cancelled in the meantime has had its answer. Its number is free as soon
+            // as the client has seen the end.
+            let open = match actions.contains(&Action::NoEnd {}) {
+                true => lock(&connection.open).contains(&id),
+                false => connection.release(id),
+            };
+            if open || !held {
+                connection.send(&answers, &actions);
             }
         });
     }
@@ -345,11 +346,6 @@ impl Connection {
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
         lock(&self.writer).write_all(bytes)
     }
-}
-
-/// The body of the answer to a handshake.
-pub(crate) fn hello_back(version: i32, now: i64, host_zone: &str) -> Vec<u8> {
-    format!("{version}\0{} {host_zone}\0", stamps::host(now, host_zone)).into_bytes()
 }
 
 fn error_of(actions: &[Action]) -> Option<(i32, &str)> {

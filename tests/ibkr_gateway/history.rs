@@ -46,6 +46,21 @@ pub(crate) enum Size {
     Sessions(Period),
 }
 
+/// The longest duration, in seconds, of the smallest bars.
+const STEPS: [(i64, i64); 5] = [(1, 1800), (5, 3600), (10, 14_400), (15, 14_400), (30, 28_800)];
+
+/// Whether so long a duration may be asked for in so small bars.
+pub(super) fn is_step(asked: &History) -> bool {
+    let Some(Size::Seconds(seconds)) = Size::named(&asked.bar_size) else {
+        return true;
+    };
+    let Some((_, longest)) = STEPS.iter().find(|(of, _)| *of == seconds) else {
+        return true;
+    };
+    let duration = asked.duration.strip_suffix(" S").and_then(|count| count.parse::<i64>().ok());
+    duration.is_some_and(|duration| duration <= *longest)
+}
+
 /// What is shown.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Show {
@@ -80,6 +95,8 @@ pub(crate) struct Window {
     pub(crate) days: Days,
     pub(crate) from: i64,
     pub(crate) to: i64,
+    /// Whether the first longer bar holds only what lies in the window.
+    pub(crate) cut: bool,
 }
 
 impl Size {
@@ -120,7 +137,7 @@ impl Window {
         let last = listing.today(to);
         let midnight = |first: Day| {
             let from = first.instant(0, &listing.exchange.time_zone());
-            Window { days: Days { first: first.min(last), last }, from, to }
+            Window { days: Days { first: first.min(last), last }, from, to, cut: false }
         };
         let before = |span: jiff::Span| {
             last.date()
@@ -133,7 +150,7 @@ impl Window {
             "D" if count > 365 => Err(too_long("365 days", "years")),
             "S" => {
                 let from = to - i64::from(count);
-                Ok(Window { days: Days { first: listing.today(from), last }, from, to })
+                Ok(Window { days: Days { first: listing.today(from), last }, from, to, cut: false })
             }
             "D" => Ok(midnight(nth_session_back(listing, count, to))),
             "W" => before((7 * i64::from(count)).days()),
@@ -146,9 +163,8 @@ impl Window {
 
 /// The date of the nth last session that opened before an instant.
 fn nth_session_back(listing: &Listing, count: i32, to: i64) -> Day {
-    let today = listing.today(to);
-    let far = today.plus(-(count * 3 + 30));
-    let days = Days { first: far, last: today };
+    let last = listing.last_day.map_or(listing.today(to), |last| last.min(listing.today(to)));
+    let days = Days { first: last.plus(-(count * 3 + 30)), last };
     let found = listing.sessions(days, to - 1).rev().nth(count as usize - 1);
     found.map_or(listing.first_day, |session| session.day)
 }
@@ -165,7 +181,8 @@ pub(crate) fn bars(
     let cut = window.to.min(now);
     let mut shown: Vec<TrueBar> = match size {
         Size::Sessions(period) => {
-            let days = Days { first: period.bar_day(window.days.first), last: window.days.last };
+            let first = if window.cut { window.days.first } else { period.bar_day(window.days.first) };
+            let days = Days { first, last: window.days.last };
             let daily = sessions(listing, days, cut, now);
             let adjusted = factors(listing, &daily, show, now);
             let adjusted: Vec<Bar> = daily.iter().zip(adjusted).map(|(bar, by)| scaled(bar, by)).collect();
@@ -191,7 +208,7 @@ pub(crate) fn bars(
 
 /// The bars of dates as an archive of them would have them: those that are over.
 pub(crate) fn truth(listing: &Listing, size: Size, show: Show, days: Days, now: i64) -> Vec<TrueBar> {
-    let window = Window { days, from: i64::MIN, to: i64::MAX };
+    let window = Window { days, from: i64::MIN, to: i64::MAX, cut: false };
     let mut bars = bars(listing, size, show, false, window, now);
     let over = |bar: &TrueBar| match size {
         Size::Seconds(seconds) => {
@@ -258,7 +275,7 @@ fn bucket(start: i64, day: Day, seconds: i64, zone: &TimeZone) -> (i64, i64) {
     (from, from + seconds)
 }
 
-/// Minutes in which nothing is traded.
+/// The few minutes outside of the session in which something is traded; the others have no bar.
 fn quiet(from: i64, to: i64, like: Bar, price: f64) -> impl Iterator<Item = Bar> {
     let minute = move |start| Bar {
         start,
@@ -267,10 +284,10 @@ fn quiet(from: i64, to: i64, like: Bar, price: f64) -> impl Iterator<Item = Bar>
         high: price,
         low: price,
         close: price,
-        volume: 0.0,
+        volume: 40.0,
         ..like
     };
-    (from..to).step_by(60).map(minute)
+    (from..to).step_by(7 * 60).map(minute)
 }
 
 /// A minute in slices that fold into it.

@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::{by_proto, by_text};
+use super::{by_proto, by_text, stamps};
 
 /// The first version in which every message is protobuf.
 pub(crate) const ALL_PROTOBUF: i32 = 213;
@@ -193,8 +193,8 @@ pub(crate) fn read_frame(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> 
         read => read?,
     }
     let length = u32::from_be_bytes(length) as usize;
-    if length > 1 << 20 {
-        return Err(io::Error::other("no client asks so much at once"));
+    if length > 1 << 24 {
+        return Err(io::Error::other("nobody says so much at once"));
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
@@ -206,6 +206,11 @@ pub(crate) fn frame(body: &[u8]) -> Vec<u8> {
     let mut frame = (body.len() as u32).to_be_bytes().to_vec();
     frame.extend_from_slice(body);
     frame
+}
+
+/// The body of the answer to a handshake.
+pub(crate) fn hello_back(version: i32, now: i64, host_zone: &str) -> Vec<u8> {
+    format!("{version}\0{} {host_zone}\0", stamps::host(now, host_zone)).into_bytes()
 }
 
 /// What the body of a frame asks.

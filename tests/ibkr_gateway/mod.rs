@@ -17,26 +17,24 @@ pub(crate) mod message;
 mod pacing;
 pub(crate) mod proto;
 pub(crate) mod rules;
+mod shared;
 pub(crate) mod stamps;
 
-use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde::Serialize;
 use vortex::model::Days;
 
-use connection::Connection;
-use contracts::{Numbers, Quoted};
+use contracts::Quoted;
 use history::{Show, Size, TrueBar};
-use message::{Answer, Contract, History, SentBar};
-use pacing::Pacing;
+use message::{Contract, SentBar};
+#[allow(unused_imports)] // As above.
 pub(crate) use pacing::Violation;
+#[allow(unused_imports)] // As above.
 pub(crate) use rules::{Action, Kind, Rule};
+use shared::{Shared, lock};
 use stamps::Zone;
 
 /// What the gateway takes the time to be.
@@ -136,39 +134,6 @@ pub(crate) struct Seen {
     pub(crate) at: f64,
 }
 
-/// Connections that wait for the broker's servers to be reached again.
-#[derive(Default)]
-struct Outage {
-    down: bool,
-    /// How many outages there were after which everything asked was lost.
-    losses: u64,
-}
-
-struct Shared {
-    options: Mutex<Options>,
-    clock: Clock,
-    started: Instant,
-    /// Seconds by which the pacing clock was set forward.
-    ahead: Mutex<f64>,
-    rules: Mutex<Vec<Rule>>,
-    counts: Mutex<Counts>,
-    pacing: Mutex<Pacing>,
-    numbers: Mutex<Numbers>,
-    /// Bars of somebody else's, by symbol.
-    served: Mutex<HashMap<String, Vec<SentBar>>>,
-    connections: Mutex<Vec<Arc<Connection>>>,
-    outage: Mutex<Outage>,
-    restored: Condvar,
-    door: Mutex<Option<Door>>,
-    address: Mutex<SocketAddr>,
-}
-
-/// The open door: a thread that accepts.
-struct Door {
-    closing: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
-}
-
 /// A running gateway; it stops when dropped.
 pub(crate) struct Gateway(Arc<Shared>);
 
@@ -186,23 +151,8 @@ impl Gateway {
 
     /// Starts one by a clock.
     pub(crate) fn listen(clock: Clock, options: Options) -> io::Result<Gateway> {
-        let shared = Arc::new(Shared {
-            address: Mutex::new(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))),
-            options: Mutex::new(options),
-            clock,
-            started: Instant::now(),
-            ahead: Mutex::default(),
-            rules: Mutex::default(),
-            counts: Mutex::default(),
-            pacing: Mutex::default(),
-            numbers: Mutex::default(),
-            served: Mutex::default(),
-            connections: Mutex::default(),
-            outage: Mutex::default(),
-            restored: Condvar::new(),
-            door: Mutex::default(),
-        });
-        shared.open()?;
+        let shared = Arc::new(Shared::new(clock, options));
+        shared.open(&lock(&shared.ended))?;
         Ok(Gateway(shared))
     }
 
@@ -285,12 +235,12 @@ impl Gateway {
 
     /// Goes away with all connections: from now on they are refused.
     pub(crate) fn shut(&self) {
-        self.0.shut();
+        self.0.shut(&lock(&self.0.ended));
     }
 
     /// Comes back on the same port.
     pub(crate) fn open(&self) {
-        self.0.open().unwrap();
+        self.0.open(&lock(&self.0.ended)).unwrap();
     }
 
     /// Waits until the gateway ends, which is for ever.
@@ -303,143 +253,8 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.0.shut();
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap()
-}
-
-impl Shared {
-    fn now(&self) -> i64 {
-        match &self.clock {
-            Clock::Set(clock) => clock.load(Ordering::SeqCst),
-            Clock::System => {
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
-            }
-        }
-    }
-
-    /// Seconds of the pacing clock.
-    fn pace(&self) -> f64 {
-        self.started.elapsed().as_secs_f64() * lock(&self.options).speed + *lock(&self.ahead)
-    }
-
-    fn options(&self) -> Options {
-        lock(&self.options).clone()
-    }
-
-    /// The actions of the rules that hold for what a client is about to do.
-    fn actions(&self, kind: Kind, symbol: &str, bar_size: &str) -> Vec<Action> {
-        let mut rules = lock(&self.rules);
-        let holding = rules.iter_mut().filter_map(|rule| {
-            let holds = rule.holds(kind, symbol, bar_size);
-            holds.then(|| rule.action.clone())
-        });
-        holding.collect()
-    }
-
-    fn resolve(&self, contract: &Contract) -> Vec<Quoted> {
-        lock(&self.numbers).resolve(contract, self.now())
-    }
-
-    /// Takes note of a request for bars; whether it may be answered.
-    fn paced(&self, asked: &History) -> bool {
-        let at = self.pace();
-        let (broken, of_ten_minutes) = lock(&self.pacing).history(asked, at);
-        let mut counts = lock(&self.counts);
-        counts.history.push(Seen {
-            symbol: asked.contract.symbol.clone(),
-            bar_size: asked.bar_size.clone(),
-            duration: asked.duration.clone(),
-            end: asked.end.clone(),
-            what_to_show: asked.what_to_show.clone(),
-            at,
-        });
-        counts.ten_minutes_most = counts.ten_minutes_most.max(of_ten_minutes);
-        let fine = broken.is_empty();
-        counts.violations.extend(broken);
-        fine || !lock(&self.options).refuse
-    }
-
-    fn notice(&self, code: i32, text: &str) {
-        let answer = Answer::Error { id: -1, code, text: text.to_owned(), at: self.now() };
-        let connections = lock(&self.connections).clone();
-        for connection in connections {
-            connection.say(&answer);
-        }
-    }
-
-    fn lose_servers(&self) {
-        lock(&self.outage).down = true;
-        self.notice(1100, "Connectivity between IBKR and Trader Workstation has been lost.");
-    }
-
-    fn restore_servers(&self, code: i32) {
-        let text = match code {
-            1101 => "Connectivity between IBKR and Trader Workstation has been restored - data lost.",
-            _ => "Connectivity between IBKR and Trader Workstation has been restored - data maintained.",
-        };
-        {
-            let mut outage = lock(&self.outage);
-            outage.down = false;
-            outage.losses += u64::from(code == 1101);
-        }
-        self.notice(code, text);
-        self.restored.notify_all();
-    }
-
-    /// How many losses there were when something was asked.
-    fn losses(&self) -> u64 {
-        lock(&self.outage).losses
-    }
-
-    /// Waits while the servers cannot be reached; whether what was asked before is still known.
-    fn reached(&self, losses: u64) -> bool {
-        let outage = lock(&self.outage);
-        let outage = self.restored.wait_while(outage, |outage| outage.down).unwrap();
-        outage.losses == losses
-    }
-
-    fn open(self: &Arc<Shared>) -> io::Result<()> {
-        let listener = TcpListener::bind(*lock(&self.address))?;
-        *lock(&self.address) = listener.local_addr()?;
-        let closing = Arc::new(AtomicBool::new(false));
-        let (shared, told) = (Arc::clone(self), Arc::clone(&closing));
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if told.load(Ordering::SeqCst) {
-                    break;
-                }
-                if let Ok(stream) = stream {
-                    Connection::accept(&shared, stream);
-                }
-            }
-        });
-        *lock(&self.door) = Some(Door { closing, thread });
-        Ok(())
-    }
-
-    fn shut(&self) {
-        let door = lock(&self.door).take();
-        if let Some(Door { closing, thread }) = door {
-            closing.store(true, Ordering::SeqCst);
-            // Wakes the thread that accepts.
-            let _ = TcpStream::connect(*lock(&self.address));
-            let _ = thread.join();
-        }
-        let connections = std::mem::take(&mut *lock(&self.connections));
-        for connection in connections {
-            connection.close();
-        }
-    }
-
-    /// Goes away, and comes back after a while.
-    fn restart(self: &Arc<Shared>, away: Duration) {
-        self.shut();
-        std::thread::sleep(away);
-        // Nobody is there to be told; the clients see that it does not come back.
-        let _ = self.open();
+        let mut ended = lock(&self.0.ended);
+        *ended = true;
+        self.0.shut(&ended);
     }
 }

@@ -76,6 +76,8 @@ pub(crate) enum Action {
     Empty {},
     /// The answer reaches back until it has so many bars.
     Huge { bars: usize },
+    /// The first bar of a week or a month holds only what lies in the window asked for.
+    CutFirst {},
     /// Prices are multiplied, as when cents become dollars.
     Scale { factor: f64 },
     /// Volumes have decimals.
