@@ -8,4 +8,6 @@ mod ibkr_gateway;
 mod cases;
 mod command;
 mod lab;
+#[cfg(feature = "recorded")]
+mod recorded;
 mod whole;

@@ -89,7 +89,14 @@ fn answer(
 ) -> Result<Vec<Answer>, Answer> {
     let served = lock(&shared.served).get(&asked.contract.symbol).cloned();
     if let Some(bars) = served {
-        let end = |at: Option<&SentBar>| at.map_or_else(String::new, |bar| bar.date.clone());
+        // Seconds since the epoch are no end that a client reads.
+        let instant = |date: &str| date.parse().ok().filter(|at: &i64| *at > 99_991_231);
+        let end = |at: Option<&SentBar>| {
+            let written = |bar: &SentBar| {
+                instant(&bar.date).map_or(bar.date.clone(), |at| stamps::dashed(at, &TimeZone::UTC))
+            };
+            at.map_or_else(String::new, written)
+        };
         let (start, end) = (end(bars.first()), end(bars.last()));
         let history = Answer::History { id, bars, start: start.clone(), end: end.clone() };
         return Ok(vec![history, Answer::HistoryEnd { id, start, end }]);

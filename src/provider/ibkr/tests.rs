@@ -122,7 +122,7 @@ fn intraday_bars_are_over_with_their_end_or_their_session() {
         .map(|clock| row(Stamp::Instant(at(&format!("2024-01-05T{clock}:00Z"))), 10.0))
         .to_vec();
     let running = answer(&asked, stock(), rows.clone(), "2024-01-05T16:30:00Z");
-    assert_eq!(stamps(&running), ["2024-01-05T14:30:00Z", "2024-01-05T15:00:00Z"]);
+    assert_eq!(stamps(&running), ["2024-01-05 14:30 UTC", "2024-01-05 15:00 UTC"]);
     assert_eq!(answer(&asked, stock(), rows, "2024-01-05T21:00:00Z").bars.len(), 4);
 }
 

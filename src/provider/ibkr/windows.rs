@@ -1,12 +1,12 @@
 //! How much is asked for at once. The broker's table of steps allows less than the gateways give, and
-//! every request counts; bars up to about three thousand come quickly.
+//! every request counts; a few thousand bars come quickly.
 
 use super::api::{Bar, Span};
 use crate::model::{Days, Period};
 use crate::provider::Limits;
 
 /// Bars that one request to the gateway may bring.
-const BARS: i32 = 3000;
+const BARS: i32 = 3500;
 /// So far back contracts of futures are asked for: they are listed for two years after they expired, and have
 /// bars of the year before that.
 const FUTURES_REACH: i32 = 1090;
@@ -76,7 +76,7 @@ pub(super) fn duration(period: Period, days: Days, overnight: bool, every_day: b
         Period::W1 if calendar <= 350 => Span::W((calendar + 6) / 7 + 1),
         Period::Mo1 | Period::Mo3 if calendar <= 300 => Span::M((calendar + 27) / 28 + 1),
         Period::W1 | Period::Mo1 | Period::Mo3 => years(calendar + 31),
-        _ if calendar > 360 => years(calendar + 1),
+        _ if calendar > 360 => years(calendar),
         _ => Span::D(sessions),
     }
 }
