@@ -201,7 +201,6 @@ impl Ibkr {
                 Some(pace) => Some(self.pacing.enter(pace).await?),
                 None => None,
             };
-            self.throttle.admit(NAME, MESSAGES).await?;
             let began = Instant::now();
             let answer = self.session.ask(&*gateway, asking(Arc::clone(&gateway))).await;
             drop(open);
@@ -235,11 +234,7 @@ impl Ibkr {
     /// A gateway; that there is none counts against the provider.
     async fn connected(&self) -> Result<Arc<dyn Gateway>, Refusal> {
         // One that failed again and again is left alone for a minute.
-        if let Ok(crate::provider::limits::State::Broken { until }) = self.throttle.state(NAME)
-            && until > self.session.clock()
-        {
-            self.throttle.admit(NAME, MESSAGES).await?;
-        }
+        self.throttle.admit(NAME, MESSAGES).await?;
         let gateway = self.session.gateway().await;
         match &gateway {
             Ok(_) => self.record(self.throttle.succeeded(NAME)),
