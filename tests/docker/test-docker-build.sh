@@ -50,8 +50,8 @@ if $list; then
 fi
 [ ${#numbers[@]} -gt 0 ] || mapfile -t numbers < <(seq ${#TESTS[@]})
 
-engine=podman
-if command -v docker >/dev/null && docker info >/dev/null 2>&1; then engine=docker; fi
+. scripts/lib/tools
+engine=$(engine)
 command -v "$engine" >/dev/null || { echo "missing: podman (or a Docker engine that answers)" >&2; exit 1; }
 deb=$(ls -t dist/vortex_*.deb 2>/dev/null | head -n1)
 [ -n "$deb" ] || { echo "missing: dist/vortex_*.deb, which scripts/build-deb makes" >&2; exit 1; }
