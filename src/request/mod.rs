@@ -41,6 +41,8 @@ pub struct Request {
     pub parquet: Option<bool>,
     /// Whether they are written also where nothing is new.
     pub force_parquet: bool,
+    /// Tell what would be asked for, and nothing else.
+    pub dry_run: bool,
 }
 
 /// Why a request cannot become a job.
