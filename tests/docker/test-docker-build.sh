@@ -371,14 +371,24 @@ test_20() {
   systemctl --user is-system-running >/dev/null 2>&1 || systemctl --user list-units >/dev/null || fail "no systemd of this user"
   mkdir -p "$units/vortex-archive.container.d"
   cp docker/quadlet/* "$units/"
-  printf '[Container]\nImage=%s\nAutoUpdate=local\nNetwork=none\nPull=never\nEnvironment=VORTEX_DEFAULT_PROVIDER=sample "VORTEX_DOWNLOAD_ARGS=--yes --period 1d --symbol SPY" "VORTEX__SCHEDULE__ON_CALENDAR=*-*-* *:*:0/3"\n' \
-    "$IMAGE" >"$units/vortex-archive.container.d/test.conf"
+  podman tag "$IMAGE" localhost/vortex:quadlet
+  printf '[Container]\nImage=localhost/vortex:quadlet\nAutoUpdate=local\nNetwork=none\nPull=never\nHealthInterval=1s\nHealthStartPeriod=0s\nEnvironment=VORTEX_DEFAULT_PROVIDER=sample "VORTEX_DOWNLOAD_ARGS=--yes --period 1d --symbol SPY" "VORTEX__SCHEDULE__ON_CALENDAR=*-*-* *:*:0/3"\n' \
+    >"$units/vortex-archive.container.d/test.conf"
   systemctl --user daemon-reload
   systemctl --user start vortex-archive || { journalctl --user -u vortex-archive -n 30 --no-pager; fail "the Quadlet does not start"; }
-  until_so "a run by the schedule" sh -c 'podman exec vortex-archive vortexctl --json jobs | grep -q "\"result\": \"done\""'
-  podman exec vortex-archive vortexctl status
-  has "$(systemctl --user show vortex-archive -p NotifyAccess -p StatusText -p WatchdogUSec)" "WatchdogUSec=1min"
   has "$(systemctl --user show vortex-archive -p StatusText)" "series current"
+  until_so "a run by the schedule" ended vortex-archive
+  in_it vortex-archive vortexctl status
+  in_it vortex-archive test -S /run/vortex/bus || fail "the socket is elsewhere"
+  # The watchdog.
+  restarted() { [ "$(systemctl --user show vortex-archive -p NRestarts --value)" -gt 0 ]; }
+  podman kill -s STOP vortex-archive >/dev/null
+  until_so "a frozen service is started again" restarted
+  until_so "it serves again" in_it vortex-archive vortexctl ping
+  # An image that does not get ready.
+  printf 'FROM %s\nCMD ["false"]\n' "$IMAGE" | podman build -q -t localhost/vortex:quadlet - || fail "a broken image"
+  has "$(podman auto-update)" "rolled back"
+  until_so "the image before serves" in_it vortex-archive vortexctl ping
   systemctl --user stop vortex-archive || fail "stopping"
   has "$(systemctl --user show vortex-archive -p Result)" success
   rm -r "$units"/vortex-*
