@@ -14,7 +14,7 @@ use super::series::{Course, Shared, Stop, Target};
 use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts, Writer};
-use crate::model::Day;
+use crate::model::{Day, Mark};
 use crate::observe::logging::JOB;
 use crate::observe::messages;
 use crate::provider::{Limits, Provider};
@@ -141,12 +141,11 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError
 
 /// A series that waits for a person, or that the provider said it does not know.
 fn refused_earlier(state: &SeriesState, same_code: bool, now: i64) -> Option<Outcome> {
-    let marked = |mark| state.coverage.first_where(|m| m == mark).is_some();
     if let Some(held) = &state.held {
         return Some(Outcome::Held(format!("{held}; `vortex download --force` lets it go on")));
     }
     if let Some(why) = &state.suspect
-        && !marked(crate::model::Mark::Suspect)
+        && !state.coverage.has(Mark::Suspect)
     {
         return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
     }
