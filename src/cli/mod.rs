@@ -10,6 +10,7 @@ mod daemon;
 mod download;
 pub mod error;
 mod foresee;
+mod login;
 mod man;
 pub mod output;
 mod progress;
