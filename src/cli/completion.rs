@@ -7,7 +7,7 @@ use super::args::{Cli, CompletionArgs};
 use super::error::{Exit, Outcome};
 use super::output;
 use crate::config::keys::PROVIDERS;
-use crate::model::Period;
+use crate::model::{Class, Period};
 use crate::request::source;
 
 /// Prints the script.
@@ -46,6 +46,12 @@ impl<P: TypedValueParser> TypedValueParser for Offering<P> {
 /// The name of any provider.
 pub(super) fn provider() -> Offering<StringValueParser> {
     Offering { parser: StringValueParser::new(), words: PROVIDERS.to_vec() }
+}
+
+/// A class of instruments.
+pub(super) fn class() -> Offering<impl TypedValueParser<Value = Class>> {
+    let words = Class::ALL.map(Class::name).to_vec();
+    Offering { parser: |text: &str| text.parse::<Class>(), words }
 }
 
 /// The name of a provider that this version asks.

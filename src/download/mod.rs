@@ -5,7 +5,7 @@
 //! missing of each, with [`sessions`] judging empty days; [`order`] says whose turn it is, [`forecast`] on which
 //! day where a provider has an allowance; [`run`] works many series at once, each by `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored, and commits
 //! through `committer`; where history moved, `refetch` fetches it again and [`restate`] puts it on its
-//! scale. [`replay`] stores the raw trail again; [`events`] tell it all.
+//! scale. [`replay`] stores the raw trail again, `intake` files of a person; [`events`] tell it all.
 
 mod absorb;
 mod committer;
@@ -13,6 +13,7 @@ pub mod compare;
 pub mod completeness;
 pub mod events;
 pub mod forecast;
+mod intake;
 pub mod order;
 pub mod plan;
 mod refetch;
@@ -24,6 +25,7 @@ mod series;
 pub mod sessions;
 
 pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
+pub use intake::{Delivery, Intake, Piece, ReadFile, Taken, take};
 pub use plan::Wanted;
 pub use replay::{Replay, replay, series_period};
 pub use run::{Job, Survey, run, runtime, survey};

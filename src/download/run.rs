@@ -439,7 +439,7 @@ fn log(job: i64, result: &SeriesResult) {
     }
 }
 
-const NO_LIMITS: Limits = Limits { reach_days: None, request_days: None };
+pub(super) const NO_LIMITS: Limits = Limits { reach_days: None, request_days: None };
 
 impl Course {
     /// A series with its plan.
@@ -457,6 +457,7 @@ impl Course {
             changed: 0,
             requests: 0,
             coming: None,
+            fetched_at: None,
             notes: Vec::new(),
         }
     }

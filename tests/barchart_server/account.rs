@@ -57,7 +57,8 @@ impl Accounts {
         self.made += 1;
         let cookie = format!("session{:06}secret", self.made);
         let token = format!("token{:06}secret", self.made);
-        self.sessions.insert(cookie.clone(), Session { email: email.map(str::to_owned), token, xsrf: String::new() });
+        self.sessions
+            .insert(cookie.clone(), Session { email: email.map(str::to_owned), token, xsrf: String::new() });
         cookie
     }
 

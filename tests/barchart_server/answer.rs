@@ -47,7 +47,9 @@ impl<'a> Visit<'a> {
             }
             ("POST", ["my", "download"]) if form.contains_key("onlyCheckPermissions") => Step::Allowance,
             ("POST", ["my", "download"]) => Step::Download,
-            ("GET", ["proxies", "timeseries", "historical", "queryeod.ashx" | "queryminutes.ashx"]) => Step::Proxy,
+            ("GET", ["proxies", "timeseries", "historical", "queryeod.ashx" | "queryminutes.ashx"]) => {
+                Step::Proxy
+            }
             ("GET", ["getHistory.json" | "getHistory.csv"]) => Step::Service,
             _ => Step::Other,
         };
@@ -128,7 +130,8 @@ impl<'a> Visit<'a> {
             return expired();
         }
         let (email, password) = (field("email"), field("password"));
-        let known = accounts.accounts.iter().any(|account| account.email == email && account.password == password);
+        let known =
+            accounts.accounts.iter().any(|account| account.email == email && account.password == password);
         if !known {
             return redirect("/login");
         }
@@ -281,7 +284,8 @@ impl<'a> Visit<'a> {
             let dashed = format!("{}-{}-{}", text.get(..4)?, text.get(4..6)?, text.get(6..8)?);
             dashed.parse::<Day>().ok()
         };
-        let Some(days) = day("startDate").zip(day("endDate")).and_then(|(first, last)| Days::new(first, last))
+        let Some(days) =
+            day("startDate").zip(day("endDate")).and_then(|(first, last)| Days::new(first, last))
         else {
             return refused(400, 400, "startDate and endDate are needed.");
         };

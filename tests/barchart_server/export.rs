@@ -30,7 +30,14 @@ pub(super) fn csv(rows: &[Row], before: Option<f64>, shape: &Shape, now: i64) ->
         let mut line = String::with_capacity(80);
         let change = before.map_or(0.0, |before| row.close - before);
         stamp(&mut line, row.wall, shape);
-        let _ = write!(line, ",{},{},{},{},", number(row.open), number(row.high), number(row.low), number(row.close));
+        let _ = write!(
+            line,
+            ",{},{},{},{},",
+            number(row.open),
+            number(row.high),
+            number(row.low),
+            number(row.close)
+        );
         line.push_str(&printed_change(change));
         if !percent.is_empty() {
             let of = before.filter(|before| *before != 0.0).map_or(0.0, |before| change / before * 100.0);

@@ -46,7 +46,8 @@ pub(super) fn find(class: Class, symbol: &str, now: i64) -> Option<Quoted> {
         Class::Stock => Listing::of(symbol)?,
         Class::Forex => Listing::of(&format!("{}=X", symbol.strip_prefix('^')?))?,
     };
-    let zone = TimeZone::get(if class == Class::Stock { "America/New_York" } else { "America/Chicago" }).unwrap();
+    let zone =
+        TimeZone::get(if class == Class::Stock { "America/New_York" } else { "America/Chicago" }).unwrap();
     let seed = symbol.bytes().fold(14_695_981_039_346_656_037, |hash, byte| mixed(hash ^ u64::from(byte)));
     let listed = listing.first_day.midnight() <= now;
     listed.then_some(Quoted { class, listing, zone, seed })

@@ -134,7 +134,8 @@ impl Server {
                 }
             });
         });
-        let server = Server { address, shared, secure: tls.is_some(), stop: Some(stop), thread: Some(thread) };
+        let server =
+            Server { address, shared, secure: tls.is_some(), stop: Some(stop), thread: Some(thread) };
         server.add_account(EMAIL, PASSWORD, LIMIT);
         Ok(server)
     }

@@ -88,9 +88,8 @@ fn play(arguments: Arguments) -> Result<Server, String> {
     }
     if let Some(path) = &arguments.cookies {
         let cookies = server.browser_session(EMAIL);
-        let line = |(name, value): &(&str, String)| {
-            format!(".barchart.com\tTRUE\t/\tTRUE\t0\t{name}\t{value}\n")
-        };
+        let line =
+            |(name, value): &(&str, String)| format!(".barchart.com\tTRUE\t/\tTRUE\t0\t{name}\t{value}\n");
         let lines: String = cookies.iter().map(line).collect();
         write(path, &format!("# Netscape HTTP Cookie File\n{lines}"))?;
     }

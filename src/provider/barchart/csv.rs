@@ -9,11 +9,13 @@ mod header;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use thiserror::Error;
 
-pub use bars::Taken;
+pub use bars::{FILLER, TWICE, Taken, WITHOUT_PRICE};
+pub use cell::full_year;
 pub use header::Layout;
 
 use cell::Cells;
@@ -144,6 +146,17 @@ impl Export {
         }
     }
 
+    /// The distance in minutes at which most rows follow each other.
+    pub fn step_minutes(&self) -> Option<u32> {
+        let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
+        for pair in self.walls.windows(2) {
+            *counts.entry(pair[1] - pair[0]).or_default() += 1;
+        }
+        let (step, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        let most = count * 2 >= self.walls.len() - 1 && step > 0 && step % 60 == 0;
+        u32::try_from(step / 60).ok().filter(|_| most)
+    }
+
     fn reserve(&mut self, rows: usize) {
         self.walls.reserve(rows);
         let columns = self.layout.columns.iter();
@@ -171,11 +184,11 @@ impl Export {
         Ok(())
     }
 
-    fn push_cell(
+    fn push_cell<'a>(
         &mut self,
         column: header::Column,
-        cell: &str,
-        stamps: &mut cell::Stamps,
+        cell: &'a str,
+        stamps: &mut cell::Stamps<'a>,
     ) -> Result<(), String> {
         match column {
             header::Column::Time => {

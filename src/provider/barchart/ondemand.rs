@@ -148,7 +148,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer, is_csv: bool) -> Result<A
         return Err(Refusal::EmptyWindow { clock, said: "the service has no rows there".to_owned() });
     }
     if rows.len() >= MOST_ROWS {
-        return Err(Refusal::TooWide { said: format!("the answer has {MOST_ROWS} rows, the most there are") });
+        return Err(Refusal::TooWide {
+            said: format!("the answer has {MOST_ROWS} rows, the most there are"),
+        });
     }
     let code = symbol(request);
     let columns = columns(request);
@@ -228,7 +230,9 @@ fn problem(raw: &RawAnswer) -> Option<Refusal> {
         401 | 403 if speaks_of_limit(&message) => Some(limited(raw, said)),
         401 | 403 => Some(Refusal::Denied {
             provider: NAME,
-            said: format!("its OnDemand service does not accept the key of providers.barchart.api_key for this: {said}"),
+            said: format!(
+                "its OnDemand service does not accept the key of providers.barchart.api_key for this: {said}"
+            ),
         }),
         500.. => Some(Refusal::Unavailable { provider: NAME, said }),
         _ => Some(unusable(said)),

@@ -27,8 +27,8 @@ const CHALLENGES: [&str; 6] = [
 
 /// Which page this is.
 pub(super) fn of(page: &str) -> Page {
-    let is_login = html::tags(page, "input")
-        .any(|field| html::attribute(field, "name").as_deref() == Some("password"));
+    let is_login =
+        html::tags(page, "input").any(|field| html::attribute(field, "name").as_deref() == Some("password"));
     if is_login {
         return if form_token(page).is_some() { Page::Login } else { Page::Challenge };
     }

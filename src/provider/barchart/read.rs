@@ -16,7 +16,13 @@ const SETTLED: i32 = 17 * 3600;
 /// When stocks open, in seconds after local midnight.
 const STOCKS_OPEN: i32 = 9 * 3600 + 1800;
 
+/// The address of a file that a person downloaded begins so.
+pub const FILE: &str = "file:";
+
 pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+    if raw.url.starts_with(FILE) {
+        return file(request, raw);
+    }
     let path = Url::parse(&raw.url).map(|url| url.path().to_owned()).unwrap_or_default();
     match path.as_str() {
         DOWNLOAD => export(request, raw),
@@ -73,18 +79,30 @@ fn export(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
         return Err(Refusal::EmptyWindow { clock, said: "the export has no rows".to_owned() });
     }
     if export.len() >= MOST_ROWS {
-        return Err(Refusal::TooWide { said: format!("the export has {MOST_ROWS} rows, the most there are") });
+        return Err(Refusal::TooWide {
+            said: format!("the export has {MOST_ROWS} rows, the most there are"),
+        });
     }
     let taken = export
         .bars(columns(request), &zone(request.instrument.class))
         .map_err(|refused| refusal::export(raw, refused))?;
-    let dropped = taken.left_out.iter().map(|(what, count)| format!("{count} rows {what}, dropped")).collect();
+    let dropped =
+        taken.left_out.iter().map(|(what, count)| format!("{count} rows {what}, dropped")).collect();
     Ok(finished_answer(request, taken.bars, clock, dropped, taken.notes))
+}
+
+/// A file that a person downloaded, and that the import took: it was made when it says so.
+fn file(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+    let export = csv::read(&raw.body).map_err(|refused| refusal::export(raw, refused))?;
+    let taken = export
+        .bars(columns(request), &zone(request.instrument.class))
+        .map_err(|refused| refusal::export(raw, refused))?;
+    Ok(finished_answer(request, taken.bars, export.exported, Vec::new(), taken.notes))
 }
 
 /// The answer of bars that are unique and ascending, daily and longer ones stamped with any date of theirs: those that
 /// were asked for and are over by the provider's clock.
-pub(super) fn finished_answer(
+pub fn finished_answer(
     request: &Request,
     mut bars: Bars,
     clock: i64,
@@ -129,7 +147,7 @@ pub(super) fn finished_answer(
 }
 
 /// The zone of the stamps: the site shows stocks and indices by New York's clock, all else by Chicago's.
-fn zone(class: Class) -> TimeZone {
+pub fn zone(class: Class) -> TimeZone {
     TimeZone::get(zone_name(class)).unwrap_or(TimeZone::UTC)
 }
 

@@ -119,7 +119,9 @@ pub(super) fn by_status(raw: &RawAnswer, what: &str) -> Refusal {
     let (status, said) = (raw.status, said(raw));
     match status {
         419 => logged_out(),
-        401 | 403 => denied(format!("{what} answers {status} ({said}): the session has ended, or this address or program is not let in; {OTHER_WAYS}")),
+        401 | 403 => denied(format!(
+            "{what} answers {status} ({said}): the session has ended, or this address or program is not let in; {OTHER_WAYS}"
+        )),
         429 => limited(raw, said),
         500.. => Refusal::Unavailable { provider: NAME, said: format!("{what} answers {status}: {said}") },
         _ => unusable(format!("{what} answers {status}: {said}")),
@@ -131,7 +133,9 @@ fn logged_out() -> Refusal {
 }
 
 fn challenged() -> Refusal {
-    denied(format!("it wants to see a browser and sends a page for one in place of data; Vortex does not pass for a browser; {OTHER_WAYS}"))
+    denied(format!(
+        "it wants to see a browser and sends a page for one in place of data; Vortex does not pass for a browser; {OTHER_WAYS}"
+    ))
 }
 
 fn page_of(raw: &RawAnswer) -> Option<Page> {

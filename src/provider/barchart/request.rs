@@ -25,7 +25,8 @@ pub(super) fn symbol(request: &Request) -> String {
 
 /// An address of the site.
 pub(super) fn site(path: &str) -> Result<Url, Refusal> {
-    Url::parse(&format!("{SITE}{path}")).map_err(|error| invalid(format!("{path:?} makes no address: {error}")))
+    Url::parse(&format!("{SITE}{path}"))
+        .map_err(|error| invalid(format!("{path:?} makes no address: {error}")))
 }
 
 /// The page of the site from which the history of a symbol is downloaded.
@@ -57,7 +58,9 @@ pub(super) fn form(request: &Request) -> Vec<(&'static str, String)> {
         ("symbol", symbol),
         (
             "fields",
-            format!("{time},openPrice,highPrice,lowPrice,lastPrice,priceChange,percentChange,volume{interest}"),
+            format!(
+                "{time},openPrice,highPrice,lowPrice,lastPrice,priceChange,percentChange,volume{interest}"
+            ),
         ),
         ("startDate", days.first.to_string()),
         ("endDate", days.last.to_string()),

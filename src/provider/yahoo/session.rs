@@ -77,7 +77,8 @@ pub fn consent_form(page: &Url, html: &str) -> Option<ConsentForm> {
     };
     let token = html::hidden(html, "csrfToken")?;
     let session = html::hidden(html, "sessionId").or_else(|| of_page("sessionId"))?;
-    let done = html::hidden(html, "originalDoneUrl").unwrap_or_else(|| "https://finance.yahoo.com/".to_owned());
+    let done =
+        html::hidden(html, "originalDoneUrl").unwrap_or_else(|| "https://finance.yahoo.com/".to_owned());
     let body = Serializer::new(String::new())
         .append_pair("csrfToken", &token)
         .append_pair("sessionId", &session)

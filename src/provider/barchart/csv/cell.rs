@@ -128,7 +128,8 @@ impl<'a> Stamps<'a> {
             Some(at) => (&cell[..at], Some(&cell[at + 1..])),
             None => (cell, None),
         };
-        if date != self.date {
+        // Before the first date none is known, not even an empty one.
+        if date != self.date || self.form.is_none() {
             let (day, form) = day(date).ok_or_else(|| {
                 format!(
                     "{:?} is not a time such as 2026-03-04, \"2026-03-04 23:00\", 11/18/2021 or 01/10/20",

@@ -79,17 +79,17 @@ fn each_generation_is_read(#[case] header: &str, #[case] row: &str, #[case] expe
 }
 
 #[rstest]
-#[case("", |r| matches!(r, Refused::Empty))]
-#[case(" \n\n", |r| matches!(r, Refused::Empty))]
-#[case("<!DOCTYPE html>\n<html><head><title>Log In - Barchart.com</title>", |r| *r == Refused::Page("Log In - Barchart.com".into()))]
-#[case("<html><p>You have reached your daily limit of downloads.", |r| matches!(r, Refused::Limit(_)))]
-#[case("{\"error\":\"Daily download limit reached\"}", |r| matches!(r, Refused::Limit(_)))]
-#[case("Error retrieving data for GCZ21", |r| matches!(r, Refused::NoData(_)))]
-#[case("Time,Open,High,Low,Last,Volume\nError retrieving data\n", |r| matches!(r, Refused::NoData(_)))]
-#[case("Time,Open,High,Low,Last,Volume\n", |r| *r == Refused::Truncated)]
-#[case("Time,Open,High,Low,Last,Volume\n2026-03-04,1,2,1,2,7\n2026-03-0", |r| *r == Refused::Truncated)]
-#[case("Time,Open,High,Low,Last,Volume\n2026-03-04,1,2,1,2,7\n\"Downloaded from Barchart.com as of 03-05", |r| *r == Refused::Truncated)]
-#[case("something else\n", |r| matches!(r, Refused::Layout { line: 1, column: 1, .. }))]
+#[case("", |r: &Refused| matches!(r, Refused::Empty))]
+#[case(" \n\n", |r: &Refused| matches!(r, Refused::Empty))]
+#[case("<!DOCTYPE html>\n<html><head><title>Log In - Barchart.com</title>", |r: &Refused| *r == Refused::Page("Log In - Barchart.com".into()))]
+#[case("<html><p>You have reached your daily limit of downloads.", |r: &Refused| matches!(r, Refused::Limit(_)))]
+#[case("{\"error\":\"Daily download limit reached\"}", |r: &Refused| matches!(r, Refused::Limit(_)))]
+#[case("Error retrieving data for GCZ21", |r: &Refused| matches!(r, Refused::NoData(_)))]
+#[case("Time,Open,High,Low,Last,Volume\nError retrieving data\n", |r: &Refused| matches!(r, Refused::NoData(_)))]
+#[case("Time,Open,High,Low,Last,Volume\n", |r: &Refused| *r == Refused::Truncated)]
+#[case("Time,Open,High,Low,Last,Volume\n2026-03-04,1,2,1,2,7\n2026-03-0", |r: &Refused| *r == Refused::Truncated)]
+#[case("Time,Open,High,Low,Last,Volume\n2026-03-04,1,2,1,2,7\n\"Downloaded from Barchart.com as of 03-05", |r: &Refused| *r == Refused::Truncated)]
+#[case("something else\n", |r: &Refused| matches!(r, Refused::Layout { line: 1, column: 1, .. }))]
 fn what_is_no_export_is_told_apart(#[case] text: &str, #[case] expected: fn(&Refused) -> bool) {
     let refused = read(text.as_bytes()).unwrap_err();
     assert!(expected(&refused), "{text:?}: {refused:?}");

@@ -1,0 +1,214 @@
+//! Which instrument a symbol of Barchart means.
+
+use crate::model::instrument::MONTH_CODES;
+use crate::model::{Class, Contract, Day, Instrument};
+use crate::provider::barchart::csv::full_year;
+
+/// The instruments of a list, and what a person says beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    instruments: Vec<Instrument>,
+    /// The class of symbols that are not in the list.
+    class: Option<Class>,
+}
+
+/// What a symbol means.
+#[derive(Clone, Debug)]
+pub struct Meant {
+    /// The instrument.
+    pub instrument: Instrument,
+    /// The dated contract.
+    pub contract: Option<Contract>,
+    /// What a person should know of how it was found.
+    pub note: Option<String>,
+}
+
+/// A symbol such as `NQH26`, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatedSymbol<'a> {
+    /// The root: `NQ`.
+    pub root: &'a str,
+    /// 1 to 12.
+    pub month: u8,
+    /// The digits of the year.
+    pub year: i16,
+    /// One or two digits.
+    pub digits: usize,
+}
+
+impl<'a> DatedSymbol<'a> {
+    /// Takes a symbol apart; `None` where it names no dated contract.
+    pub fn of(symbol: &'a str) -> Option<DatedSymbol<'a>> {
+        let digits = symbol.bytes().rev().take_while(u8::is_ascii_digit).count();
+        let (head, year) = symbol.split_at_checked(symbol.len().checked_sub(digits)?)?;
+        let letter = head.chars().next_back()?;
+        let root = head.strip_suffix(letter)?;
+        let month = MONTH_CODES.iter().position(|code| *code == letter)?;
+        let plain = (1..=4).contains(&root.len()) && root.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let year = year.parse().ok().filter(|_| plain && (1..=2).contains(&digits))?;
+        Some(DatedSymbol { root, month: month as u8 + 1, year, digits })
+    }
+
+    /// The contract: the first one of that month and these digits that has not ended long before `last`, the date
+    /// of its last row. Without a date, two digits mean the years 1931 to 2030, and one this decade.
+    pub fn contract(&self, last: Option<Day>, today: Day) -> Contract {
+        let of = |year: i16| Contract { year, month: self.month };
+        let (every, first) = if self.digits == 1 { (10, 1900 + self.year) } else { (100, 1900 + self.year) };
+        match last {
+            Some(last) => {
+                let years = (first..).step_by(every).take(21);
+                let fits = |year: &i16| of(*year).last_day().plus(LATE_DAYS) >= last;
+                of(years.into_iter().find(fits).unwrap_or(first))
+            }
+            None if self.digits == 1 => of(today.date().year() / 10 * 10 + self.year),
+            None => of(full_year(self.year)),
+        }
+    }
+}
+
+/// A few contracts settle in the month after the one they are named after.
+pub const LATE_DAYS: i32 = 31;
+
+impl Known {
+    /// A list, with the pairs of name and code that a person gave, which come first.
+    pub fn new(list: Vec<Instrument>, named: &[(String, String)], class: Option<Class>) -> Known {
+        let mut instruments = Vec::new();
+        for (name, code) in named {
+            let like = list.iter().find(|instrument| is_code(&instrument.code, code));
+            let class = class.or(like.map(|like| like.class)).unwrap_or_else(|| class_of(code));
+            let plain = Instrument::plain(name, code, class);
+            instruments.push(like.map_or(plain, |like| Instrument {
+                name: name.clone(),
+                class,
+                ..like.clone()
+            }));
+        }
+        instruments.extend(list);
+        Known { instruments, class }
+    }
+
+    /// The instrument of that name and class.
+    pub fn named(&self, name: &str, class: Class) -> Option<&Instrument> {
+        self.instruments.iter().find(|instrument| instrument.name == name && instrument.class == class)
+    }
+
+    /// What a symbol means; `last` is the date of the last row of its file.
+    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day) -> Result<Meant, String> {
+        if let Some(instrument) = self.instruments.iter().find(|instrument| {
+            is_code(&instrument.code, symbol)
+                && self.class.is_none_or(|class| class == instrument.class)
+                && instrument.cycle.is_none()
+        }) {
+            return Ok(Meant { instrument: instrument.clone(), contract: None, note: None });
+        }
+        let dated = DatedSymbol::of(symbol).filter(|_| self.class.is_none_or(|class| class == Class::Future));
+        let Some(dated) = dated else { return Ok(self.unknown(symbol, None)) };
+        let contract = Some(dated.contract(last, today));
+        let of_root = |instrument: &&Instrument| {
+            instrument.class == Class::Future && is_code(&instrument.code, dated.root)
+        };
+        match self.instruments.iter().find(of_root) {
+            Some(instrument) => Ok(Meant { instrument: instrument.clone(), contract, note: None }),
+            None => Ok(self.unknown(dated.root, contract)),
+        }
+    }
+
+    fn unknown(&self, code: &str, contract: Option<Contract>) -> Meant {
+        let class = self.class.or(contract.map(|_| Class::Future)).unwrap_or_else(|| class_of(code));
+        let note = format!("{code} is not in the instruments file: it is taken as the {class} {code}");
+        Meant { instrument: Instrument::plain(code, code, class), contract, note: Some(note) }
+    }
+}
+
+/// Names of files are without the capitals and the `$` and `^` that a code has.
+pub fn is_code(code: &str, symbol: &str) -> bool {
+    let plain = |text: &str| text.trim_start_matches(['$', '^', '.']).to_ascii_uppercase();
+    plain(code) == plain(symbol)
+}
+
+/// The class that a code of Barchart shows: `^EURUSD` is a currency pair, `ES*1` a continuous future.
+fn class_of(code: &str) -> Class {
+    let pair = code
+        .strip_prefix('^')
+        .is_some_and(|pair| pair.len() == 6 && pair.bytes().all(|b| b.is_ascii_alphabetic()));
+    match () {
+        () if pair => Class::Forex,
+        () if code.contains('*') => Class::Future,
+        () => Class::Stock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    #[rstest]
+    #[case("NQH26", Some("2026-03-04"), 2026, 3)]
+    #[case("A6H24", Some("2024-03-15"), 2024, 3)]
+    #[case("GCZ9", Some("2009-11-30"), 2009, 12)]
+    #[case("GCZ9", Some("2018-01-05"), 2019, 12)]
+    #[case("CLZ31", Some("2026-03-04"), 2031, 12)]
+    #[case("CLZ31", None, 1931, 12)]
+    #[case("CLZ30", None, 2030, 12)]
+    #[case("DLZ21", Some("2022-01-04"), 2021, 12)]
+    #[case("EDZ99", Some("1999-12-13"), 1999, 12)]
+    #[case("GCZ6", None, 2026, 12)]
+    fn years_follow_from_the_rows(
+        #[case] symbol: &str,
+        #[case] last: Option<&str>,
+        #[case] year: i16,
+        #[case] month: u8,
+    ) {
+        let dated = DatedSymbol::of(symbol).unwrap();
+        let contract = dated.contract(last.map(day), day("2026-11-25"));
+        assert_eq!((contract.year, contract.month), (year, month));
+    }
+
+    #[rstest]
+    #[case("AAPL")]
+    #[case("ES*1")]
+    #[case("GCA24")]
+    #[case("Z24")]
+    #[case("GCZ2024")]
+    #[case("^EURUSD")]
+    #[case("")]
+    #[case("é4")]
+    fn other_symbols_name_no_contract(#[case] symbol: &str) {
+        assert_eq!(DatedSymbol::of(symbol), None);
+    }
+
+    #[test]
+    fn a_symbol_is_looked_up_by_its_code_and_else_taken_as_it_is() {
+        let mut gold = Instrument::plain("GOLD", "GC", Class::Future);
+        gold.cycle = Some("GJMQVZ".to_owned());
+        let list = vec![
+            gold,
+            Instrument::plain("EURUSD", "^EURUSD", Class::Forex),
+            Instrument::plain("SPX", "$SPX", Class::Stock),
+        ];
+        let known = Known::new(list.clone(), &[("AUD".to_owned(), "A6".to_owned())], None);
+        let found = |known: &Known, symbol: &str| {
+            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25")).unwrap();
+            let contract = meant.contract.map(|contract| contract.stored_name(""));
+            (meant.instrument.name, meant.instrument.class, contract, meant.note.is_some())
+        };
+        assert_eq!(
+            found(&known, "GCG24"),
+            ("GOLD".to_owned(), Class::Future, Some("_20240200".to_owned()), false)
+        );
+        assert_eq!(found(&known, "EURUSD"), ("EURUSD".to_owned(), Class::Forex, None, false));
+        assert_eq!(found(&known, "spx"), ("SPX".to_owned(), Class::Stock, None, false));
+        assert_eq!(
+            found(&known, "NQH24"),
+            ("NQ".to_owned(), Class::Future, Some("_20240300".to_owned()), true)
+        );
+        assert_eq!(found(&known, "AAPL"), ("AAPL".to_owned(), Class::Stock, None, true));
+        let forex = Known::new(list, &[], Some(Class::Forex));
+        assert_eq!(found(&forex, "GBPUSD").1, Class::Forex);
+    }
+}
