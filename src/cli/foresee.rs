@@ -11,7 +11,7 @@ use super::{Context, download::MANY_ROWS};
 use crate::archive::{Archive, SessionCounts};
 use crate::download::forecast::{Forecast, Share, Wish, forecast};
 use crate::download::order::{self, Candidate, Purpose};
-use crate::download::{self, Survey, Target};
+use crate::download::{Survey, Surveyor, Target};
 use crate::model::{Day, Days, Period};
 use crate::provider::{Allowance, Limits, Provider};
 use crate::request::source;
@@ -88,13 +88,14 @@ fn rows<'a>(
         Some(archive) => archive.session_counts(provider.archive_name()).map_err(archive_error)?,
         None => SessionCounts::default(),
     };
-    targets.iter().map(|target| Foreseen::of(archive.as_ref(), &counts, target, provider, now)).collect()
+    let surveyor = Surveyor::new(archive.as_ref(), &counts, provider.archive_name(), now);
+    let surveyor = surveyor.map_err(archive_error)?;
+    targets.iter().map(|target| Foreseen::of(&surveyor, target, provider, now)).collect()
 }
 
 impl<'a> Foreseen<'a> {
     fn of(
-        archive: Option<&Archive>,
-        counts: &SessionCounts,
+        surveyor: &Surveyor<'_>,
         target: &'a Target,
         provider: &dyn Provider,
         now: i64,
@@ -106,8 +107,7 @@ impl<'a> Foreseen<'a> {
                 return Ok(Foreseen { reason: Some(why), ..Foreseen::nothing(target, "failed", limits) });
             }
         };
-        let survey = download::survey(archive, counts, target, limits, now).map_err(archive_error)?;
-        Ok(match survey {
+        Ok(match surveyor.look(target, limits).map_err(archive_error)? {
             Survey::Settled(outcome) => {
                 let reason = outcome.reason().map(str::to_owned);
                 Foreseen { reason, ..Foreseen::nothing(target, outcome.word(), limits) }
@@ -116,13 +116,12 @@ impl<'a> Foreseen<'a> {
                 let reason = Some("its Parquet is made again".to_owned());
                 Foreseen { reason, ..Foreseen::nothing(target, "current", limits) }
             }
-            Survey::Missing(plan) => {
+            Survey::Missing { plan, asked_at } => {
                 // The exchange may be a day ahead of us; nobody needs to read that.
                 let today = Day::of_utc(now);
                 let until_today =
                     |window: &Days| Days { last: window.last.min(today.max(window.first)), ..*window };
                 let windows = plan.windows.iter().map(until_today).collect();
-                let asked_at = plan.asked_at;
                 Foreseen { windows, asked_at, ..Foreseen::nothing(target, "missing", limits) }
             }
         })

@@ -45,8 +45,6 @@ pub struct Plan {
     pub windows: Vec<Days>,
     /// Days that are out of the provider's reach and were never asked for, or are suspect.
     pub out_of_reach: Vec<Days>,
-    /// When the provider was last asked for the newest part of the series, in seconds since the epoch; 0 = never.
-    pub asked_at: i64,
 }
 
 /// A series as the planner sees it.
@@ -92,7 +90,7 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
     {
         from = from.max(first);
     }
-    let mut plan = Plan { asked_at: at.state.asked_at, ..Plan::default() };
+    let mut plan = Plan::default();
     if let Some(unreachable) = reach.and_then(|reach| Days::new(from, to.min(reach.plus(-1)))) {
         let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
         plan.out_of_reach = coverage.runs(unreachable, open);
