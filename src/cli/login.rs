@@ -38,7 +38,9 @@ password. Logging out in the browser ends it.
 /// Reads cookies, tries them, and stores them where they are not refused.
 pub(super) fn run(context: &Context, provider: &str, from: Option<&Path>) -> Outcome {
     if provider != barchart::NAME {
-        return Err(Error::usage(format!("--login {provider}: no session is needed there; barchart takes one")));
+        return Err(Error::usage(format!(
+            "--login {provider}: no session is needed there; barchart takes one"
+        )));
     }
     let now = (source::clock())();
     let cookies = Cookies::read(&read(from)?, now).map_err(Error::usage)?;
@@ -51,7 +53,9 @@ pub(super) fn run(context: &Context, provider: &str, from: Option<&Path>) -> Out
     let said = match runtime.block_on(provider.look()) {
         Ok(said) => said,
         // The session may be good all the same.
-        Err(refusal @ (Refusal::Unavailable { .. } | Refusal::Limited { .. })) => format!("not tried: {refusal}"),
+        Err(refusal @ (Refusal::Unavailable { .. } | Refusal::Limited { .. })) => {
+            format!("not tried: {refusal}")
+        }
         Err(refusal) => {
             let said = format!("{refusal}\nNothing was stored.");
             return Err(Error::new(Exit::Failed, anyhow::Error::msg(said)));

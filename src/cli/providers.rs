@@ -9,8 +9,8 @@ use super::{Context, login, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
 use crate::model::{Class, Day, Period};
-use crate::provider::limits::Throttle;
 use crate::provider::barchart::Access;
+use crate::provider::limits::Throttle;
 use crate::provider::{Limits, barchart, sample, yahoo};
 use crate::request::source;
 
