@@ -97,9 +97,8 @@ fn closing(now: i64) -> String {
     format!("\"Downloaded from Barchart.com as of {}\"\n", chicago.strftime("%m-%d-%Y %I:%M%P %Z"))
 }
 
-/// Single precision, as the sample market has it, in its shortest form.
 fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value}") } else { format!("{}", value as f32) }
+    value.to_string()
 }
 
 /// The chart proxy's rows, which have no header.
