@@ -56,7 +56,7 @@ pub(crate) enum Clock {
 }
 
 /// What has been asked of the server.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Counts {
     /// All requests but those to the server itself.
     pub(crate) total: u64,
