@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
-use super::providers::known;
+use super::providers::archived;
 use super::writer::{self, archive_error};
 use super::{Context, chart, output};
 use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord};
@@ -61,7 +61,7 @@ fn chosen<T>(
     tell: impl Fn(SeriesRecord, Completeness, SeriesStatus) -> T,
 ) -> Result<Vec<T>, Error> {
     if let Some(provider) = &filter.provider {
-        known(provider, false)?;
+        archived(provider)?;
     }
     let wanted = |key: &SeriesKey| {
         filter.symbol.as_ref().is_none_or(|symbol| *symbol == key.symbol || *symbol == key.name())
