@@ -33,6 +33,7 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -45,7 +46,7 @@ pub use record::{
     SeriesState, SessionCounts,
 };
 
-use crate::model::{Bars, SeriesKey};
+use crate::model::{Bars, Day, SeriesKey};
 use catalogue::{Catalogue, ledger, rows, sessions};
 
 /// An archive opened for reading. Cheap to clone.
@@ -151,6 +152,21 @@ impl Archive {
         take: impl FnMut(SeriesRecord),
     ) -> Result<(), ArchiveError> {
         self.inner.catalogue.read(|c| rows::each_series(c, wanted, take))
+    }
+
+    /// The series of a provider; of those that are complete, since which day.
+    pub fn known_series(&self, provider: &str) -> Result<HashMap<SeriesKey, Option<Day>>, ArchiveError> {
+        self.inner.catalogue.read(|c| rows::known_series(c, provider))
+    }
+
+    /// Notes that nothing of these series will ever be missing since a day; until they change.
+    pub fn note_complete(&self, series: &[(SeriesKey, Day)]) -> Result<(), ArchiveError> {
+        if series.is_empty() {
+            return Ok(());
+        }
+        self.inner.catalogue.change_repeatable(|t| {
+            series.iter().try_for_each(|(key, since)| rows::note_complete(t, key, *since))
+        })
     }
 
     /// The providers that have series.

@@ -8,7 +8,7 @@ use super::{Archive, ArchiveError, Writer, files, layout};
 use crate::model::SeriesKey;
 
 /// The end of its name.
-const ENDING: &str = ".rolls.csv";
+const ENDING: &str = ".rolls.tsv";
 
 /// Whether a file in an archive is such a table.
 pub(super) fn is_table(path: &Path) -> bool {

@@ -6,7 +6,7 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::completion;
-use crate::model::{Day, Period, contract};
+use crate::model::{Class, Day, Period, contract};
 
 /// Keeps a market-data archive (CSV and Parquet) complete by itself.
 #[derive(Debug, Parser)]
@@ -80,6 +80,8 @@ impl Color {
 pub enum Command {
     /// Fetch what is missing into the archive
     Download(DownloadArgs),
+    /// Take files downloaded by hand, or another program's folder, into the archive
+    Import(ImportArgs),
     /// Run the service: keep the archive current, and answer vortexctl
     Daemon(DaemonArgs),
     /// Show, check, export or change the configuration
@@ -163,6 +165,42 @@ pub struct DownloadArgs {
     /// The raw trail to read again, with --provider replay
     #[arg(long, value_name = "RAW")]
     pub from: Option<PathBuf>,
+}
+
+/// `vortex import`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vortex import ~/Downloads                      CSV files of Barchart.com, whatever they are called
+  vortex import --dry-run ~/vortex-old/data      what an older Vortex left, nothing written yet
+  vortex import --symbol AUD=A6 a6h24_daily.csv  A6H24 is stored as AUD_20240300
+
+The files are only read. Every row is accounted for: taken, there already, or not taken and why.")]
+pub struct ImportArgs {
+    /// CSV files, and folders of them
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    pub paths: Vec<PathBuf>,
+    /// Whose bars they are, where the files of an older Vortex do not say
+    #[arg(short, long, value_name = "P", value_parser = completion::provider())]
+    pub provider: Option<String>,
+    /// The class of symbols that the instruments file does not have: stock, future or forex
+    #[arg(long, value_name = "CLASS", value_parser = completion::class())]
+    pub class: Option<Class>,
+    /// Store the symbol CODE under this name
+    #[arg(short, long = "symbol", value_name = "NAME=CODE", action = ArgAction::Append)]
+    pub symbols: Vec<String>,
+    /// The instruments file
+    #[arg(long, visible_alias = "assets-file", value_name = "FILE")]
+    pub assets: Option<PathBuf>,
+    /// The archive's folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Take values also where most of a file differ from what is stored; that is kept as a revision
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with 75 where another process writes the archive
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// `vortex daemon`.
@@ -312,14 +350,25 @@ pub struct ArchiveArgs {
 /// The commands of `vortex archive`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ArchiveCommand {
-    /// One line a series: bars, span, completeness
-    List(SeriesFilter),
+    /// One line a series, contracts together: bars, span, completeness
+    List(ListArgs),
     /// Expected, present, absent, pending and suspect sessions of a series
     Show(SeriesFilter),
     /// Make the catalogue again from the files; with SYMBOL, take over its edited files
     Rebuild(SeriesFilter),
     /// Put back what a restatement replaced, and hold the series
     Revert(RevertArgs),
+}
+
+/// `vortex archive list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// Which series.
+    #[command(flatten)]
+    pub series: SeriesFilter,
+    /// Each contract of a future on a line of its own; --json always has each
+    #[arg(long)]
+    pub contracts: bool,
 }
 
 /// Which series.

@@ -8,7 +8,7 @@ use super::error::{Exit, Outcome};
 use super::output;
 use crate::config::keys::PROVIDERS;
 use crate::continuous;
-use crate::model::Period;
+use crate::model::{Class, Period};
 use crate::request::source;
 
 /// Prints the script.
@@ -52,6 +52,12 @@ pub(super) fn provider() -> Offering<StringValueParser> {
 /// The name of a provider, or the one under which continuous series are archived.
 pub(super) fn archived() -> Offering<StringValueParser> {
     Offering { parser: StringValueParser::new(), words: [PROVIDERS, &[continuous::PROVIDER]].concat() }
+}
+
+/// A class of instruments.
+pub(super) fn class() -> Offering<impl TypedValueParser<Value = Class>> {
+    let words = Class::ALL.map(Class::name).to_vec();
+    Offering { parser: |text: &str| text.parse::<Class>(), words }
 }
 
 /// The name of a provider that this version asks.

@@ -10,6 +10,9 @@ mod continuous;
 mod daemon;
 mod download;
 pub mod error;
+mod foresee;
+mod import;
+mod list;
 mod man;
 pub mod output;
 mod progress;
@@ -94,6 +97,7 @@ fn dispatch(cli: Cli) -> Outcome {
                 _ => download::run(&context, &args),
             }
         }
+        Command::Import(args) => import::run(&start(overrides::import(&args))?, &args),
         Command::Daemon(args) => daemon::run(start(Overrides::default())?, &args),
         Command::Config(args) => config::run(&global, &args),
         Command::Providers(args) => providers::run(&start(Overrides::default())?, &args),
@@ -138,7 +142,7 @@ fn sentence(error: &clap::Error) -> String {
 mod overrides {
     use std::path::{Path, PathBuf};
 
-    use super::args::DownloadArgs;
+    use super::args::{DownloadArgs, ImportArgs};
     use crate::config::Overrides;
 
     pub(super) fn download(args: &DownloadArgs) -> Overrides {
@@ -152,6 +156,13 @@ mod overrides {
         set.set("general.force_backup", backup, "--backup");
         let no_backup = args.no_backup.then(|| "false".to_owned());
         set.set("general.backup_enabled", no_backup, "--no-backup");
+        set
+    }
+
+    pub(super) fn import(args: &ImportArgs) -> Overrides {
+        let mut set = Overrides::default();
+        set.set("general.output_directory", text(&args.output_dir), "--output-dir");
+        set.set("general.assets_file", text(&args.assets), "--assets");
         set
     }
 

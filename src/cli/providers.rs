@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::config::keys::PROVIDERS;
 use crate::continuous;
 use crate::model::Period;
+use crate::provider::limits::Throttle;
 use crate::provider::{Limits, sample, yahoo};
 use crate::request::source;
 
@@ -26,6 +27,9 @@ struct Description {
     requests_per_minute: Option<u32>,
     concurrency: Option<usize>,
     requests_per_day: Option<u32>,
+    /// Of those used today, and when there are more; where there is an account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowance: Option<Today>,
     /// The same for people.
     #[serde(skip)]
     words: Words,
@@ -58,6 +62,24 @@ struct Served {
     request_days: Option<i32>,
 }
 
+/// What an account may download today.
+#[derive(Debug, Serialize)]
+struct Today {
+    limit: u32,
+    used: u32,
+    resets: Option<String>,
+}
+
+impl Today {
+    fn of(context: &Context, name: &str) -> Result<Option<Today>, Error> {
+        let Some(quota) = source::quota(context.config(), name) else { return Ok(None) };
+        let throttle = Throttle::open_to_read(&context.config().state_directory)?;
+        let allowance = throttle.allowance(&quota, (source::clock())())?;
+        let resets = output::stamp(allowance.resets);
+        Ok(Some(Today { limit: allowance.limit, used: allowance.used, resets }))
+    }
+}
+
 /// Periods, reach and limits in words.
 #[derive(Debug)]
 struct Words {
@@ -81,7 +103,8 @@ pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
     if let Some(name) = &args.info {
         let names = known(name, false)?;
         for provider in described.filter(|provider| names.contains(&provider.name)) {
-            info(context, &provider)?;
+            let allowance = Today::of(context, provider.name)?;
+            info(context, &Description { allowance, ..provider })?;
         }
         return Ok(Exit::Done);
     }
@@ -181,6 +204,10 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
         ("limits", &provider.words.limits),
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
+    }
+    if let Some(Today { limit, used, resets }) = &provider.allowance {
+        let resets = resets.as_deref().unwrap_or("tomorrow");
+        output::line(format_args!("  today    {used} of {limit} downloads used; {limit} more at {resets}"))?;
     }
     Ok(())
 }
@@ -294,6 +321,7 @@ fn nothing_special() -> Description {
         requests_per_minute: None,
         concurrency: None,
         requests_per_day: None,
+        allowance: None,
         words: Words { periods: "", reach: String::new(), limits: String::new() },
     }
 }

@@ -69,7 +69,7 @@ impl Changes {
         if stored.is_none_or(|stored| stored != state) || !changes.partitions.is_empty() {
             changes.state = Some(state);
         }
-        let (table, stored) = (table::to_csv(&derived.rolls), archive.rolls(&key)?);
+        let (table, stored) = (table::to_text(&derived.rolls), archive.rolls(&key)?);
         if stored.as_ref() != Some(&table) {
             changes.moved = moved(&stored.unwrap_or_default(), &table);
             changes.table = Some(table);

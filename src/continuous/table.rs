@@ -1,4 +1,5 @@
-//! The table of rolls as a CSV: one line a contract held.
+//! The table of rolls as tab-separated text, one line a contract held. It is no CSV, so that whoever reads all
+//! CSVs of an archive gets bars alone.
 //!
 //! `Date` is the first session with the contract `To`; `Session` the one whose closes of both contracts are
 //! compared, and `Gap` and `Ratio` what comes of them: `To Close − From Close`, exactly, and
@@ -39,8 +40,8 @@ impl Roll {
 }
 
 /// The table as it is stored.
-pub(super) fn to_csv(rolls: &[Roll]) -> Vec<u8> {
-    let mut text = HEADER.join(",") + "\n";
+pub(super) fn to_text(rolls: &[Roll]) -> Vec<u8> {
+    let mut text = HEADER.join("\t") + "\n";
     for roll in rolls {
         let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
         let session = roll.closes.map_or(String::new(), |(session, ..)| session.to_string());
@@ -55,23 +56,15 @@ pub(super) fn to_csv(rolls: &[Roll]) -> Vec<u8> {
             number(roll.ratio()),
             roll.why.clone(),
         ];
-        text.push_str(&fields.map(|field| quoted(&field)).join(","));
+        text.push_str(&fields.join("\t"));
         text.push('\n');
     }
     text.into_bytes()
 }
 
-/// A field, in quotes where it has to be.
-fn quoted(field: &str) -> String {
-    match field.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", field.replace('"', "\"\"")),
-        false => field.to_owned(),
-    }
-}
-
 /// The date and the contract of each line of a stored table; what cannot be read is left out.
 pub(super) fn dates(table: &[u8]) -> Vec<(Day, String)> {
-    let mut reader = csv::Reader::from_reader(table);
+    let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').quoting(false).from_reader(table);
     let read = |record: csv::StringRecord| Some((record.get(0)?.parse().ok()?, record.get(2)?.to_owned()));
     reader.records().filter_map(|record| read(record.ok()?)).collect()
 }

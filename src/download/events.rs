@@ -168,6 +168,8 @@ pub struct Summary {
     pub fatal: Option<String>,
     /// A person interrupted it.
     pub interrupted: bool,
+    /// When what the account's allowance left for later can be asked for, in seconds since the epoch.
+    pub resumes: Option<i64>,
 }
 
 impl Summary {

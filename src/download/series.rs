@@ -65,6 +65,8 @@ pub(super) struct Course {
     /// Still to fetch, next one first.
     pub(super) windows: std::collections::VecDeque<Days>,
     pub(super) out_of_reach: Vec<Days>,
+    /// When the provider was last asked for its newest part.
+    pub(super) asked_at: i64,
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
     /// Partitions whose Parquet twin is gone.
@@ -74,6 +76,8 @@ pub(super) struct Course {
     pub(super) requests: u32,
     /// Its answer is here and its change not yet handed over.
     pub(super) coming: Option<Coming>,
+    /// When its bars were given, in seconds since the epoch, where that is not now.
+    pub(super) fetched_at: Option<i64>,
     pub(super) notes: Vec<String>,
 }
 
@@ -138,6 +142,18 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// Whether bars are stored whose provider's symbol was another one.
+    pub(super) fn takes_new_code(&self) -> bool {
+        self.new_code.is_some()
+    }
+
+    /// The new symbol, once its bars agree with those stored.
+    pub(super) fn confirm_code(&mut self) {
+        if let Some(code) = self.new_code.take() {
+            self.state.code = code;
+        }
+    }
+
     /// Whether an answer about these days can be compared with what is stored; so it can where nothing
     /// is.
     fn meets(&self, asked: Days) -> bool {
@@ -270,7 +286,7 @@ impl Shared {
 
     /// Work that holds a whole answer several times over, of a few series at once: more would need more
     /// memory and be no faster.
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(super) async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         // It is never closed.
         let _turn = self.work.acquire().await;
         // Not `block_in_place`: that has more and more threads take part, and each keeps what it freed.
@@ -338,7 +354,7 @@ impl Shared {
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
-        if let Some(code) = stored.new_code.take() {
+        if let Some(code) = &stored.new_code {
             if !absorb::is_same_instrument(bars, &answer.bars) {
                 let (name, former) = (&course.target.instrument.name, &stored.state.code);
                 let why = format!(
@@ -346,7 +362,7 @@ impl Shared {
                 );
                 return self.suspect(course, stored.state.clone(), why).await;
             }
-            stored.state.code = code;
+            stored.confirm_code();
         }
         let last = stored.last.filter(|_| !course.bridged);
         match absorb::judge(&course.target.key, bars, last, &answer) {
@@ -441,7 +457,7 @@ impl Shared {
             state,
             partitions,
             restated,
-            fetched_at: (self.now)(),
+            fetched_at: course.fetched_at.unwrap_or_else(|| (self.now)()),
             parquet: self.parquet,
         };
         let Submitted { added, changed, done } =

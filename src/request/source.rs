@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use secrecy::ExposeSecret;
+
 use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
-use crate::provider::limits::Throttle;
+use crate::provider::limits::{Quota, Throttle};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
 use crate::provider::{Provider, sample, yahoo};
@@ -38,6 +40,19 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     }
 }
 
+/// The limits kept in the state folder; a dry run changes none.
+fn throttle(config: &Config) -> Result<Throttle, Refused> {
+    let folder = &config.state_directory;
+    Ok(if config.dry_run { Throttle::open_to_read(folder) } else { Throttle::open(folder) }?)
+}
+
+/// The daily allowance of the account that the configuration has at a provider; `None` where there is none.
+pub fn quota(config: &Config, name: &str) -> Option<Quota> {
+    let settings = &config.barchart;
+    let account = settings.username.as_ref().filter(|_| name == "barchart")?;
+    Some(Quota::new("barchart", account.expose_secret(), settings.daily_limit.into(), "America/Chicago"))
+}
+
 /// Yahoo Finance, under the limits kept in the state folder.
 pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
     if !config.yahoo.enabled {
@@ -45,9 +60,7 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
             "provider yahoo is switched off: providers.yahoo.enabled is false".to_owned(),
         ));
     }
-    let throttle =
-        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    let throttle = Arc::new(throttle?);
+    let throttle = Arc::new(throttle(config)?);
     let yahoo =
         Yahoo::new(&config.yahoo, throttle, clock()).map_err(|error| Refused::Invalid(error.to_string()))?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))

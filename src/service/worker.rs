@@ -39,6 +39,7 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
             }
             Ended::Done(summary) => {
                 let error = summary.fatal.clone().unwrap_or_default();
+                engine.leave(&job.request, summary.resumes).await;
                 engine.finished(job.id, summary.result().word(), &summary.detail(), error).await;
             }
             Ended::Failed(why) => {
