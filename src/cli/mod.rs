@@ -11,6 +11,7 @@ mod download;
 pub mod error;
 mod foresee;
 mod import;
+mod login;
 mod man;
 pub mod output;
 mod progress;
