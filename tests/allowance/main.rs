@@ -163,7 +163,7 @@ fn a_dry_run_tells_what_comes_on_which_day_also_without_an_archive() {
     world.expect(0, &["download", "--dry-run"]).says("2026-01-06").says("0 of today's 12").says("history");
     world.expect(75, &["download"]);
     let after = world.expect(0, &["download", "--dry-run", "--json"]).json();
-    assert_eq!(after["allowance"]["used"], 12);
+    assert_eq!(after["used_today"], 12);
     assert_eq!(after["days"][0]["downloads"], 0, "{after}");
     assert_eq!(after["requests"].as_u64().unwrap(), planned - 12);
 }
