@@ -97,9 +97,8 @@ fn closing(now: i64) -> String {
     format!("\"Downloaded from Barchart.com as of {}\"\n", chicago.strftime("%m-%d-%Y %I:%M%P %Z"))
 }
 
-/// Single precision, as the sample market has it, in its shortest form.
 fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value}") } else { format!("{}", value as f32) }
+    value.to_string()
 }
 
 /// A row as the archive has it: by instants of UTC, days by their midnight; with the printed values.

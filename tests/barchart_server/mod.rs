@@ -182,6 +182,19 @@ impl Server {
         *lock(&self.shared.accounts).used.entry((email.to_owned(), day.number())).or_default() += count;
     }
 
+    /// The bars that the server has of a symbol now, days or so many minutes: how the archive stamps each, and its close.
+    pub(crate) fn bars(&self, symbol: &str, minutes: Option<i64>, days: Days) -> Vec<(i64, f64)> {
+        let now = self.shared.now();
+        let quoted = market::find(market::class_of(symbol), symbol, now).unwrap();
+        let Some(minutes) = minutes else {
+            return quoted.daily(days, now).iter().map(|row| (row.day.midnight(), row.close)).collect();
+        };
+        let wide = Days { first: days.first, last: days.last.plus(1) };
+        let rows = quoted.intraday(wide, minutes, now);
+        let asked = rows.iter().filter(|row| days.contains(Day::of_utc(row.wall)));
+        asked.map(|row| (row.start, row.close)).collect()
+    }
+
     /// Ends all sessions, as a restart of the site would.
     pub(crate) fn end_sessions(&self) {
         lock(&self.shared.accounts).sessions.clear();
