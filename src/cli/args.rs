@@ -287,7 +287,7 @@ pub struct ConfigArgs {
 /// `vortex providers`.
 #[derive(Clone, Debug, Args)]
 #[command(arg_required_else_help = true)]
-#[command(group(ArgGroup::new("providers_action").required(true).args(["list", "test", "info"])))]
+#[command(group(ArgGroup::new("providers_action").required(true).args(["list", "test", "info", "login"])))]
 pub struct ProvidersArgs {
     /// List all providers
     #[arg(long)]
@@ -298,6 +298,12 @@ pub struct ProvidersArgs {
     /// Describe one provider: periods, reach, limits
     #[arg(long, value_name = "P", value_parser = completion::provider())]
     pub info: Option<String>,
+    /// Take over the session of your own browser; explains how
+    #[arg(long, value_name = "P", value_parser = completion::with_credentials())]
+    pub login: Option<String>,
+    /// Where --login finds the cookies, as a browser exports them; - is standard input
+    #[arg(long, value_name = "FILE", requires = "login")]
+    pub cookies: Option<PathBuf>,
 }
 
 /// `vortex validate`.

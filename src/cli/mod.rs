@@ -13,6 +13,7 @@ pub mod error;
 mod foresee;
 mod import;
 mod list;
+mod login;
 mod man;
 pub mod output;
 mod progress;

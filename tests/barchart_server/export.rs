@@ -97,9 +97,17 @@ fn closing(now: i64) -> String {
     format!("\"Downloaded from Barchart.com as of {}\"\n", chicago.strftime("%m-%d-%Y %I:%M%P %Z"))
 }
 
-/// Single precision, as the sample market has it, in its shortest form.
 fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value}") } else { format!("{}", value as f32) }
+    value.to_string()
+}
+
+/// A row as the archive has it: by instants of UTC, days by their midnight; with the printed values.
+pub(super) fn archived(row: &Row, intraday: bool) -> String {
+    let at = jiff::Timestamp::from_second(if intraday { row.start } else { row.wall }).unwrap();
+    let printed = |value: f64| number(value).parse::<f64>().unwrap().to_string();
+    let prices = [row.open, row.high, row.low, row.close, row.volume].map(printed).join(",");
+    let interest = if intraday { String::new() } else { format!(",{}", printed(row.interest)) };
+    format!("{},{prices}{interest}", at.strftime("%Y-%m-%dT%H:%M:%S+0000"))
 }
 
 /// The chart proxy's rows, which have no header.
