@@ -8,6 +8,7 @@ use super::output::count;
 use super::{Context, login, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
+use crate::continuous;
 use crate::model::{Class, Day, Period};
 use crate::provider::barchart::Access;
 use crate::provider::limits::Throttle;
@@ -28,8 +29,8 @@ struct Description {
     concurrency: Option<usize>,
     requests_per_day: Option<u32>,
     /// Of those used today, and when there are more; where there is an account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    allowance: Option<Today>,
+    used_today: Option<u32>,
+    resets: Option<String>,
     /// The same for people.
     #[serde(skip)]
     words: Words,
@@ -64,24 +65,6 @@ struct Served {
     request_days: Option<i32>,
 }
 
-/// What an account may download today.
-#[derive(Debug, Serialize)]
-struct Today {
-    limit: u32,
-    used: u32,
-    resets: Option<String>,
-}
-
-impl Today {
-    fn of(context: &Context, name: &str) -> Result<Option<Today>, Error> {
-        let Some(quota) = source::quota(context.config(), name) else { return Ok(None) };
-        let throttle = Throttle::open_to_read(&context.config().state_directory)?;
-        let allowance = throttle.allowance(&quota, (source::clock())())?;
-        let resets = output::stamp(allowance.resets);
-        Ok(Some(Today { limit: allowance.limit, used: allowance.used, resets }))
-    }
-}
-
 /// Periods, reach and limits in words.
 #[derive(Debug)]
 struct Words {
@@ -98,22 +81,27 @@ impl Description {
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
-    let described = PROVIDERS.iter().map(|name| describe(name, context.config()));
     if let Some(name) = &args.login {
         return login::run(context, name, args.cookies.as_deref());
     }
     if let Some(name) = &args.test {
         return test(context, &known(name, true)?);
     }
+    let throttle = Throttle::open_to_read(&context.config().state_directory)?;
+    let with_allowance = |name: &&'static str| -> Result<Description, Error> {
+        let described = describe(name, context.config());
+        let Some(quota) = source::quota(context.config(), name) else { return Ok(described) };
+        let allowance = throttle.allowance(&quota, (source::clock())())?;
+        let (used_today, resets) = (Some(allowance.used), output::stamp(allowance.resets));
+        Ok(Description { used_today, resets, ..described })
+    };
     if let Some(name) = &args.info {
-        let names = known(name, false)?;
-        for provider in described.filter(|provider| names.contains(&provider.name)) {
-            let allowance = Today::of(context, provider.name)?;
-            info(context, &Description { allowance, ..provider })?;
+        for name in known(name, false)? {
+            info(context, &with_allowance(&name)?)?;
         }
         return Ok(Exit::Done);
     }
-    list(context, &described.collect::<Vec<_>>())
+    list(context, &PROVIDERS.iter().map(with_allowance).collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Asks each provider for one small answer. Of `all`, those that cannot be asked here are left out.
@@ -176,6 +164,11 @@ pub(super) fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
     Ok(found)
 }
 
+/// Refuses a name under which nothing is archived: that of no provider, and not that of continuous series.
+pub(super) fn archived(name: &str) -> Result<(), Error> {
+    if name == continuous::PROVIDER { Ok(()) } else { known(name, false).map(drop) }
+}
+
 fn list(context: &Context, described: &[Description]) -> Outcome {
     if context.global.json {
         output::json(&described)?;
@@ -206,9 +199,10 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
     }
-    if let Some(Today { limit, used, resets }) = &provider.allowance {
-        let resets = resets.as_deref().unwrap_or("tomorrow");
-        output::line(format_args!("  today    {used} of {limit} downloads used; {limit} more at {resets}"))?;
+    if let (Some(limit), Some(used), Some(at)) =
+        (provider.requests_per_day, provider.used_today, &provider.resets)
+    {
+        output::line(format_args!("  today    {used} of {limit} downloads used; {limit} more at {at}"))?;
     }
     Ok(())
 }
@@ -343,7 +337,8 @@ fn nothing_special() -> Description {
         requests_per_minute: None,
         concurrency: None,
         requests_per_day: None,
-        allowance: None,
+        used_today: None,
+        resets: None,
         words: Words { periods: "", reach: String::new(), limits: String::new() },
     }
 }

@@ -101,6 +101,15 @@ fn number(value: f64) -> String {
     value.to_string()
 }
 
+/// A row as the archive has it: by instants of UTC, days by their midnight; with the printed values.
+pub(super) fn archived(row: &Row, intraday: bool) -> String {
+    let at = jiff::Timestamp::from_second(if intraday { row.start } else { row.wall }).unwrap();
+    let printed = |value: f64| number(value).parse::<f64>().unwrap().to_string();
+    let prices = [row.open, row.high, row.low, row.close, row.volume].map(printed).join(",");
+    let interest = if intraday { String::new() } else { format!(",{}", printed(row.interest)) };
+    format!("{},{prices}{interest}", at.strftime("%Y-%m-%dT%H:%M:%S+0000"))
+}
+
 /// The chart proxy's rows, which have no header.
 pub(super) fn proxy(symbol: &str, rows: &[Row], intraday: bool) -> String {
     let mut text = String::new();

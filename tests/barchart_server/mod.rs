@@ -210,6 +210,18 @@ impl Server {
         lock(&self.shared.rules).clear();
     }
 
+    /// What the site has of a contract on a range of trading dates, as lines of the archive's CSV: daily, or of so
+    /// many minutes.
+    pub(crate) fn truth(&self, symbol: &str, minutes: Option<i64>, days: Days) -> Vec<String> {
+        let now = self.shared.now();
+        let Some(quoted) = market::find(market::class_of(symbol), symbol, now) else { return Vec::new() };
+        let rows = match minutes {
+            Some(minutes) => quoted.intraday(days, minutes, now),
+            None => quoted.daily(days, now),
+        };
+        rows.iter().map(|row| export::archived(row, minutes.is_some())).collect()
+    }
+
     /// What has been asked so far.
     pub(crate) fn counts(&self) -> Counts {
         lock(&self.shared.counts).clone()
