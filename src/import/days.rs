@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Bars, Class, Contract, Day, Days, Period};
+use crate::model::{Bars, Class, Contract, Day, Days, Period, SeriesMeta};
 
 /// A contract is listed at most so many days before it ends.
 const LISTED_DAYS: i32 = 10 * 366;
@@ -51,6 +51,8 @@ pub struct Scope<'a> {
     pub period: Period,
     /// The exchange's zone.
     pub zone: &'a TimeZone,
+    /// When the session of a date opens, where that is known; see [`SeriesMeta::session_open`].
+    pub opens: Option<i32>,
     /// When the file was made, in seconds since the epoch.
     pub clock: i64,
 }
@@ -58,7 +60,11 @@ pub struct Scope<'a> {
 impl Scope<'_> {
     /// The trading date of a stored stamp.
     pub fn day(&self, time: i64) -> Day {
-        if self.period.is_intraday() { Day::of_local(time, self.zone) } else { Day::of_utc(time) }
+        if !self.period.is_intraday() {
+            return Day::of_utc(time);
+        }
+        let zone = self.zone.iana_name().map(str::to_owned);
+        SeriesMeta { zone, session_open: self.opens, ..SeriesMeta::default() }.trading_day(time)
     }
 
     /// From the first to the last bar.

@@ -207,7 +207,8 @@ impl Source {
     /// What the days of its rows depend on.
     pub(super) fn scope<'a>(&self, zone: &'a jiff::tz::TimeZone, clock: i64) -> Scope<'a> {
         let SeriesKey { class, contract, period, .. } = self.key;
-        Scope { class, contract, period, zone, clock }
+        let opens = (self.key.provider == barchart::NAME).then(|| barchart::opens(class));
+        Scope { class, contract, period, zone, opens, clock }
     }
 
     /// What the file answers, had it been asked for.
