@@ -17,6 +17,7 @@ use crate::archive::raw::RawTrail;
 use crate::config::LogFormat;
 use crate::config::file::{self, Accept};
 use crate::download::{self, Job, SeriesResult, Summary, Target};
+use crate::model::day;
 use crate::provider::Provider;
 use crate::request::{Request, source};
 
@@ -136,7 +137,7 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
         let series: Vec<_> = summary.results.iter().map(series_json).collect();
         output::json(&json!({
             "job": summary.job, "result": result.word(), "exit": exit as u8, "error": summary.fatal,
-            "requests": requests(summary), "bytes_fetched": summary.bytes_fetched, "files": summary.files,
+            "resumes": summary.resumes.and_then(output::stamp), "requests": requests(summary), "bytes_fetched": summary.bytes_fetched, "files": summary.files,
             "series": series,
         }))?;
         return Ok(exit);
@@ -150,6 +151,12 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
         output::line(format!("The job ended early: {why}"))?;
     }
     output::line(closing_line(context, summary))?;
+    if let Some(at) = summary.resumes {
+        output::line(format!(
+            "The day's downloads are used up. The rest comes from {} on: by the same command, or by itself where the service runs",
+            day::instant(at)
+        ))?;
+    }
     Ok(exit)
 }
 

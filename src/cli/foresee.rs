@@ -11,7 +11,7 @@ use super::{Context, download::MANY_ROWS};
 use crate::archive::{Archive, SessionCounts};
 use crate::download::forecast::{Forecast, Share, Wish, forecast};
 use crate::download::order::{self, Candidate, Purpose};
-use crate::download::{self, Survey, Target};
+use crate::download::{Survey, Surveyor, Target};
 use crate::model::{Day, Days, Period};
 use crate::provider::{Allowance, Limits, Provider};
 use crate::request::source;
@@ -48,18 +48,17 @@ fn requests(rows: &[Foreseen<'_>]) -> usize {
 fn as_json(provider: &dyn Provider, rows: &[Foreseen<'_>], plan: Option<&Plan>) -> Value {
     let mut series: Vec<Value> = rows.iter().map(Foreseen::json).collect();
     let (name, requests) = (provider.archive_name(), requests(rows));
-    let Some(plan) = plan else {
-        return json!({ "provider": name, "dry_run": true, "requests": requests, "series": series });
-    };
-    for (row, day) in series.iter_mut().zip(plan.first_days(rows.len())) {
+    let days = plan.map_or_else(|| vec![None; rows.len()], |plan| plan.first_days(rows.len()));
+    for (row, day) in series.iter_mut().zip(days) {
         row["day"] = day.map(|day| day.to_string()).into();
     }
-    let Allowance { limit, used, resets, .. } = plan.allowance;
-    let days: Vec<Value> = plan.days(rows).iter().map(Told::json).collect();
+    let allowance = plan.map(|plan| plan.allowance);
+    let days = plan.map(|plan| plan.days(rows).iter().map(Told::json).collect::<Vec<_>>());
     json!({
         "provider": name, "dry_run": true, "requests": requests, "series": series,
-        "allowance": { "limit": limit, "used": used, "resets": output::stamp(resets) },
-        "days": days, "never": plan.forecast.never,
+        "daily_limit": allowance.map(|it| it.limit), "used_today": allowance.map(|it| it.used),
+        "resets": allowance.and_then(|it| output::stamp(it.resets)),
+        "days": days.unwrap_or_default(), "never": plan.map_or(0, |plan| plan.forecast.never),
     })
 }
 
@@ -88,13 +87,14 @@ fn rows<'a>(
         Some(archive) => archive.session_counts(provider.archive_name()).map_err(archive_error)?,
         None => SessionCounts::default(),
     };
-    targets.iter().map(|target| Foreseen::of(archive.as_ref(), &counts, target, provider, now)).collect()
+    let surveyor = Surveyor::new(archive.as_ref(), &counts, provider.archive_name(), now);
+    let surveyor = surveyor.map_err(archive_error)?;
+    targets.iter().map(|target| Foreseen::of(&surveyor, target, provider, now)).collect()
 }
 
 impl<'a> Foreseen<'a> {
     fn of(
-        archive: Option<&Archive>,
-        counts: &SessionCounts,
+        surveyor: &Surveyor<'_>,
         target: &'a Target,
         provider: &dyn Provider,
         now: i64,
@@ -106,8 +106,7 @@ impl<'a> Foreseen<'a> {
                 return Ok(Foreseen { reason: Some(why), ..Foreseen::nothing(target, "failed", limits) });
             }
         };
-        let survey = download::survey(archive, counts, target, limits, now).map_err(archive_error)?;
-        Ok(match survey {
+        Ok(match surveyor.look(target, limits).map_err(archive_error)? {
             Survey::Settled(outcome) => {
                 let reason = outcome.reason().map(str::to_owned);
                 Foreseen { reason, ..Foreseen::nothing(target, outcome.word(), limits) }
@@ -116,13 +115,12 @@ impl<'a> Foreseen<'a> {
                 let reason = Some("its Parquet is made again".to_owned());
                 Foreseen { reason, ..Foreseen::nothing(target, "current", limits) }
             }
-            Survey::Missing(plan) => {
+            Survey::Missing { plan, asked_at } => {
                 // The exchange may be a day ahead of us; nobody needs to read that.
                 let today = Day::of_utc(now);
                 let until_today =
                     |window: &Days| Days { last: window.last.min(today.max(window.first)), ..*window };
                 let windows = plan.windows.iter().map(until_today).collect();
-                let asked_at = plan.asked_at;
                 Foreseen { windows, asked_at, ..Foreseen::nothing(target, "missing", limits) }
             }
         })

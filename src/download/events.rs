@@ -170,6 +170,8 @@ pub struct Summary {
     pub interrupted: bool,
     /// Files of an import of which nothing was taken, with the reason, one sentence each.
     pub refused: Vec<String>,
+    /// When what the account's allowance left for later can be asked for, in seconds since the epoch.
+    pub resumes: Option<i64>,
 }
 
 impl Summary {

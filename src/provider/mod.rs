@@ -118,8 +118,8 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// What is left of the account's daily allowance at `now`, in seconds since the epoch, by the ledger: nobody is asked. `None` where there is no
-    /// allowance, or none can be read; then [`Provider::fetch`] says why.
+    /// What is left of the account's daily allowance at `now`, in seconds since the epoch, by the ledger: nobody
+    /// is asked. `None` where there is no allowance, or none can be read; then [`Provider::fetch`] says why.
     fn allowance(&self, _now: i64) -> Option<Allowance> {
         None
     }

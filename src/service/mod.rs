@@ -1,7 +1,7 @@
 //! The service: a queue of jobs over the archive, on a bus, under systemd or any other supervisor.
 //!
 //! In reading order: `state` (what it knows), [`engine`] (what can be done), `history` (what
-//! earlier runs left), `worker` (runs jobs), `network` and `series` (what it waits for, what it lists),
+//! earlier runs left), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
 //! `refresh` (when that is read again), `inbox` (files that a person puts into a folder); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
 //! service manager.
 
@@ -9,6 +9,7 @@ mod access;
 pub mod engine;
 mod history;
 mod inbox;
+mod leftover;
 mod link;
 mod network;
 mod objects;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::engine::in_micros;
+use super::leftover::Leftover;
 use super::series::SeriesIndex;
 use crate::download::{Event, Outcome};
 use crate::observe::logging::SCHEDULED;
@@ -173,8 +174,9 @@ pub(super) struct State {
     pub(super) offline: bool,
     pub(super) last_result: String,
     pub(super) last_finished: u64,
-    /// When the next scheduled run begins.
+    /// When the next run begins: a scheduled one, or what a daily limit left over.
     pub(super) next_run: u64,
+    pub(super) leftovers: Vec<Leftover>,
     pub(super) series: Arc<SeriesIndex>,
     pub(super) providers: BTreeMap<&'static str, ProviderView>,
     /// When the newest of the configuration's files in force was changed.

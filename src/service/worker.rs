@@ -42,6 +42,7 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
             }
             Ended::Done(summary) => {
                 let error = summary.fatal.as_ref().or(summary.refused.first()).cloned().unwrap_or_default();
+                engine.leave(&job.request, summary.resumes).await;
                 engine.finished(job.id, summary.result().word(), &summary.detail(), error).await;
             }
             Ended::Failed(why) => {

@@ -93,9 +93,9 @@ impl Quoted {
                 day,
                 wall: day.midnight(),
                 start: day.instant(0, &self.zone),
-                open: bar.open,
-                high: bar.high,
-                low: bar.low,
+                open: short(bar.open),
+                high: short(bar.high),
+                low: short(bar.low),
                 close: short(close),
                 volume: bar.volume,
                 interest: self.listing.open_interest(day),
@@ -155,9 +155,10 @@ impl Quoted {
     }
 }
 
-/// A price as the site prints it: five decimals at most.
+/// A price of seven digits: the sample market's are of single precision.
 fn short(price: f64) -> f64 {
-    (price * 1e5).round() / 1e5
+    let scale = 10f64.powi(6 - price.abs().log10().floor() as i32);
+    (price * scale).round() / scale
 }
 
 fn mixed(mut bits: u64) -> u64 {

@@ -1,6 +1,7 @@
 //! What `scripts/bench` needs beside the measured programs: a server, and archives that could not be
 //! downloaded.
 
+mod contracts;
 mod fill;
 mod server;
 #[path = "../yahoo_server/mod.rs"]
@@ -20,6 +21,8 @@ enum Command {
     Serve,
     /// Makes an archive of what the server has.
     Fill(fill::Arguments),
+    /// Makes an archive of dated contracts.
+    Contracts(contracts::Arguments),
 }
 
 /// The listing behind a symbol, by the number in its name.
@@ -33,5 +36,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     match Command::parse() {
         Command::Serve => Ok(server::serve()?),
         Command::Fill(arguments) => fill::fill(&arguments),
+        Command::Contracts(arguments) => contracts::fill(&arguments),
     }
 }

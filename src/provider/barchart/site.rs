@@ -209,7 +209,8 @@ impl Barchart {
         Ok(self.kept(raw))
     }
 
-    /// Sends a form of the page; its answer says in its address what was asked, but for the token.
+    /// Sends a form of the page, for a download with the page's token; its answer says in its address what was asked,
+    /// but for that token.
     async fn send_form(
         &self,
         page: &HistoryPage,
@@ -217,7 +218,8 @@ impl Barchart {
         spent: Option<Spent>,
     ) -> Step<RawAnswer> {
         let plain = || fields.iter().map(|(name, value)| (*name, value.as_str()));
-        let form = encoded(plain().chain([("_token", page.token.as_str())]));
+        let token = spent.as_ref().map(|_| ("_token", page.token.as_str()));
+        let form = encoded(plain().chain(token));
         let mut headers = referer(&page.url);
         if let Some(token) = self.xsrf() {
             headers.push(("x-xsrf-token", token));
