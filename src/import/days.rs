@@ -6,7 +6,7 @@ use crate::model::{Bars, Class, Contract, Day, Days, Period, SeriesMeta};
 
 /// A contract is listed at most so many days before it ends.
 const LISTED_DAYS: i32 = 10 * 366;
-/// A contract whose last row is nearer to the end of its month than this had ended when the file was made after it.
+/// A contract may end so many days before the end of its month.
 const ENDS_WITHIN: i32 = 45;
 /// Exports are cut off at these numbers of rows: their oldest day may not be whole.
 const ROW_LIMITS: [usize; 2] = [10_000, 20_000];
@@ -86,9 +86,15 @@ impl Scope<'_> {
         Some(days)
     }
 
-    /// The last day of the contract, where it had ended and its rows reach near to it.
+    /// The last day of the contract, where it was settled and its rows reach near to it.
     pub fn ended(&self, last: Day) -> Option<Day> {
+        let settled = self.contract?.settled();
+        self.reaches_end(last).filter(|_| settled <= finished(self.clock, self.zone))
+    }
+
+    /// The last day of the contract, where its rows reach near to it.
+    pub fn reaches_end(&self, last: Day) -> Option<Day> {
         let end = self.contract?.last_day();
-        (end <= finished(self.clock, self.zone) && last.plus(ENDS_WITHIN) >= end).then_some(end)
+        (last.plus(ENDS_WITHIN) >= end).then_some(end)
     }
 }

@@ -109,7 +109,7 @@ fn of_export(listed: &Listed, known: &Known, now: i64) -> Result<Source, String>
     let export = export::look_into(&listed.path)?;
     let symbol = symbol_of(named.symbol.as_deref(), &export)?;
     let last = export.walls.last().map(|wall| Day::of_utc(*wall));
-    let meant = known.meaning(&symbol, last, Day::of_utc(now))?;
+    let meant = known.meaning(&symbol, last, Day::of_utc(now));
     let period = period_of(named.bars.as_ref(), &export)?;
     let (instrument, contract) = (meant.instrument, meant.contract);
     if let (Some(contract), Some(last)) = (contract, last)
