@@ -29,7 +29,8 @@ const STATES: [SeriesStatus; 5] = [
 pub(super) fn run(context: &Context, args: &ListArgs) -> Outcome {
     let archive = open(context)?;
     if context.global.json {
-        let values = chosen(&archive, &args.series, |record, told, status| series_json(&record, &told, status))?;
+        let values =
+            chosen(&archive, &args.series, |record, told, status| series_json(&record, &told, status))?;
         output::json(&values)?;
         return Ok(Exit::Done);
     }
@@ -152,7 +153,9 @@ impl Line {
         };
         let spans = match self.span {
             // Contracts lie over each other.
-            Some((first, last)) if self.spans > 1 && !self.grouped => format!("{first}..{last} in {}", self.spans),
+            Some((first, last)) if self.spans > 1 && !self.grouped => {
+                format!("{first}..{last} in {}", self.spans)
+            }
             Some((first, last)) => format!("{first}..{last}"),
             None => String::new(),
         };

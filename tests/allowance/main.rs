@@ -158,7 +158,8 @@ fn a_dry_run_tells_what_comes_on_which_day_also_without_an_archive() {
     assert_eq!((days[0]["downloads"].as_u64(), days[0]["updates"].as_u64()), (Some(12), Some(0)));
     assert!(days[0]["newest"].as_u64().unwrap() >= 2, "what trades now comes first: {told}");
     assert!(days[1]["updates"].as_u64().unwrap() >= 2, "and is kept up to date: {told}");
-    let planned: u64 = days.iter().map(|day| day["newest"].as_u64().unwrap() + day["history"].as_u64().unwrap()).sum();
+    let planned: u64 =
+        days.iter().map(|day| day["newest"].as_u64().unwrap() + day["history"].as_u64().unwrap()).sum();
     assert_eq!((Some(planned), told["never"].as_u64()), (told["requests"].as_u64(), Some(0)));
     world.expect(0, &["download", "--dry-run"]).says("2026-01-06").says("0 of today's 12").says("history");
     world.expect(75, &["download"]);
