@@ -44,6 +44,8 @@ pub struct Request {
     /// Files to import, in place of asking a provider.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub import: Vec<PathBuf>,
+    /// Tell what would be asked for, and nothing else.
+    pub dry_run: bool,
 }
 
 /// Why a request cannot become a job.

@@ -7,6 +7,7 @@
 
 mod access;
 pub mod engine;
+mod foresee;
 mod history;
 mod inbox;
 mod leftover;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::Engine;
-use super::network;
+use super::engine::{Engine, blocking};
+use super::{foresee, network};
 use super::state::{JobView, StopReason};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, Writer};
@@ -36,6 +36,7 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
         let asked = *stop.borrow();
         match ended {
             Ended::Stopped if asked == Some(StopReason::Later) => engine.put_back(job.id),
+            Ended::Foreseen => engine.finished(job.id, "done", "{}", String::new()).await,
             Ended::Stopped => engine.finished(job.id, "cancelled", "{}", String::new()).await,
             Ended::Done(summary) if summary.interrupted && asked == Some(StopReason::Later) => {
                 engine.put_back(job.id);
@@ -58,6 +59,8 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
 enum Ended {
     /// It was told to stop before anything was asked.
     Stopped,
+    /// It was a dry run.
+    Foreseen,
     Done(Summary),
     Failed(String),
 }
@@ -73,6 +76,15 @@ async fn one(
         Ok(wanted) => wanted,
         Err(refused) => return Ended::Failed(refused),
     };
+    if job.request.dry_run {
+        let (engine, id) = (Arc::clone(engine), job.id);
+        let told = blocking(move || foresee::tell(&engine, id, provider.as_ref(), &targets)).await;
+        return match told.map(|told| told.map_err(|error| error.to_string())) {
+            Ok(Ok(())) => Ended::Foreseen,
+            Ok(Err(error)) => Ended::Failed(error),
+            Err(error) => Ended::Failed(error.to_string()),
+        };
+    }
     let ready = async {
         if let Some(host) = wanted.endpoint() {
             network::wait(engine, &host).await;
@@ -214,7 +226,7 @@ async fn told(stop: &mut watch::Receiver<Option<StopReason>>) {
 async fn lock(engine: &Arc<Engine>) -> Result<Writer, ArchiveError> {
     loop {
         let archive = engine.archive().clone();
-        let taken = super::engine::blocking(move || archive.write(HOLDER)).await;
+        let taken = blocking(move || archive.write(HOLDER)).await;
         match taken {
             Ok(Err(ArchiveError::Locked { holder })) => {
                 let why = format!("the archive is in use by {holder}");
