@@ -154,7 +154,9 @@ mod tests {
     #[test]
     fn what_never_was_is_null() {
         let json = json_of(&known(State::Ready, 0, ""));
-        for field in ["until", "reason", "last_success", "last_error_at", "last_error", "daily_limit", "resets"] {
+        for field in
+            ["until", "reason", "last_success", "last_error_at", "last_error", "daily_limit", "resets"]
+        {
             assert!(json[field].is_null(), "{field}: {json}");
         }
         let json = json_of(&known(State::Limited { until: 1_717_430_400 }, 1_717_430_399, "429"));

@@ -18,15 +18,21 @@ const METALS: &str = "GJMQVZ";
 const QUARTERS: &str = "HMUZ";
 
 const CODES: [&str; 40] = [
-    "A6", "AD", "B6", "BT", "CC", "CL", "CT", "D6", "DX", "E6", "ES", "ET", "GC", "GE", "GF", "GG", "HE", "HG",
-    "HO", "HR", "J6", "KC", "KE", "LE", "LS", "M6", "N6", "NG", "NQ", "OJ", "PA", "PL", "QR", "RB", "RM", "S6",
-    "SB", "SI", "YM", "ZB",
+    "A6", "AD", "B6", "BT", "CC", "CL", "CT", "D6", "DX", "E6", "ES", "ET", "GC", "GE", "GF", "GG", "HE",
+    "HG", "HO", "HR", "J6", "KC", "KE", "LE", "LS", "M6", "N6", "NG", "NQ", "OJ", "PA", "PL", "QR", "RB",
+    "RM", "S6", "SB", "SI", "YM", "ZB",
 ];
 
 /// All of them. With these cycles and dates 28 days of 250 downloads are just enough, and 27 are not.
 pub(crate) fn all() -> Vec<Future> {
     let of = |(at, code): (usize, &'static str)| {
-        let cycle = if at < 2 { MONTHLY } else if at < 10 { METALS } else { QUARTERS };
+        let cycle = if at < 2 {
+            MONTHLY
+        } else if at < 10 {
+            METALS
+        } else {
+            QUARTERS
+        };
         Future { code, cycle, start: "2009-01-02", ticks: "2015-01-02" }
     };
     CODES.into_iter().enumerate().map(of).collect()

@@ -6,6 +6,9 @@ mod barchart_server;
 #[path = "../support/binary.rs"]
 mod binary;
 mod contracts;
+#[path = "../support/place.rs"]
+mod place;
+mod service;
 mod weeks;
 
 use std::fs;
@@ -13,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use barchart_server::{EMAIL, PASSWORD, Server};
+use barchart_server::{Action, EMAIL, PASSWORD, Rule, Server, Step};
 use binary::{Home, Ran};
 
 /// A server, an account at it, and the home of the person whose it is.
@@ -132,6 +135,8 @@ fn downloads_by_hand_are_counted_and_a_limit_that_is_lower_than_configured_is_ke
 fn two_processes_with_two_archives_spend_one_allowance() {
     let world = World::new(15, EVENING);
     world.instruments(TWO);
+    // So that neither is done before the other begins.
+    world.server.rule(Rule::new(Action::Delay { milliseconds: 300 }).at(Step::Download));
     let runs = ["one", "other"].map(|archive| world.command(&["download", "-o", archive]).spawn().unwrap());
     for run in runs {
         Ran::of(run.wait_with_output().unwrap()).ends(75);
@@ -158,7 +163,8 @@ fn a_dry_run_tells_what_comes_on_which_day_also_without_an_archive() {
     assert_eq!((days[0]["downloads"].as_u64(), days[0]["updates"].as_u64()), (Some(12), Some(0)));
     assert!(days[0]["newest"].as_u64().unwrap() >= 2, "what trades now comes first: {told}");
     assert!(days[1]["updates"].as_u64().unwrap() >= 2, "and is kept up to date: {told}");
-    let planned: u64 = days.iter().map(|day| day["newest"].as_u64().unwrap() + day["history"].as_u64().unwrap()).sum();
+    let planned: u64 =
+        days.iter().map(|day| day["newest"].as_u64().unwrap() + day["history"].as_u64().unwrap()).sum();
     assert_eq!((Some(planned), told["never"].as_u64()), (told["requests"].as_u64(), Some(0)));
     world.expect(0, &["download", "--dry-run"]).says("2026-01-06").says("0 of today's 12").says("history");
     world.expect(75, &["download"]);

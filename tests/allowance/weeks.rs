@@ -41,6 +41,7 @@ fn four_weeks_of_an_allowance_bring_the_whole_archive() {
             killed(&world, *after);
         }
         let ran = world.run(&["download", "--yes"]);
+        println!("day {day}: {} given", world.given());
         let expected = if day < 28 { 75 } else { 0 };
         assert_eq!(ran.code, expected, "day {day}: {} given\n{}\n{}", world.given(), ran.out, ran.err);
         if day < 28 {
@@ -51,7 +52,11 @@ fn four_weeks_of_an_allowance_bring_the_whole_archive() {
     assert_eq!(counts.over_limit, 0);
     assert!(counts.by_day().values().all(|given| *given <= u64::from(LIMIT)), "{:?}", counts.by_day());
     // What was on its way when the program was killed is asked for again.
-    assert!((ALL..=ALL + KILLS.len()).contains(&counts.downloads.len()), "{} downloads", counts.downloads.len());
+    assert!(
+        (ALL..=ALL + KILLS.len()).contains(&counts.downloads.len()),
+        "{} downloads",
+        counts.downloads.len()
+    );
     each_is_asked_for_as_often_as_it_has_news(&world);
     the_archive_is_the_truth(&world, &futures);
     world.expect(0, &["validate"]);
