@@ -26,6 +26,7 @@ mod recover;
 pub mod repair;
 
 mod revision;
+mod rolls;
 mod splice;
 pub mod verify;
 
@@ -292,6 +293,11 @@ impl Writer {
     /// Encodes a change's files into `.vortex/tmp` and fsyncs them. May run in several threads.
     pub fn prepare(&self, change: Change) -> Result<Prepared, ArchiveError> {
         prepare::prepare(self, change, prepare::InPlace::MustBeAsRecorded)
+    }
+
+    /// As [`Writer::prepare`], of a series that can be made again: the partitions named in `gone` are removed.
+    pub fn prepare_replacement(&self, change: Change, gone: &[String]) -> Result<Prepared, ArchiveError> {
+        prepare::prepare_with_removals(self, change, gone, prepare::InPlace::MustBeAsRecorded)
     }
 
     /// Commits prepared changes of several series with one intent.

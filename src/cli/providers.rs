@@ -8,6 +8,7 @@ use super::output::count;
 use super::{Context, login, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
+use crate::continuous;
 use crate::model::{Class, Day, Period};
 use crate::provider::barchart::Access;
 use crate::provider::limits::Throttle;
@@ -161,6 +162,11 @@ pub(super) fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
     Ok(found)
+}
+
+/// Refuses a name under which nothing is archived: that of no provider, and not that of continuous series.
+pub(super) fn archived(name: &str) -> Result<(), Error> {
+    if name == continuous::PROVIDER { Ok(()) } else { known(name, false).map(drop) }
 }
 
 fn list(context: &Context, described: &[Description]) -> Outcome {

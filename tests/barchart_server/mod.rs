@@ -57,7 +57,7 @@ pub(crate) enum Clock {
 }
 
 /// What has been asked of the server.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Counts {
     /// All requests but those to the server itself.
     pub(crate) total: u64,
@@ -190,10 +190,7 @@ impl Server {
         let Some(minutes) = minutes else {
             return quoted.daily(days, now).iter().map(|row| (row.day.midnight(), row.close)).collect();
         };
-        let wide = Days { first: days.first, last: days.last.plus(1) };
-        let rows = quoted.intraday(wide, minutes, now);
-        let asked = rows.iter().filter(|row| days.contains(Day::of_utc(row.wall)));
-        asked.map(|row| (row.start, row.close)).collect()
+        quoted.intraday(days, minutes, now).iter().map(|row| (row.start, row.close)).collect()
     }
 
     /// Ends all sessions, as a restart of the site would.
