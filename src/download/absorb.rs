@@ -100,6 +100,9 @@ pub(super) fn learn(
     let mut next = state.clone();
     next.meta = join_meta(&state.meta, &answer.meta);
     next.failure = None;
+    if !answer.bars.is_empty() {
+        next.given_at = next.given_at.max(answer.clock);
+    }
     if let Some(day) = answer.first_day {
         next.first_day = Some(day.number());
     }

@@ -313,6 +313,7 @@ impl<'a> Board<'a> {
             files: self.shared.files.load(Ordering::Relaxed),
             fatal: self.fatal,
             interrupted: *self.shared.cancelled.borrow(),
+            refused: Vec::new(),
         }
     }
 }

@@ -6,6 +6,8 @@ use crate::model::{Class, Contract, Day, Instrument};
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     instruments: Vec<Instrument>,
+    /// Names and codes.
+    named: Vec<(String, String)>,
     /// The class of symbols that are not in the list.
     class: Option<Class>,
 }
@@ -25,21 +27,9 @@ pub struct Meant {
 pub const LATE_DAYS: i32 = 31;
 
 impl Known {
-    /// A list, with the pairs of name and code that a person gave, which come first.
+    /// A list, with the pairs of name and code that a person gave, which stand above it.
     pub fn new(list: Vec<Instrument>, named: &[(String, String)], class: Option<Class>) -> Known {
-        let mut instruments = Vec::new();
-        for (name, code) in named {
-            let like = list.iter().find(|instrument| is_code(&instrument.code, code));
-            let class = class.or(like.map(|like| like.class)).unwrap_or_else(|| class_of(code));
-            let plain = Instrument::plain(name, code, class);
-            instruments.push(like.map_or(plain, |like| Instrument {
-                name: name.clone(),
-                class,
-                ..like.clone()
-            }));
-        }
-        instruments.extend(list);
-        Known { instruments, class }
+        Known { instruments: list, named: named.to_vec(), class }
     }
 
     /// The instrument of that name and class.
@@ -48,23 +38,31 @@ impl Known {
     }
 
     /// What a symbol means; `last` is the date of the last row of its file.
-    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day) -> Result<Meant, String> {
-        if let Some(instrument) = self.instruments.iter().find(|instrument| {
-            is_code(&instrument.code, symbol)
-                && self.class.is_none_or(|class| class == instrument.class)
-                && instrument.cycle.is_none()
-        }) {
-            return Ok(Meant { instrument: instrument.clone(), contract: None, note: None });
+    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day) -> Meant {
+        let mut meant = self.by_code(symbol, last, today);
+        let code = &meant.instrument.code;
+        if let Some((name, _)) = self.named.iter().find(|(_, named)| is_code(named, code)) {
+            meant.instrument.name.clone_from(name);
+            meant.note = None;
         }
-        let dated = Contract::of_code(symbol, last.unwrap_or(today));
-        let dated = dated.filter(|_| self.class.is_none_or(|class| class == Class::Future));
-        let Some((root, contract)) = dated else { return Ok(self.unknown(symbol, None)) };
-        let contract = Some(contract);
-        let of_root =
-            |instrument: &&Instrument| instrument.class == Class::Future && is_code(&instrument.code, root);
-        match self.instruments.iter().find(of_root) {
-            Some(instrument) => Ok(Meant { instrument: instrument.clone(), contract, note: None }),
-            None => Ok(self.unknown(root, contract)),
+        meant
+    }
+
+    fn by_code(&self, symbol: &str, last: Option<Day>, today: Day) -> Meant {
+        let of_class = |class: Class| self.class.is_none_or(|wanted| wanted == class);
+        let known = |code: &str, dated: bool| {
+            let fits = |of: &&Instrument| is_code(&of.code, code) && of_class(of.class);
+            let kind = |of: &&Instrument| if dated { of.class == Class::Future } else { of.cycle.is_none() };
+            self.instruments.iter().find(|of| fits(of) && kind(of)).cloned()
+        };
+        if let Some(instrument) = known(symbol, false) {
+            return Meant { instrument, contract: None, note: None };
+        }
+        let dated = Contract::of_code(symbol, last.unwrap_or(today)).filter(|_| of_class(Class::Future));
+        let Some((root, contract)) = dated else { return self.unknown(symbol, None) };
+        match known(root, true) {
+            Some(instrument) => Meant { instrument, contract: Some(contract), note: None },
+            None => self.unknown(root, Some(contract)),
         }
     }
 
@@ -112,7 +110,7 @@ mod tests {
         ];
         let known = Known::new(list.clone(), &[("AUD".to_owned(), "A6".to_owned())], None);
         let found = |known: &Known, symbol: &str| {
-            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25")).unwrap();
+            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25"));
             let contract = meant.contract.map(|contract| contract.stored_name(""));
             (meant.instrument.name, meant.instrument.class, contract, meant.note.is_some())
         };

@@ -109,7 +109,7 @@ fn of_export(listed: &Listed, known: &Known, now: i64) -> Result<Source, String>
     let export = export::look_into(&listed.path)?;
     let symbol = symbol_of(named.symbol.as_deref(), &export)?;
     let last = export.walls.last().map(|wall| Day::of_utc(*wall));
-    let meant = known.meaning(&symbol, last, Day::of_utc(now))?;
+    let meant = known.meaning(&symbol, last, Day::of_utc(now));
     let period = period_of(named.bars.as_ref(), &export)?;
     let (instrument, contract) = (meant.instrument, meant.contract);
     if let (Some(contract), Some(last)) = (contract, last)
@@ -207,7 +207,8 @@ impl Source {
     /// What the days of its rows depend on.
     pub(super) fn scope<'a>(&self, zone: &'a jiff::tz::TimeZone, clock: i64) -> Scope<'a> {
         let SeriesKey { class, contract, period, .. } = self.key;
-        Scope { class, contract, period, zone, clock }
+        let opens = (self.key.provider == barchart::NAME).then(|| barchart::opens(class));
+        Scope { class, contract, period, zone, opens, clock }
     }
 
     /// What the file answers, had it been asked for.

@@ -13,7 +13,8 @@ fn a_run_that_is_cut_off_goes_on_where_it_was() {
         server.rule(Rule::new(Action::Delay { milliseconds: 3_600_000 }).at(Step::Download).skip(1).times(1));
         let start = last_days(20).first.to_string();
         let running = home.start(&["download", "--yes", "--start-date", &start, "-s", "GOLD"]);
-        while server.counts().paths.get("POST /my/download").copied().unwrap_or_default() < 4 {
+        let forms = || server.counts().paths.get("POST /my/download").copied().unwrap_or_default();
+        while forms() < 4 || home.csvs().is_empty() {
             std::thread::yield_now();
         }
         running.signal(signal);

@@ -163,7 +163,8 @@ fn a_site_that_is_down_or_wants_to_be_left_alone_is_asked_later() {
 fn a_key_that_is_refused_or_used_up_is_told_so() {
     let (server, home) = barchart("providers.barchart.api_key = \"k3y-secret\"\n");
     download(&home, 1, 20, &["GOLD"]).says("does not accept the key of providers.barchart.api_key");
-    assert_eq!(server.counts().total, 1);
+    // Two are asked at once, and nobody any more.
+    assert!(server.counts().total <= 2);
     server.add_key("k3y-secret", 1);
     download(&home, 75, 20, &["GOLD"]).says("used up");
     assert_eq!(server.counts().downloads.len(), 1);

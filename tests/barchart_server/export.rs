@@ -93,7 +93,7 @@ fn printed_change(change: f64) -> String {
 /// `"Downloaded from Barchart.com as of 03-05-2026 06:11am CST"`.
 fn closing(now: i64) -> String {
     let at = jiff::Timestamp::from_second(now).unwrap();
-    let chicago = at.to_zoned(jiff::tz::TimeZone::get("America/Chicago").unwrap());
+    let chicago = at.to_zoned_datetime(jiff::tz::TimeZone::get("America/Chicago").unwrap());
     format!("\"Downloaded from Barchart.com as of {}\"\n", chicago.strftime("%m-%d-%Y %I:%M%P %Z"))
 }
 
@@ -166,6 +166,6 @@ pub(super) fn service_csv(symbol: &str, rows: &[Row], zone: &jiff::tz::TimeZone)
 }
 
 fn instant(seconds: i64, zone: &jiff::tz::TimeZone) -> String {
-    let at = jiff::Timestamp::from_second(seconds).unwrap().to_zoned(zone.clone());
+    let at = jiff::Timestamp::from_second(seconds).unwrap().to_zoned_datetime(zone.clone());
     at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }

@@ -37,6 +37,7 @@ pub(crate) use account::Download;
 use account::{Account, Accounts};
 use door::{Door, Hands, Identity, Peer};
 use message::{Asked, Reply};
+#[allow(unused_imports)] // Each test target uses its own part of this.
 pub(crate) use rules::{Action, Generation, Rule, Step};
 
 /// The account that is there from the start, with [`PASSWORD`] and [`LIMIT`] downloads a day.
@@ -56,7 +57,7 @@ pub(crate) enum Clock {
 }
 
 /// What has been asked of the server.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Counts {
     /// All requests but those to the server itself.
     pub(crate) total: u64,
@@ -189,10 +190,7 @@ impl Server {
         let Some(minutes) = minutes else {
             return quoted.daily(days, now).iter().map(|row| (row.day.midnight(), row.close)).collect();
         };
-        let wide = Days { first: days.first, last: days.last.plus(1) };
-        let rows = quoted.intraday(wide, minutes, now);
-        let asked = rows.iter().filter(|row| days.contains(Day::of_utc(row.wall)));
-        asked.map(|row| (row.start, row.close)).collect()
+        quoted.intraday(days, minutes, now).iter().map(|row| (row.start, row.close)).collect()
     }
 
     /// Ends all sessions, as a restart of the site would.

@@ -42,7 +42,7 @@ TESTS=(
   "schedule executes" "compose download with data validation" "several periods at once"
   "read-only root and no capabilities" "signals and exit codes" "health of a frozen service"
   "binary of the package" "Quadlet keeps its schedule" "secrets from files" "restart loses nothing"
-  "mounted configuration stays as it is"
+  "mounted configuration stays as it is" "the page on deployment"
 )
 if $list; then
   for at in "${!TESTS[@]}"; do echo "$((at + 1)) ${TESTS[at]}"; done
@@ -50,8 +50,8 @@ if $list; then
 fi
 [ ${#numbers[@]} -gt 0 ] || mapfile -t numbers < <(seq ${#TESTS[@]})
 
-engine=podman
-if command -v docker >/dev/null && docker info >/dev/null 2>&1; then engine=docker; fi
+. scripts/lib/tools
+engine=$(engine)
 command -v "$engine" >/dev/null || { echo "missing: podman (or a Docker engine that answers)" >&2; exit 1; }
 deb=$(ls -t dist/vortex_*.deb 2>/dev/null | head -n1)
 [ -n "$deb" ] || { echo "missing: dist/vortex_*.deb, which scripts/build-deb makes" >&2; exit 1; }
@@ -141,6 +141,14 @@ test_3() {
   has "$(in_it basic vortexctl status)" "State: idle"
   has "$(in_it basic ps 2>/dev/null || in_it basic cat /proc/1/cmdline | tr '\0' ' ')" "vortex daemon"
   has "$(in_it basic vortex config --show)" "/data"
+  # What people type into it.
+  has "$(in_it basic vortex providers --list)" sample
+  in_it basic vortex providers --test sample || fail "the test of a provider"
+  has "$(in_it basic vortex download --dry-run --yes --symbol SPY)" SPY
+  in_it basic vortex download --yes --symbol SPY --period 1d || fail "a download"
+  in_it basic vortex validate --path /data || fail "the data"
+  mkdir -p "$work/config" && chmod 755 "$work" "$work/config"
+  has "$(cd "$work" && "$engine" run --rm --network none -v ./config:/home/vortex/.config/vortex "$IMAGE" vortex config --show)" "/data"
 }
 
 test_4() {
@@ -181,8 +189,13 @@ test_7() {
 }
 
 test_8() {
-  # A start-up run that would fetch says so without fetching; the service itself refuses to run dry.
-  has "$(once "${sample[@]}" "$IMAGE" vortex download --dry-run --yes --symbol SPY --period 1d)" "SPY"
+  service dry -e VORTEX_DEFAULT_PROVIDER=sample -e VORTEX_RUN_ON_STARTUP=true \
+    -e "VORTEX_DOWNLOAD_ARGS=--yes --dry-run --period 1d --symbol SPY AAPL"
+  until_so "the run at the start" ended dry
+  has "$(in_it dry cat /home/vortex/logs/vortex-scheduler.out.log)" "dry run: 2 series"
+  has "$(in_it dry vortexctl --json jobs)" '"origin": "startup"'
+  ! in_it dry test -e /data/sample || fail "something was written"
+  # The service itself cannot be dry.
   once "${sample[@]}" -e VORTEX_DRY_RUN=true "$IMAGE" >"$work/dry" 2>&1
   [ $? = 2 ] || fail "a service that runs dry: $(cat "$work/dry")"
   has "$(cat "$work/dry")" "dry"
@@ -246,22 +259,48 @@ test_13() {
   has "$(in_it scheduled vortexctl status)" done
 }
 
-test_14() {
-  local place=$work/compose-place
-  cp -r docker/environments/test/yahoo "$place"
-  # The sample market in place of Yahoo, and no network.
-  sed -i "s|image: .*|image: $IMAGE|; s|VORTEX_DEFAULT_PROVIDER=.*|VORTEX_DEFAULT_PROVIDER=sample|; s|container_name: .*|container_name: composed|; s|    user:|    network_mode: none\n    user:|" "$place/docker-compose.yml"
-  rm "$place/config/assets.json"
-  # Where the kernel's controllers are not handed to users, no limit can be set.
+# adapt FOLDER: the environment of a folder, with the sample market in place of its provider, no network, and no limits
+# where the kernel's controllers are not handed to users.
+adapt() {
+  sed -i 's|VORTEX_DEFAULT_PROVIDER=.*|VORTEX_DEFAULT_PROVIDER=sample|; s|    user:|    network_mode: none\n    user:|' "$1/docker-compose.yml"
   grep -qs memory "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" ||
-    sed -i '/^    deploy:/,/^          memory:/d' "$place/docker-compose.yml"
-  (cd "$place" && PODMAN_USERNS=keep-id:uid=1000,gid=1000 VORTEX_DOWNLOAD_ARGS="--yes --period 1d --symbol SPY AAPL" compose up -d) ||
-    fail "compose up"
+    sed -i '/^    deploy:/,/^          memory:/d' "$1/docker-compose.yml"
+  rm "$1/config/assets.json"
+}
+
+test_14() {
+  local place=$work/compose-place told
+  cp -r docker/environments/test/yahoo "$place"
+  adapt "$place"
+  sed -i "s|image: .*|image: $IMAGE|; s|container_name: .*|container_name: composed|" "$place/docker-compose.yml"
+  export PODMAN_USERNS=keep-id:uid=1000,gid=1000
+  (cd "$place" && VORTEX_DOWNLOAD_ARGS="--yes --period 1d --symbol SPY AAPL" compose up -d) || fail "compose up"
   until_so "the run at the start" ended composed
   in_it composed vortex validate --path /data || fail "the data"
   grep -q "startup.*done" "$place/logs/vortex-scheduler.out.log" || fail "no line of the run"
   test -s "$place/data/sample/stocks/1d/AAPL.csv" || fail "no data outside"
   (cd "$place" && compose down -t 15) || fail "compose down"
+  # The service has what the shell has; what is empty there is as if it were not set, but for the schedule.
+  sed "s|image: .*|image: $IMAGE|; s|container_name: .*|container_name: composed|; s|VORTEX_RUN_ON_STARTUP=true|VORTEX_RUN_ON_STARTUP=false|" \
+    docker/docker-compose.yml >"$place/docker-compose.yml"
+  sed -i '/^    build:/,/^      dockerfile:/d' "$place/docker-compose.yml"
+  echo '{}' >"$place/config/assets.json"
+  adapt "$place"
+  set_to() {
+    if [ "$1" = -u ]; then unset "$2"; else export "$@"; fi
+  }
+  handed() {
+    (cd "$place" && set_to "${@:2}" && compose up -d) || fail "compose up with ${*:2}"
+    until_so "it serves" in_it composed vortexctl ping
+    told=$(in_it composed vortex config --show --origin; in_it composed vortexctl --json status)
+    has "$told" "$1"
+    (cd "$place" && compose down -t 15) || fail "compose down"
+  }
+  handed '"next_run_usec": 1' -u VORTEX_SCHEDULE
+  handed '"next_run_usec": 0' VORTEX_SCHEDULE=
+  handed 'level = "INFO"' VORTEX_LOG_LEVEL=
+  handed 'level = "DEBUG"' VORTEX_LOG_LEVEL=DEBUG
+  handed 'default_provider = "sample"' VORTEX_DEFAULT_PROVIDER=sample VORTEX_BARCHART_USERNAME= VORTEX_BARCHART_PASSWORD=
 }
 
 test_15() {
@@ -303,17 +342,13 @@ test_17() {
 }
 
 test_18() {
-  service frozen "${sample[@]}"
-  "$engine" pause frozen >/dev/null 2>&1 || "$engine" kill -s STOP frozen >/dev/null || fail "it cannot be frozen"
-  "$engine" unpause frozen >/dev/null 2>&1 || true
+  service frozen "${sample[@]}" --health-start-period 0s --health-interval 1s --health-retries 2
+  health() { [ "$("$engine" inspect -f '{{.State.Health.Status}}' frozen)" = "$1" ]; }
+  until_so "it is healthy" health healthy
   "$engine" kill -s STOP frozen >/dev/null
-  if [ "$engine" = podman ]; then
-    ! podman healthcheck run frozen || fail "a frozen service is healthy"
-  else
-    ! in_it frozen vortexctl ping || fail "a frozen service answers"
-  fi
+  until_so "a frozen service is unhealthy" health unhealthy
   "$engine" kill -s CONT frozen >/dev/null
-  until_so "it is healthy again" in_it frozen vortexctl ping
+  until_so "it is healthy again" health healthy
 }
 
 test_19() {
@@ -390,6 +425,64 @@ test_23() {
   done
   until_so "a run" ended mounted
   [ "$(look)" = "$before" ] || fail "the mounted configuration was changed: $(look)"
+}
+
+# The image's half of docs/deployment.md as it stands there, in a copy of the project whose package is built already.
+test_24() {
+  local project=$work/project shims=$work/shims home=$HOME next tool place page line tag
+  mkdir -p "$project" "$shims" "$work/home"
+  tar --exclude=./target --exclude=./.git -c . | tar -x -C "$project"
+  printf '#!/bin/sh\n' >"$project/scripts/build-deb"
+  for place in "$project"/docker/environments/*/*; do adapt "$place"; done
+  git -C "$project" init -q && git -C "$project" add -A
+  git -C "$project" -c user.name=test -c user.email=test@example.com commit -q -m test || fail "no clean tree"
+  next=${version%.*}.$((${version##*.} + 1))
+  printf 'FROM %s\nLABEL org.opencontainers.image.version=%s\n' "$IMAGE" "$next" |
+    "$engine" build -q -t "docker.io/vortexdata/vortex:$next" - || fail "the next version"
+  # The page says docker, and has a home of its own; the images stay where they are.
+  for tool in podman podman-compose docker; do
+    ! command -v "$tool" >/dev/null || printf '#!/bin/sh\nHOME=%s exec %s "$@"\n' "$home" "$(command -v "$tool")" >"$shims/$tool"
+  done
+  if [ "$engine" = podman ]; then
+    cat >"$shims/docker" <<'END'
+#!/bin/sh
+case $1 in
+info) exit 1 ;;
+compose) shift && exec podman-compose --podman-run-args='--label vortex-test' "$@" ;;
+run) shift && exec podman run --network none -e VORTEX_DEFAULT_PROVIDER=sample -e VORTEX__PROVIDERS__YAHOO__ENABLED=false "$@" ;;
+*) exec podman "$@" ;;
+esac
+END
+  fi
+  chmod +x "$shims"/*
+  page=$(awk '/^## / { image = $0 == "## The image" } /^```/ { block = $0 == "```console" }
+    image && block && /^\$ / { print substr($0, 3) }' docs/deployment.md)
+  [ "$(wc -l <<<"$page")" -gt 30 ] || fail "the page is gone: $page"
+  while read -r line; do
+    printf 'echo %q\n%s || exit 1\n' "\$ $line" "$line"
+    # Whoever types waits as long.
+    case "$line" in *"compose up"*) echo 'served || exit 1' ;; esac
+    case "$line" in VORTEX_TAG=*) read -r tag _ <<<"${line#*=}" && echo "running $tag" ;; esac
+  done <<<"$page" >"$work/page"
+  cat >"$work/prelude" <<'END'
+served() {
+  for _ in $(seq 600); do
+    docker exec "$(sed -n 's/ *container_name: //p' docker-compose.yml)" vortexctl ping >/dev/null 2>&1 && return
+    sleep 0.2
+  done
+  echo "it does not serve"
+  return 1
+}
+running() {
+  local image
+  image=$(docker inspect -f '{{.Config.Image}}' vortex-prod-yahoo)
+  [ "${image##*:}" = "$1" ] || { echo "$image runs, not $1"; exit 1; }
+}
+END
+  (cd "$project" && HOME=$work/home PATH="$shims:$PATH" bash -c '. "$1" && . "$2"' page "$work/prelude" "$work/page") ||
+    fail "the page"
+  test -s "$work/home/vortex-prod/data/sample/stocks/1d/SPY.csv" || fail "no data"
+  grep -q done "$work/home/vortex-prod/logs/vortex-scheduler.out.log" || fail "no line of a run"
 }
 
 passed=0 failed=0

@@ -17,6 +17,7 @@ fn the_package_on_bookworm() {
 
 fn all(machine: &Machine) {
     installing_starts_nothing(machine);
+    its_own_tests(machine);
     a_user_ends_with_a_scheduled_update(machine);
     an_upgrade_goes_on_with_the_job(machine);
     removing_keeps_everything(machine);
@@ -38,6 +39,12 @@ fn installing_starts_nothing(machine: &Machine) {
     let pages = "cd /usr/share/man && ls man1/vortex.1.gz man1/vortex-download.1.gz man1/vortexctl.1.gz \
                  man5/vortex.toml.5.gz man5/org.vortexdata.Vortex1.5.gz man8/vortex.service.8.gz";
     machine.root(pages).ok();
+}
+
+/// Those of debian/tests, which Debian runs with autopkgtest.
+fn its_own_tests(machine: &Machine) {
+    machine.trader("AUTOPKGTEST_TMP=$(mktemp -d) && export AUTOPKGTEST_TMP && /opt/tests/commands").ok();
+    machine.root("/opt/tests/service").ok();
 }
 
 /// What a person types after the installation, until a run by the schedule is over.

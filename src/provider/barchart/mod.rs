@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::access::Access;
-pub use self::read::{FILE, finished_answer, zone};
+pub use self::read::{FILE, finished_answer, opens, zone};
 use self::site::Visit;
 use super::http::{Http, SetupError};
 use super::limits::{Quota, Throttle};

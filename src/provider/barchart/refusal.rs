@@ -85,7 +85,7 @@ pub(super) fn export(raw: &RawAnswer, refused: Refused) -> Refusal {
         ),
         Refused::NoData(said) => unusable(format!("it had an error instead of data, which often passes: {said}")),
         Refused::Layout { .. } => unusable(format!(
-            "its CSV is written in a way that this version does not know: {refused}; the answer is kept in the raw trail, and `vortex archive replay` reads it once a newer version does"
+            "its CSV is written in a way that this version does not know: {refused}; the answer is kept in the raw trail, and `vortex download -p replay --from DIR` reads it once a newer version does"
         )),
         other => unusable(other.to_string()),
     }

@@ -66,15 +66,15 @@ fn a_week_is_stamped_with_its_monday_and_is_there_when_it_is_over() {
 }
 
 #[test]
-fn hours_are_read_by_chicagos_clock_and_only_those_asked_for_that_are_over() {
+fn hours_are_read_by_chicagos_clock_from_the_evening_before_and_only_those_that_are_over() {
     let rows = "Time,Open,High,Low,Latest,Change,%Change,Volume\n\
-                \"2024-01-09 17:00\",1,2,1,2,0,0%,5\n\"2024-01-10 00:00\",1,2,1,2,0,0%,5\n\
+                \"2024-01-09 16:00\",1,2,1,2,0,0%,5\n\"2024-01-09 17:00\",1,2,1,2,0,0%,5\n\
                 \"2024-01-11 10:00\",1,2,1,2,0,0%,5\n\"2024-01-11 11:00\",1,2,1,2,0,0%,5\n\
                 \"2024-01-11 12:00\",1,2,1,2,0,0%,5\n";
     let request = gold(Period::H1, "2024-01-10", "2024-01-11");
     let answer = read(&request, &raw(MINUTES, 200, &footer(rows))).unwrap();
     let noon = THURSDAY_NOON;
-    assert_eq!(answer.bars.times, [noon - 36 * 3600, noon - 2 * 3600, noon - 3600]);
+    assert_eq!(answer.bars.times, [noon - 43 * 3600, noon - 2 * 3600, noon - 3600]);
     assert_eq!(answer.finished, Some(day("2024-01-10")));
 }
 
@@ -143,7 +143,7 @@ fn the_service_is_read_as_json_and_as_csv() {
     assert!(answer.bars.column(Column::OpenInterest).unwrap()[0].is_nan());
     let csv = "\"symbol\",\"timestamp\",\"tradingDay\",\"open\",\"high\",\"low\",\"close\",\"volume\",\"openInterest\"\n\
                \"GCG24\",\"2024-01-10T17:00:00-06:00\",\"2024-01-11\",\"1\",\"2\",\"1\",\"2\",\"7\",\"\"\n";
-    let hours = gold(Period::H1, "2024-01-10", "2024-01-10");
+    let hours = gold(Period::H1, "2024-01-11", "2024-01-11");
     let answer = read(&hours, &raw(&url.replace("json", "csv"), 200, csv)).unwrap();
     assert_eq!(answer.bars.times, [THURSDAY_NOON - 19 * 3600]);
     for (code, message, kind) in [
