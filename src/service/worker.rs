@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Engine, blocking};
-use super::{foresee, network};
 use super::state::{JobView, StopReason};
+use super::{foresee, network};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, Writer};
 use crate::config::Config;
@@ -76,7 +76,9 @@ async fn one(
         Ok(wanted) => wanted,
         Err(refused) => return Ended::Failed(refused),
     };
-    if job.request.dry_run {
+    if job.request.dry_run
+        && let Wanted::Fetch(provider, targets) = wanted
+    {
         let (engine, id) = (Arc::clone(engine), job.id);
         let told = blocking(move || foresee::tell(&engine, id, provider.as_ref(), &targets)).await;
         return match told.map(|told| told.map_err(|error| error.to_string())) {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use crate::barchart_server::Server;
-use crate::binary::Home;
+use crate::binary::{Home, Ran};
 use crate::{account, barchart, closes, download, last_days, symbol_of, with_browser};
 
 /// Every contract's CSV has the server's bars and no others; how many there are.
@@ -95,4 +95,31 @@ fn without_an_account_nothing_is_asked_and_the_ways_are_told() {
     home.expect(1, &["providers", "--test", "barchart"]).says("there is no account for it here");
     home.expect(0, &["providers", "--list"]).says("no account");
     assert_eq!(server.counts().total, 0);
+}
+
+#[test]
+fn a_session_may_come_from_standard_input_and_is_stored_where_it_cannot_be_tried() {
+    let (server, home) = barchart("");
+    let cookies = server.browser_session(crate::EMAIL);
+    let line: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    std::fs::write(home.path("line"), format!("Cookie: {}; _ga=1\n", line.join("; "))).unwrap();
+    let login = |extra: &[&str]| {
+        let mut args = extra.to_vec();
+        args.extend(["providers", "--login", "barchart"]);
+        let mut command = home.command(&args);
+        command.stdin(std::fs::File::open(home.path("line")).unwrap());
+        Ran::of(command.output().unwrap())
+    };
+    let file = home.path(".local/state/vortex/barchart.session");
+    login(&["--dry-run"]).ends(0).says("stores nothing");
+    assert!(!file.exists() && server.counts().total == 0);
+    drop(server);
+    login(&[]).ends(0).says("not tried").says("stored in");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    home.expect(2, &["download", "--yes", "-s", "GOLD"]).says("chmod 0600");
+    for (text, words) in [("_ga=1\n", "no laravel_session"), ("\n", "nothing in it")] {
+        std::fs::write(home.path("line"), text).unwrap();
+        login(&[]).ends(2).says(words);
+    }
+    home.expect(2, &["providers", "--login", "yahoo"]).says("barchart takes one");
 }

@@ -54,6 +54,16 @@ fn who_is_logged_out_in_the_middle_logs_in_again_once() {
 }
 
 #[test]
+fn an_allowance_that_is_not_told_to_strangers_is_no_used_up_one() {
+    let (server, home) = barchart(&account());
+    let stranger =
+        Action::Reply { status: 200, body: r#"{"success":false,"error":"Unauthenticated."}"#.into() };
+    server.rule(Rule::new(stranger).at(Step::Allowance).times(1));
+    download(&home, 0, 20, &["GOLD"]);
+    assert_eq!(logins(&server), 2);
+}
+
+#[test]
 fn an_ended_session_asks_for_the_browser_again() {
     let (server, home) = with_session();
     server.end_sessions();

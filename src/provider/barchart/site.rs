@@ -12,7 +12,7 @@ use url::Url;
 
 use super::page::{self, Page};
 use super::read::refusal_of;
-use super::refusal::{error_of, no_account, no_export};
+use super::refusal::{error_of, no_account, no_export, speaks_of_login};
 use super::request::{self, DOWNLOAD, encoded, form, symbol};
 use super::session::XSRF;
 use super::{Access, Barchart, NAME, csv};
@@ -183,6 +183,9 @@ impl Barchart {
         };
         let now = (self.now)();
         if let Some(error) = error_of(&said) {
+            if speaks_of_login(&error) {
+                return Err(Ended::LoggedOut(reply));
+            }
             let refusal = match self.throttle.exhausted(&self.quota, None, now) {
                 Ok(until) => Refusal::Limited { provider: NAME, until, said: error },
                 Err(problem) => self.uncounted(&problem),
