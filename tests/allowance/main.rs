@@ -6,6 +6,9 @@ mod barchart_server;
 #[path = "../support/binary.rs"]
 mod binary;
 mod contracts;
+#[path = "../support/place.rs"]
+mod place;
+mod service;
 mod weeks;
 
 use std::fs;
@@ -13,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use barchart_server::{EMAIL, PASSWORD, Server};
+use barchart_server::{Action, EMAIL, PASSWORD, Rule, Server, Step};
 use binary::{Home, Ran};
 
 /// A server, an account at it, and the home of the person whose it is.
@@ -132,6 +135,8 @@ fn downloads_by_hand_are_counted_and_a_limit_that_is_lower_than_configured_is_ke
 fn two_processes_with_two_archives_spend_one_allowance() {
     let world = World::new(15, EVENING);
     world.instruments(TWO);
+    // So that neither is done before the other begins.
+    world.server.rule(Rule::new(Action::Delay { milliseconds: 300 }).at(Step::Download));
     let runs = ["one", "other"].map(|archive| world.command(&["download", "-o", archive]).spawn().unwrap());
     for run in runs {
         Ran::of(run.wait_with_output().unwrap()).ends(75);

@@ -41,6 +41,7 @@ fn four_weeks_of_an_allowance_bring_the_whole_archive() {
             killed(&world, *after);
         }
         let ran = world.run(&["download", "--yes"]);
+        println!("day {day}: {} given", world.given());
         let expected = if day < 28 { 75 } else { 0 };
         assert_eq!(ran.code, expected, "day {day}: {} given\n{}\n{}", world.given(), ran.out, ran.err);
         if day < 28 {

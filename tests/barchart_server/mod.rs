@@ -37,6 +37,7 @@ pub(crate) use account::Download;
 use account::{Account, Accounts};
 use door::{Door, Hands, Identity, Peer};
 use message::{Asked, Reply};
+#[allow(unused_imports)] // Each test target uses its own part of this.
 pub(crate) use rules::{Action, Generation, Rule, Step};
 
 /// The account that is there from the start, with [`PASSWORD`] and [`LIMIT`] downloads a day.
