@@ -27,8 +27,9 @@ pub(super) fn tell(
     }
     let series = targets.len();
     let name = provider.name();
-    let said =
-        format!("job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written");
+    let said = format!(
+        "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written"
+    );
     tracing::info!(job = id, "{said}");
     tracing::info!(target: SCHEDULED, "{said}");
     Ok(())

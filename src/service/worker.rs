@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Engine, blocking};
-use super::{foresee, network};
 use super::state::{JobView, StopReason};
+use super::{foresee, network};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, Writer};
 use crate::config::Config;

@@ -33,12 +33,19 @@ fn all(machine: &Machine) {
     let [this, next] = versions();
     let repack = format!(
         "cd /opt && dpkg-deb -R vortex.deb next && sed -i 's/^Version: .*/Version: {next}/' next/DEBIAN/control && \
-         dpkg-deb -b next vortex_{next}_amd64.deb && mv vortex.deb vortex_{this}_amd64.deb"
+         dpkg-deb -Znone -b next vortex_{next}_amd64.deb && mv vortex.deb vortex_{this}_amd64.deb"
     );
     machine.root(&repack).ok();
     machine.root("echo 'APT::Get::Assume-Yes \"true\";' > /etc/apt/apt.conf.d/90yes").ok();
-    let sample = "printf '[general]\\ndefault_provider = \"sample\"\\n[providers.yahoo]\\nenabled = false\\n' > /etc/vortex/conf.d/sample.toml";
-    machine.root(&format!("mkdir -p /etc/vortex/conf.d && {sample}")).ok();
+    // What is in /etc is for the machine's service, and a user cannot read it.
+    let sample = |folder: &str| {
+        format!(
+            "mkdir -p {folder} && printf '[general]\\ndefault_provider = \"sample\"\\n[providers.yahoo]\\nenabled = false\\n' \
+             > {folder}/sample.toml"
+        )
+    };
+    machine.root(&sample("/etc/vortex/conf.d")).ok();
+    machine.trader(&sample("~/.config/vortex/conf.d")).ok();
     let mut installed = Vec::new();
     for (prompt, line) in commands("The package") {
         println!("{prompt} {line}");

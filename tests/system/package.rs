@@ -66,7 +66,7 @@ fn a_user_ends_with_a_scheduled_update(machine: &Machine) {
 
 fn an_upgrade_goes_on_with_the_job(machine: &Machine) {
     machine.root("systemd-run --unit=yahoo /usr/bin/yahoo-server --port 8099").ok();
-    let repack = "cd /tmp && dpkg-deb -R /opt/vortex.deb next && sed -i 's/^Version: .*/&+next/' next/DEBIAN/control && dpkg-deb -b next next.deb";
+    let repack = "cd /tmp && dpkg-deb -R /opt/vortex.deb next && sed -i 's/^Version: .*/&+next/' next/DEBIAN/control && dpkg-deb -Znone -b next next.deb";
     machine.root(repack).ok();
     machine.until("no job is at work", || {
         !machine.trader("vortexctl --json jobs").ok().contains("\"state\": \"running\"")
