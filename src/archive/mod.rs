@@ -26,12 +26,14 @@ mod recover;
 pub mod repair;
 
 mod revision;
+mod rolls;
 mod splice;
 pub mod verify;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -44,7 +46,7 @@ pub use record::{
     SeriesState, SessionCounts,
 };
 
-use crate::model::{Bars, SeriesKey};
+use crate::model::{Bars, Day, SeriesKey};
 use catalogue::{Catalogue, ledger, rows, sessions};
 
 /// An archive opened for reading. Cheap to clone.
@@ -150,6 +152,21 @@ impl Archive {
         take: impl FnMut(SeriesRecord),
     ) -> Result<(), ArchiveError> {
         self.inner.catalogue.read(|c| rows::each_series(c, wanted, take))
+    }
+
+    /// The series of a provider; of those that are complete, since which day.
+    pub fn known_series(&self, provider: &str) -> Result<HashMap<SeriesKey, Option<Day>>, ArchiveError> {
+        self.inner.catalogue.read(|c| rows::known_series(c, provider))
+    }
+
+    /// Notes that nothing of these series will ever be missing since a day; until they change.
+    pub fn note_complete(&self, series: &[(SeriesKey, Day)]) -> Result<(), ArchiveError> {
+        if series.is_empty() {
+            return Ok(());
+        }
+        self.inner.catalogue.change_repeatable(|t| {
+            series.iter().try_for_each(|(key, since)| rows::note_complete(t, key, *since))
+        })
     }
 
     /// The providers that have series.
@@ -282,6 +299,11 @@ impl Writer {
     /// Encodes a change's files into `.vortex/tmp` and fsyncs them. May run in several threads.
     pub fn prepare(&self, change: Change) -> Result<Prepared, ArchiveError> {
         prepare::prepare(self, change, prepare::InPlace::MustBeAsRecorded)
+    }
+
+    /// As [`Writer::prepare`], of a series that can be made again: the partitions named in `gone` are removed.
+    pub fn prepare_replacement(&self, change: Change, gone: &[String]) -> Result<Prepared, ArchiveError> {
+        prepare::prepare_with_removals(self, change, gone, prepare::InPlace::MustBeAsRecorded)
     }
 
     /// Commits prepared changes of several series with one intent.

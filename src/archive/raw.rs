@@ -14,14 +14,12 @@ use super::files;
 use crate::config::RawSettings;
 use crate::config::keys::PROVIDERS;
 use crate::model::{Class, Contract, Day, Days, Instrument, Period, symbol};
-use crate::provider::{RawAnswer, Request};
+use crate::provider::{RawAnswer, Request, http};
 
 /// Faster than zstd's first: most of what is kept here is never read.
 const LEVEL: i32 = -1;
 /// Headers that could carry a secret, whoever filled them in.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
-/// Query parameters that could.
-const SECRET_PARAMETERS: [&str; 4] = ["crumb", "apikey", "token", "_token"];
 
 /// Where answers are kept.
 #[derive(Clone, Debug)]
@@ -250,19 +248,7 @@ fn about(provider: &str, request: &Request, answer: &RawAnswer, body: String) ->
 
 /// The address without parameters that could be secrets; whatever cannot be read as one is dropped.
 fn without_secrets(address: &str) -> String {
-    let Ok(mut url) = url::Url::parse(address) else {
-        return String::new();
-    };
-    let secret = |name: &str| SECRET_PARAMETERS.contains(&name.to_lowercase().as_str());
-    if url.query_pairs().any(|(name, _)| secret(&name)) {
-        let public: Vec<(String, String)> = url
-            .query_pairs()
-            .filter(|(name, _)| !secret(name))
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        url.query_pairs_mut().clear().extend_pairs(public);
-    }
-    url.into()
+    url::Url::parse(address).map_or_else(|_| String::new(), |url| http::without_secrets(url).into())
 }
 
 fn stem(request: &Request, clock: &str) -> io::Result<String> {

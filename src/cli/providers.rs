@@ -5,11 +5,14 @@ use serde::Serialize;
 use super::args::ProvidersArgs;
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
-use super::{Context, output};
+use super::{Context, login, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
-use crate::model::Period;
-use crate::provider::{Limits, sample, yahoo};
+use crate::continuous;
+use crate::model::{Class, Day, Period};
+use crate::provider::barchart::Access;
+use crate::provider::limits::Throttle;
+use crate::provider::{Limits, barchart, sample, yahoo};
 use crate::request::source;
 
 /// What is known of a provider without asking it.
@@ -25,6 +28,9 @@ struct Description {
     requests_per_minute: Option<u32>,
     concurrency: Option<usize>,
     requests_per_day: Option<u32>,
+    /// Of those used today, and when there are more; where there is an account.
+    used_today: Option<u32>,
+    resets: Option<String>,
     /// The same for people.
     #[serde(skip)]
     words: Words,
@@ -36,6 +42,7 @@ struct Description {
 enum State {
     Ready,
     Off,
+    NoAccount,
     NotInThisVersion,
 }
 
@@ -44,6 +51,7 @@ impl State {
         match self {
             State::Ready => "ready",
             State::Off => "off",
+            State::NoAccount => "no account",
             State::NotInThisVersion => "not in this version",
         }
     }
@@ -73,18 +81,27 @@ impl Description {
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
-    let described = PROVIDERS.iter().map(|name| describe(name, context.config()));
+    if let Some(name) = &args.login {
+        return login::run(context, name, args.cookies.as_deref());
+    }
     if let Some(name) = &args.test {
         return test(context, &known(name, true)?);
     }
+    let throttle = Throttle::open_to_read(&context.config().state_directory)?;
+    let with_allowance = |name: &&'static str| -> Result<Description, Error> {
+        let described = describe(name, context.config());
+        let Some(quota) = source::quota(context.config(), name) else { return Ok(described) };
+        let allowance = throttle.allowance(&quota, (source::clock())())?;
+        let (used_today, resets) = (Some(allowance.used), output::stamp(allowance.resets));
+        Ok(Description { used_today, resets, ..described })
+    };
     if let Some(name) = &args.info {
-        let names = known(name, false)?;
-        for provider in described.filter(|provider| names.contains(&provider.name)) {
-            info(context, &provider)?;
+        for name in known(name, false)? {
+            info(context, &with_allowance(&name)?)?;
         }
         return Ok(Exit::Done);
     }
-    list(context, &described.collect::<Vec<_>>())
+    list(context, &PROVIDERS.iter().map(with_allowance).collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Asks each provider for one small answer. Of `all`, those that cannot be asked here are left out.
@@ -100,7 +117,8 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         let began = std::time::Instant::now();
         let said = match *name {
             "yahoo" if names.len() > 1 && !context.config().yahoo.enabled => continue,
-            "yahoo" | "sample" => {
+            "barchart" if names.len() > 1 && source::quota(context.config(), name).is_none() => continue,
+            "yahoo" | "barchart" | "sample" => {
                 let provider = source::provider(context.config(), name)?;
                 runtime.block_on(provider.test())
             }
@@ -146,6 +164,11 @@ pub(super) fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
     Ok(found)
 }
 
+/// Refuses a name under which nothing is archived: that of no provider, and not that of continuous series.
+pub(super) fn archived(name: &str) -> Result<(), Error> {
+    if name == continuous::PROVIDER { Ok(()) } else { known(name, false).map(drop) }
+}
+
 fn list(context: &Context, described: &[Description]) -> Outcome {
     if context.global.json {
         output::json(&described)?;
@@ -176,14 +199,19 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
     }
+    if let (Some(limit), Some(used), Some(at)) =
+        (provider.requests_per_day, provider.used_today, &provider.resets)
+    {
+        output::line(format_args!("  today    {used} of {limit} downloads used; {limit} more at {at}"))?;
+    }
     Ok(())
 }
 
 /// How far back each period goes, those alike together.
-fn reach(limits: impl Fn(Period) -> Limits) -> String {
+fn reach(limits: impl Fn(Period) -> Option<Limits>) -> String {
     let mut groups: Vec<(Limits, Vec<&str>)> = Vec::new();
     for period in Period::ALL {
-        let limits = limits(period);
+        let Some(limits) = limits(period) else { continue };
         match groups.iter_mut().find(|(known, _)| *known == limits) {
             Some((_, periods)) => periods.push(period.name()),
             None => groups.push((limits, vec![period.name()])),
@@ -201,12 +229,12 @@ fn reach(limits: impl Fn(Period) -> Limits) -> String {
 }
 
 /// What a provider serves of each period.
-fn served(limits: impl Fn(Period) -> Limits) -> Vec<Served> {
+fn served(limits: impl Fn(Period) -> Option<Limits>) -> Vec<Served> {
     let of = |period: Period| {
-        let Limits { reach_days, request_days } = limits(period);
-        Served { period: period.name(), reach_days, request_days }
+        let Limits { reach_days, request_days } = limits(period)?;
+        Some(Served { period: period.name(), reach_days, request_days })
     };
-    Period::ALL.map(of).into()
+    Period::ALL.into_iter().filter_map(of).collect()
 }
 
 const ALL_PERIODS: &str = "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M";
@@ -214,18 +242,7 @@ const ALL_PERIODS: &str = "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M";
 fn describe(name: &'static str, config: &Config) -> Description {
     let described = match name {
         "yahoo" => describe_yahoo(config),
-        "barchart" => Description {
-            title: "Barchart.com: dated futures contracts, stocks, forex",
-            state: State::NotInThisVersion,
-            account: "vortex config --provider barchart --set-credentials",
-            requests_per_day: Some(config.barchart.daily_limit.into()),
-            words: Words {
-                periods: "1m 5m 15m 30m 1h 1d 1W 1M",
-                reach: "as far as the account allows".to_owned(),
-                limits: format!("{} downloads a day", config.barchart.daily_limit),
-            },
-            ..nothing_special()
-        },
+        "barchart" => describe_barchart(config),
         "ibkr" => Description {
             title: "Interactive Brokers: through a running TWS or gateway",
             state: State::NotInThisVersion,
@@ -248,8 +265,12 @@ fn describe(name: &'static str, config: &Config) -> Description {
         },
         _ => Description {
             title: "Sample: a generated market, no network",
-            periods: served(sample::limits),
-            words: Words { periods: ALL_PERIODS, reach: reach(sample::limits), limits: "none".to_owned() },
+            periods: served(|period| Some(sample::limits(period))),
+            words: Words {
+                periods: ALL_PERIODS,
+                reach: reach(|period| Some(sample::limits(period))),
+                limits: "none".to_owned(),
+            },
             ..nothing_special()
         },
     };
@@ -261,15 +282,43 @@ fn describe_yahoo(config: &Config) -> Description {
     Description {
         title: "Yahoo Finance: stocks, indices, funds, crypto, forex, continuous futures",
         state: if settings.enabled { State::Ready } else { State::Off },
-        periods: served(yahoo::limits),
+        periods: served(|period| Some(yahoo::limits(period))),
         requests_per_minute: Some(settings.requests_per_minute),
         concurrency: Some(settings.concurrency),
         words: Words {
             periods: ALL_PERIODS,
-            reach: reach(yahoo::limits),
+            reach: reach(|period| Some(yahoo::limits(period))),
             limits: format!(
                 "{} requests a minute, {} at once",
                 settings.requests_per_minute, settings.concurrency
+            ),
+        },
+        ..nothing_special()
+    }
+}
+
+fn describe_barchart(config: &Config) -> Description {
+    let today = Day::of_utc((source::clock())());
+    let limits = |period| barchart::limits(Class::Future, period, today).ok();
+    let settings = &config.barchart;
+    let (state, account) = match barchart::access(config) {
+        Ok(Access::None) => (State::NoAccount, "none; `--info barchart` and docs/barchart.md tell the ways"),
+        Ok(access) => (State::Ready, access.words()),
+        Err(_) => (State::NoAccount, "its session cannot be read; `--test barchart` says why"),
+    };
+    Description {
+        title: "Barchart.com: dated futures contracts, stocks, forex",
+        state,
+        account,
+        periods: served(limits),
+        requests_per_minute: Some(settings.http.requests_per_minute),
+        requests_per_day: Some(settings.daily_limit.into()),
+        words: Words {
+            periods: "1m 5m 15m 30m 1h 1d 1W 1M",
+            reach: reach(limits),
+            limits: format!(
+                "{} downloads a day, pauses of up to {} s between them",
+                settings.daily_limit, config.random_sleep_max
             ),
         },
         ..nothing_special()
@@ -288,6 +337,8 @@ fn nothing_special() -> Description {
         requests_per_minute: None,
         concurrency: None,
         requests_per_day: None,
+        used_today: None,
+        resets: None,
         words: Words { periods: "", reach: String::new(), limits: String::new() },
     }
 }

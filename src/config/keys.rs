@@ -37,6 +37,8 @@ const UNSET: Fallback = Words("not set");
 const BROWSER: Fallback = Is(
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
 );
+/// What Vortex calls itself where nobody minds who asks.
+const OWN_NAME: Fallback = Is("Vortex (market-data archive)");
 const TIMEOUT: Kind = Kind::Integer { min: 1, max: 300 };
 const RATE: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 32 };
@@ -89,13 +91,15 @@ pub const KEYS: &[Key] = &[
     key("providers.yahoo.user_agent", Kind::Header, BROWSER, &[], "The User-Agent header; Yahoo refuses those of plain libraries."),
     key("providers.barchart.username", Kind::Secret, UNSET, &["VORTEX_BARCHART_USERNAME"], "Account name; `password` must be set too."),
     key("providers.barchart.password", Kind::Secret, UNSET, &["VORTEX_BARCHART_PASSWORD"], "Password; a file that holds it must be readable by its owner alone (0600)."),
-    key("providers.barchart.daily_limit", Kind::Integer { min: 1, max: 1000 }, Is("150"), &["VORTEX_BARCHART_DAILY_LIMIT"], "Downloads a day."),
+    key("providers.barchart.api_key", Kind::Secret, UNSET, &["VORTEX_BARCHART_API_KEY"], "Key of Barchart's OnDemand service, which is then asked in place of the site; a file that holds it must be readable by its owner alone (0600)."),
+    key("providers.barchart.daily_limit", Kind::Integer { min: 1, max: 1000 }, Is("150"), &["VORTEX_BARCHART_DAILY_LIMIT"], "Downloads a day that the account or the key allows."),
+    key("providers.barchart.import_directory", Kind::Path, UNSET, &[], "Folder that the service watches for CSV files downloaded by hand, which it takes into the archive."),
     key("providers.barchart.base_url", Kind::BaseUrl, UNSET, &[], "Stands for scheme, host and port of every host of the provider."),
     key("providers.barchart.ca_file", Kind::Path, UNSET, &[], "PEM file with further certificate authorities to trust."),
     key("providers.barchart.timeout", TIMEOUT, Is("30"), &["VORTEX_BARCHART_TIMEOUT"], "Seconds a request may take."),
     key("providers.barchart.requests_per_minute", RATE, Is("60"), &[], "Requests a minute, over all processes of this user."),
     key("providers.barchart.concurrency", CONCURRENCY, Is("2"), &[], "Requests in flight at once."),
-    key("providers.barchart.user_agent", Kind::Header, BROWSER, &[], "The User-Agent header."),
+    key("providers.barchart.user_agent", Kind::Header, OWN_NAME, &[], "The User-Agent header."),
     key("providers.ibkr.host", Kind::Host, Is("localhost"), &["VORTEX_IBKR_HOST"], "Host name or address of the gateway; its protocol is not encrypted."),
     key("providers.ibkr.port", PORT, Is("7497"), &["VORTEX_IBKR_PORT"], "TCP port of the gateway."),
     key("providers.ibkr.client_id", Kind::Integer { min: 0, max: 999 }, Is("1"), &["VORTEX_IBKR_CLIENT_ID"], "API client id."),

@@ -43,7 +43,9 @@ pub(super) fn resolve(values: &BTreeMap<String, Entry>, sources: &Sources) -> Co
             http: http(&values, "barchart"),
             username: values.secret("providers.barchart.username"),
             password: values.secret("providers.barchart.password"),
+            api_key: values.secret("providers.barchart.api_key"),
             daily_limit: values.count("providers.barchart.daily_limit"),
+            import_directory: values.path("providers.barchart.import_directory"),
         },
         ibkr: IbkrSettings {
             host: values.word("providers.ibkr.host"),

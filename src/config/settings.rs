@@ -101,8 +101,12 @@ pub struct BarchartSettings {
     pub username: Option<SecretString>,
     /// Password.
     pub password: Option<SecretString>,
-    /// Downloads a day.
+    /// Key of the OnDemand service.
+    pub api_key: Option<SecretString>,
+    /// Downloads a day that the account or the key allows.
     pub daily_limit: u16,
+    /// The folder that is watched for files downloaded by hand.
+    pub import_directory: Option<PathBuf>,
 }
 
 /// Interactive Brokers' gateway.

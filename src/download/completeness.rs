@@ -73,7 +73,7 @@ impl SeriesStatus {
 pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> Completeness {
     let (state, period) = (&record.state, record.key.period);
     let today = today_of(&state.meta, now);
-    let judge = Judge::new(counts, &state.meta, period, today);
+    let judge = Judge::new(counts, &record.key, &state.meta, today);
     let mut told = Completeness::default();
     let Some(known) = state.coverage.known() else {
         return told;
@@ -166,7 +166,7 @@ pub fn status(record: &SeriesRecord, told: &Completeness, counts: &SessionCounts
     }
     let zone = zone_of(&state.meta);
     let today = today_of(&state.meta, now);
-    let judge = Judge::new(counts, &state.meta, record.key.period, today);
+    let judge = Judge::new(counts, &record.key, &state.meta, today);
     let close = state.meta.session_close.unwrap_or(86_400);
     let late = (0..=super::sessions::PENDING_DAYS).map(|back| today.plus(-back)).any(|day| {
         judge.standing(day, state.coverage.get(day)) == Standing::Pending

@@ -3,7 +3,7 @@
 
 usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
 
-Parts (all of them without any): first, update, minutes, nothing, latency, start, open, service.
+Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, service.
 --quick   few series and short history: shows that all works, its numbers mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
@@ -398,6 +398,43 @@ class Bench:
             ["The archives lie on a tmpfs; a partition holds a bar a session of one year."],
         )
 
+    def plan(self):
+        """Forty futures, twenty years, four periods: what is asked for on which day, with nothing in the archive
+        and with all of it."""
+        count, years = (4, 2) if self.quick else (40, 20)
+        home = pathlib.Path("/dev/shm/vortex-bench/plan")
+        shutil.rmtree(home, ignore_errors=True)
+        self.configure(home)
+        start = datetime.date.today().replace(day=1)
+        start = start.replace(year=start.year - years).isoformat()
+        cycles = ["FGHJKMNQUVXZ", "GJMQVZ", "HKNUZ", "HMUZ"]
+        future = {
+            f"F{number:02}": {"code": f"F{number:02}", "cycle": cycles[number % 4], "periods": "1d,1h,30m,15m", "start_date": start}
+            for number in range(count)
+        }
+        (home / "futures.json").write_text(json.dumps({"future": future}))
+        words = ["download", "--provider", "barchart", "--assets", home / "futures.json", "--dry-run"]
+        options = {"env": {"HOME": str(home), "PATH": os.environ["PATH"]}, "cwd": home}
+        planned = subprocess.run([VORTEX, *map(str, words), "--json"], capture_output=True, check=True, **options).stdout
+        series = len(json.loads(planned)["series"])
+        (home / "plan.json").write_bytes(planned)
+        rows = []
+        for label in ("nothing", "all of it"):
+            if label == "all of it":
+                run([HELPER, "contracts", home / ".local/share/vortex", home / "plan.json", str(int(time.time()))])
+            runs = [self.vortex(home, *words) for _ in range(5)]
+            best = min(runs, key=lambda one: one.wall)
+            rows.append([label, *best.cells()])
+            self.aim(f"planning {series:,} series, {label} in the archive", best.wall * 1000, most=100, unit=" ms")
+        shutil.rmtree(home)
+        self.table(
+            "plan",
+            f"Planning {count} futures, {years_of(years)}, 4 periods: {series:,} series, best of 5",
+            ["in the archive", "CPU", "wall", "peak"],
+            rows,
+            ["The archive lies on a tmpfs."],
+        )
+
     def service(self):
         times = 20 if self.quick else 200
         rows = []
@@ -562,7 +599,7 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {int(memory[1]) // 2**20} GiB, Linux {platform.release()}; {vortex}; {versions}"
 
 
-PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "service"]
+PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "service"]
 
 
 def write_page(bench):

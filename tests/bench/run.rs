@@ -2,6 +2,7 @@
 //! and the least that a program can do.
 
 mod bare;
+mod contracts;
 mod fill;
 mod server;
 #[path = "../yahoo_server/mod.rs"]
@@ -23,6 +24,8 @@ enum Command {
     Fill(fill::Arguments),
     /// Downloads with nothing but what a download needs.
     Bare(bare::Arguments),
+    /// Makes an archive of dated contracts.
+    Contracts(contracts::Arguments),
 }
 
 /// The listing behind a symbol, by the number in its name.
@@ -37,5 +40,6 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
         Command::Serve => Ok(server::serve()?),
         Command::Fill(arguments) => fill::fill(&arguments),
         Command::Bare(arguments) => bare::run(&arguments),
+        Command::Contracts(arguments) => contracts::fill(&arguments),
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::binary::Home;
 use crate::yahoo;
 use crate::yahoo_server::{Action, Rule};
 
@@ -45,12 +46,21 @@ fn agrees(heading: &str, outputs: &[&Value]) {
     assert_eq!(found, known, "{heading}");
 }
 
+/// An instruments file for a provider with a daily limit.
+fn futures(home: &Home) -> String {
+    let file = home.path("futures.json");
+    let text = r#"{"future": {"GOLD": {"code": "GC", "cycle": "GZ", "start_date": "2024-01-02"}}}"#;
+    fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
 #[test]
 fn every_field_that_is_printed_is_in_the_page() {
     let (server, home) = yahoo();
     let asked = ["download", "--json", "-s", "AAPL", "--start-date", "2024-01-02"];
     let planned = home.expect(0, &[&asked[..], &["--dry-run"]].concat()).json();
-    agrees("vortex download --dry-run", &[&planned]);
+    let futures = ["download", "-p", "barchart", "--assets", &futures(&home), "--dry-run", "--json"];
+    agrees("vortex download --dry-run", &[&planned, &home.expect(0, &futures).json()]);
     agrees("vortex download", &[&home.expect(0, &asked).json()]);
     server.rule(Rule::new(Action::Restate { day: "2024-03-07".to_owned(), factor: 1.5 }));
     home.expect(0, &[&asked[..], &["--force"]].concat());

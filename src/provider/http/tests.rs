@@ -35,7 +35,7 @@ fn http(address: SocketAddr) -> Http {
 }
 
 fn call(url: &str) -> Call<'static> {
-    Call { url: url.parse().unwrap(), accept: "*/*", form: None }
+    Call { url: url.parse().unwrap(), accept: "*/*", form: None, headers: Vec::new() }
 }
 
 #[tokio::test]
