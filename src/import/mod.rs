@@ -29,6 +29,7 @@ use crate::config::{Config, ConfigError, assets};
 use crate::download::{self, Clock, Delivery, Intake, Observer, Summary, Target, Wanted};
 use crate::model::{Class, Day, SeriesKey};
 
+pub use export::hash;
 use known::Known;
 use report::{FileReport, Outcome};
 use source::Source;

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::days::{self, Scope};
-use super::export::read_file;
+use super::export::{hash, read_file};
 use super::name::PlainWriter;
 use super::report::{FileReport, UNFINISHED};
 use super::side::SideFile;
@@ -45,6 +45,7 @@ pub(super) fn read(
     told: &mut FileReport,
 ) -> Result<Piece, String> {
     let bytes = read_file(&source.path)?;
+    told.hash = Some(hash(&bytes));
     let modified = std::fs::metadata(&source.path).and_then(|about| about.modified()).ok();
     let modified = modified
         .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())

@@ -1,8 +1,9 @@
 //! The folder of `providers.barchart.import_directory`: what a person puts there is imported by itself, and stays.
 //!
 //! The folder is looked through every few seconds: that works on any file system, where notices of the kernel do
-//! not. A file is taken once it is whole and has not changed between two looks. What was dealt with is noted in the
-//! catalogue by the hash of its content, so that neither a restart nor a new name has it imported again.
+//! not. A file is taken once it is whole and has not changed between two looks. What was imported is noted in the
+//! catalogue by the hash of its content, so that neither a restart nor a new name has it imported again; what was
+//! refused is tried again when it changes, or when the service starts anew.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use super::engine::{Engine, blocking};
 use super::state::JobPhase;
-use crate::import::files;
+use crate::import::report::{FileReport, Outcome};
+use crate::import::{files, hash};
 use crate::provider::barchart::csv;
 use crate::request::Request;
 
@@ -37,8 +39,8 @@ struct Memory {
     seen: HashMap<PathBuf, (Seen, u32)>,
     /// Files that were dealt with as they are.
     settled: HashMap<PathBuf, Seen>,
-    /// What the job under way takes: its number, its files, their hashes.
-    job: Option<(u32, Vec<(PathBuf, Seen, String)>)>,
+    /// What the job under way takes: its number and its files.
+    job: Option<(u32, Vec<(PathBuf, Seen)>)>,
     /// What was said of the folder.
     said: Option<String>,
 }
@@ -47,7 +49,8 @@ struct Memory {
 pub(super) async fn keep(engine: Arc<Engine>) {
     let mut memory = Memory::default();
     loop {
-        let reloaded = engine.reloaded();
+        // The folder is another one where the configuration was read again.
+        let reloaded = engine.schedule_changes();
         let Some(folder) = engine.config().barchart.import_directory.clone() else {
             reloaded.await;
             continue;
@@ -63,13 +66,9 @@ pub(super) async fn keep(engine: Arc<Engine>) {
 /// One look: settles the job that is over, and asks for one where there is something new.
 async fn look(engine: &Arc<Engine>, folder: &Path, mut memory: Memory) -> Memory {
     if let Some((id, _)) = &memory.job {
-        match engine.look(|state| state.jobs.get(id).map(|job| (job.phase, job.result.clone()))) {
-            Some((JobPhase::Queued | JobPhase::Running, _)) => return memory,
-            // What was cancelled, or failed as a whole, is tried again when the service starts anew.
-            Some((JobPhase::Finished, result)) => {
-                settle(engine, &mut memory, matches!(result.as_str(), "done" | "partial")).await;
-            }
-            None => settle(engine, &mut memory, true).await,
+        match engine.look(|state| state.jobs.get(id).map(|job| job.phase)) {
+            Some(JobPhase::Queued | JobPhase::Running) => return memory,
+            Some(JobPhase::Finished) | None => memory.settle(),
         }
     }
     let (reader, folder) = (Arc::clone(engine), folder.to_owned());
@@ -84,7 +83,7 @@ async fn look(engine: &Arc<Engine>, folder: &Path, mut memory: Memory) -> Memory
     if new.is_empty() {
         return memory;
     }
-    let paths = new.iter().map(|(path, _, _)| path.clone()).collect();
+    let paths = new.iter().map(|(path, _)| path.clone()).collect();
     let request = Request { import: paths, ..Request::default() };
     match engine.update(request, "import", "the watched folder").await {
         Ok(id) => memory.job = Some((id, new)),
@@ -94,26 +93,30 @@ async fn look(engine: &Arc<Engine>, folder: &Path, mut memory: Memory) -> Memory
     memory
 }
 
-/// Notes what the job dealt with.
-async fn settle(engine: &Arc<Engine>, memory: &mut Memory, for_good: bool) {
-    let Some((id, files)) = memory.job.take() else { return };
-    for (path, seen, hash) in files {
-        if for_good {
-            let (writer, note) = (Arc::clone(engine), note_name(&hash));
-            let noted = blocking(move || writer.archive().set_note(&note, &format!("job {id}"))).await;
-            if let Ok(Err(error)) = noted {
-                tracing::warn!("that {} was imported cannot be noted: {error}", path.display());
-            }
-        }
-        memory.settled.insert(path, seen);
-    }
-}
-
+/// Under which name a file is noted in the catalogue.
 fn note_name(hash: &str) -> String {
     format!("imported {hash}")
 }
 
+impl Engine {
+    /// Notes the files that a job imported.
+    pub(super) fn note_imported(&self, files: &[FileReport]) {
+        let imported = files.iter().filter(|file| file.outcome == Outcome::Imported);
+        for (file, hash) in imported.filter_map(|file| Some((file, file.hash.as_ref()?))) {
+            if let Err(error) = self.archive().set_note(&note_name(hash), "yes") {
+                tracing::warn!("that {} was imported cannot be noted: {error}", file.path.display());
+            }
+        }
+    }
+}
+
 impl Memory {
+    /// The job is over: its files were dealt with as they are.
+    fn settle(&mut self) {
+        let files = self.job.take().map(|(_, files)| files).unwrap_or_default();
+        self.settled.extend(files);
+    }
+
     /// Says something once.
     fn say(&mut self, what: String) {
         if self.said.as_ref() != Some(&what) {
@@ -123,7 +126,7 @@ impl Memory {
     }
 
     /// The files that are new, whole, and as they were at the look before.
-    fn new_files(&mut self, engine: &Engine, folder: &Path) -> Vec<(PathBuf, Seen, String)> {
+    fn new_files(&mut self, engine: &Engine, folder: &Path) -> Vec<(PathBuf, Seen)> {
         if !folder.is_dir() {
             self.say(format!(
                 "providers.barchart.import_directory {}: there is no such folder; it is looked for",
@@ -146,10 +149,8 @@ impl Memory {
                 _ => 0,
             };
             self.seen.insert(path.clone(), (seen, looks));
-            if looks > 0
-                && let Some(hash) = self.take(engine, &path, looks)
-            {
-                new.push((path, seen, hash));
+            if looks > 0 && self.is_to_be_taken(engine, &path, looks) {
+                new.push((path, seen));
             }
         }
         self.seen.retain(|path, _| there.contains(path));
@@ -160,27 +161,26 @@ impl Memory {
         new
     }
 
-    /// The hash of a file that is to be imported now.
-    fn take(&mut self, engine: &Engine, path: &Path, looks: u32) -> Option<String> {
-        let (seen, _) = *self.seen.get(path)?;
-        let bytes = std::fs::read(path).ok()?;
+    /// Whether a file is to be imported now.
+    fn is_to_be_taken(&mut self, engine: &Engine, path: &Path, looks: u32) -> bool {
+        let Some((seen, _)) = self.seen.get(path).copied() else { return false };
+        let Ok(bytes) = std::fs::read(path) else { return false };
         if !csv::is_whole(&bytes) && looks < UNCHANGED_LOOKS {
-            return None;
+            return false;
         }
         if path.to_str().is_none() {
             self.say(format!("{}: its name is not UTF-8; give it another", path.display()));
-            return None;
+            return false;
         }
-        let hash = blake3::hash(&bytes).to_hex().to_string();
-        match engine.archive().note(&note_name(&hash)) {
-            Ok(None) => Some(hash),
+        match engine.archive().note(&note_name(&hash(&bytes))) {
+            Ok(None) => true,
             Ok(Some(_)) => {
                 self.settled.insert(path.to_owned(), seen);
-                None
+                false
             }
             Err(error) => {
                 self.say(format!("the catalogue cannot be read for what was imported: {error}"));
-                None
+                false
             }
         }
     }

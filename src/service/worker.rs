@@ -110,7 +110,7 @@ async fn one(
     let work = wanted.into_work(job, &config, observer, cancelled);
     let (answer_to, answers) = mpsc::unbounded_channel();
     pulses.send_replace(Some(answer_to));
-    let mut done = match in_threads(writer, work, answers) {
+    let mut done = match in_threads(Arc::clone(engine), writer, work, answers) {
         Ok(done) => done,
         Err(error) => return Ended::Failed(format!("no thread for the job: {error}")),
     };
@@ -194,11 +194,12 @@ impl Wanted {
 }
 
 impl Work {
-    async fn run(self, writer: Writer) -> Result<Summary, ArchiveError> {
+    async fn run(self, engine: Arc<Engine>, writer: Writer) -> Result<Summary, ArchiveError> {
         match self {
             Work::Fetch(job) => download::run(writer, job).await,
             Work::Import(sorted, how) => {
                 let (summary, files) = import::import(writer, sorted, how).await?;
+                engine.note_imported(&files);
                 for file in files.iter().filter(|file| file.outcome.reason().is_none()) {
                     tracing::info!(
                         "{} imported: {} of {} rows taken",
@@ -248,6 +249,7 @@ type Ending = oneshot::Receiver<Result<Summary, ArchiveError>>;
 
 /// Runs a job in threads that end with it, and that answer pulses meanwhile.
 fn in_threads(
+    engine: Arc<Engine>,
     writer: Writer,
     work: Work,
     mut pulses: mpsc::UnboundedReceiver<Pulse>,
@@ -264,7 +266,7 @@ fn in_threads(
                 std::future::pending::<()>().await;
             };
             tokio::select! {
-                worked = work.run(writer) => worked,
+                worked = work.run(engine, writer) => worked,
                 () = answering => Err(ArchiveError::Refused("the job stopped answering".to_owned())),
             }
         });
