@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 usage() {
   cat <<'TEXT'
 Usage: ./run-all-tests.sh [--fast] [-v]
-  --fast   format, lint and unit tests only: no tests through the binary, no peers
+  --fast   format, lint and unit tests only: no tests through the binary, no peers, no package, no image
   -v       show each test as it runs
 TEXT
 }
@@ -36,7 +36,7 @@ else
 fi
 
 log=$(mktemp)
-trap 'rm -f "$log" "$log.advisories"' EXIT
+trap 'rm -f "$log" "$log.advisories" "$log.package"' EXIT
 run_tests() {
   if $verbose; then
     cargo test --locked --no-fail-fast "${features[@]}" "$@" 2>&1 | tee -a "$log"
@@ -46,19 +46,37 @@ run_tests() {
   fi
 }
 
+# package COMMAND…: shows what it said only where it failed.
+package() {
+  "$@" >"$log.package" 2>&1 || { tail -n 60 "$log.package" >&2; exit 1; }
+  tail -n1 "$log.package"
+}
+
 echo "== format"
 cargo fmt --all -- --check
+docker/generate --check
 echo "== lint"
 cargo clippy --locked --all-targets "${features[@]}" -- -D warnings
-echo "== tests"
 if $fast; then
+  echo "== tests"
   run_tests --lib
 else
   need_peers
   need_meters
   need_disk_tools
   need_system_tools
+  need_manifest_tools
+  # Before the tests, which install it on machines.
+  echo "== package"
+  package scripts/build-deb --lint
+  echo "== tests"
   run_tests
+  echo "== package, built again"
+  package scripts/check-reproducible dist/vortex_*.deb
+  echo "== image"
+  "$VORTEX_PEERS" tests/docker/check-manifest
+  tests/docker/test-build-production
+  tests/docker/in-machine
   echo "== dependencies"
   need_cargo_deny
   "$CARGO_DENY" --locked check licenses bans sources

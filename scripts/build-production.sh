@@ -52,9 +52,9 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$(git status --porcelain)" ] || refuse "the tree has changes that are not committed: commit or stash them"
 
-engine=podman
-if command -v docker >/dev/null && docker info >/dev/null 2>&1; then engine=docker; fi
-$dry || command -v "$engine" >/dev/null || refuse "neither docker nor podman is here"
+. scripts/lib/tools
+$dry || need_engine
+engine=$(engine)
 do_it() {
   if $dry; then printf '%q ' "$@"; echo; else "$@"; fi
 }
@@ -67,6 +67,8 @@ SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 build=("${cache[@]}" -f docker/Dockerfile --build-arg "VERSION=$version"
   --label "org.opencontainers.image.revision=$(git rev-parse HEAD)"
   --label "org.opencontainers.image.created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)")
+# A list of images, one for each platform.
+list=true
 here=linux/$(dpkg --print-architecture)
 if [ -z "$platform" ] || [ "$platform" = "$here" ]; then
   do_it scripts/build-deb
@@ -75,18 +77,21 @@ if [ -z "$platform" ] || [ "$platform" = "$here" ]; then
   build+=(--build-context package=target/image)
   [ "$engine" = docker ] || build+=(--format docker)
   do_it "$engine" build "${build[@]}" "${tags[@]/#/--tag=}" .
+  list=false
 elif [ "$engine" = docker ]; then
   # Images of several platforms are no images of this machine: they go to the registry as they are made.
   $push || refuse "docker keeps images of other platforms in a registry alone: add --push"
+  $tested && refuse "what docker builds for other platforms is pushed at once: leave --test out"
   do_it docker buildx build "${build[@]}" --platform "$platform" "${tags[@]/#/--tag=}" --push .
   push=false
 else
-  for tag in "${tags[@]}"; do
-    do_it podman build --format docker "${build[@]}" --platform "$platform" --manifest "$tag" .
-  done
+  do_it podman build --format docker "${build[@]}" --platform "$platform" --manifest "${tags[0]}" .
+  for tag in "${tags[@]:1}"; do do_it podman tag "${tags[0]}" "$tag"; done
 fi
 if $tested; then do_it env VORTEX_IMAGE="${tags[0]}" tests/docker/test-docker-build.sh --skip-build; fi
 if $push; then
-  for tag in "${tags[@]}"; do do_it "$engine" push "$tag"; done
+  for tag in "${tags[@]}"; do
+    if $list; then do_it podman manifest push --all "$tag" "docker://$tag"; else do_it "$engine" push "$tag"; fi
+  done
 fi
 echo "${tags[*]}"

@@ -6,8 +6,9 @@ mod binary;
 mod yahoo_server;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use binary::Home;
 use serde_json::Value;
@@ -78,6 +79,37 @@ fn the_lines_of_the_documentation_work() {
         let rows: usize = rows.trim().parse().unwrap();
         assert!(rows > 1_000, "{rows} rows from {block}");
     }
+}
+
+#[test]
+fn pandas_makes_the_same_continuous_series_of_the_contracts() {
+    let home = Home::configured("general.default_provider = 'sample'\n");
+    home.expect(0, &["download", "-s", "GOLD", "--period", "1d"]).says("done");
+    for (adjust, name) in [("none", "GOLD"), ("difference", "GOLD_DIFF"), ("ratio", "GOLD_RATIO")] {
+        home.expect(0, &["continuous", "GOLD", "--sessions", "2", "--adjust", adjust, "--name", name]);
+    }
+    let mut judge = python();
+    judge.arg(program("continuous_reads.py")).arg(home.archive()).args(["sample", "GOLD", "2"]);
+    let said = succeeded(judge.output().unwrap());
+    assert!(said.contains("3 series: the same bits"), "{said}");
+}
+
+#[test]
+fn the_lines_for_pysystemtrade_bring_the_bars() {
+    let home = Home::configured("general.default_provider = 'sample'\n");
+    home.expect(0, &["download", "-s", "GOLD_20260400", "--period", "1d"]).says("done");
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/futures.md")).unwrap();
+    let lines = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    assert!(lines.contains("demo/archive"), "{lines}");
+    let lines = lines.replace("demo/archive", home.archive().to_str().unwrap());
+    let mut judge = python();
+    judge.arg(program("pysystemtrade_reads.py"));
+    judge.arg(home.file("sample/futures/1d/GOLD/GOLD_20260400.csv")).stdin(Stdio::piped());
+    let mut judge = judge.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    judge.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let said = succeeded(judge.wait_with_output().unwrap());
+    assert!(said.contains(" bars"), "{said}");
 }
 
 const SYMBOLS: [&str; 8] = ["AAPL", "^GSPC", "VOD.L", "7203.T", "EURUSD=X", "BTC-USD", "GC=F", "BRK-B"];

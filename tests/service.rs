@@ -164,6 +164,27 @@ fn origins(place: &Place) -> Vec<(String, u64)> {
 }
 
 #[test]
+fn a_dry_run_at_the_start_tells_and_writes_nothing() {
+    let mut place = Place::with_bus();
+    let log = place.home.path().join("logs/vortex.log");
+    place.environment = vec![("VORTEX_LOGGING_FILE_PATH", log.to_str().unwrap().to_owned())];
+    place.configure(
+        "[general]\ndefault_provider = \"sample\"\n[schedule]\nschedule = \"\"\nrun_on_startup = true\n\
+         download_args = \"--dry-run --period 1d --symbol SPY\"\n",
+    );
+    runtime().block_on(async {
+        let connection = place.connect().await;
+        let mut stream = signals(&connection).await;
+        place.start(&["--bus", "user"]);
+        assert_eq!(ended(&mut stream, 1).await, "done");
+    });
+    assert_eq!(origins(&place), [("startup".to_owned(), 0)]);
+    assert!(!place.home.path().join(".local/share/vortex/sample").exists(), "something was written");
+    let told = fs::read_to_string(log.with_file_name("vortex-scheduler.out.log")).unwrap();
+    assert!(told.contains("dry run: 1 series") && told.contains("nothing was asked or written"), "{told}");
+}
+
+#[test]
 fn it_keeps_schedules_itself_where_nobody_else_does() {
     let mut place = Place::new();
     place.stop();

@@ -55,12 +55,11 @@ fn whole_list(config: &Config) -> Result<Request, String> {
         (args.raw_dir.is_some(), "--raw-dir"),
         (args.from.is_some(), "--from"),
         (cli.global.config.is_some(), "--config"),
-        (cli.global.dry_run, "--dry-run"),
     ];
     if let Some((_, option)) = not_here.iter().find(|(given, _)| *given) {
         return Err(fail(format!("{option} is not for runs of the service; set it in the configuration")));
     }
     let parquet = if args.no_backup { Some(false) } else { args.backup.then_some(true) };
     let request = super::download::request(&args).map_err(|error| fail(error.cause.to_string()))?;
-    Ok(Request { provider: args.provider, parquet, ..request })
+    Ok(Request { provider: args.provider, parquet, dry_run: cli.global.dry_run, ..request })
 }

@@ -48,18 +48,17 @@ fn requests(rows: &[Foreseen<'_>]) -> usize {
 fn as_json(provider: &dyn Provider, rows: &[Foreseen<'_>], plan: Option<&Plan>) -> Value {
     let mut series: Vec<Value> = rows.iter().map(Foreseen::json).collect();
     let (name, requests) = (provider.archive_name(), requests(rows));
-    let Some(plan) = plan else {
-        return json!({ "provider": name, "dry_run": true, "requests": requests, "series": series });
-    };
-    for (row, day) in series.iter_mut().zip(plan.first_days(rows.len())) {
+    let days = plan.map_or_else(|| vec![None; rows.len()], |plan| plan.first_days(rows.len()));
+    for (row, day) in series.iter_mut().zip(days) {
         row["day"] = day.map(|day| day.to_string()).into();
     }
-    let Allowance { limit, used, resets, .. } = plan.allowance;
-    let days: Vec<Value> = plan.days(rows).iter().map(Told::json).collect();
+    let allowance = plan.map(|plan| plan.allowance);
+    let days = plan.map(|plan| plan.days(rows).iter().map(Told::json).collect::<Vec<_>>());
     json!({
         "provider": name, "dry_run": true, "requests": requests, "series": series,
-        "allowance": { "limit": limit, "used": used, "resets": output::stamp(resets) },
-        "days": days, "never": plan.forecast.never,
+        "daily_limit": allowance.map(|it| it.limit), "used_today": allowance.map(|it| it.used),
+        "resets": allowance.and_then(|it| output::stamp(it.resets)),
+        "days": days.unwrap_or_default(), "never": plan.map_or(0, |plan| plan.forecast.never),
     })
 }
 

@@ -98,7 +98,8 @@ fn json_of(known: &Known) -> serde_json::Value {
         "refusals_in_a_row": standing.consecutive, "failures_in_a_row": standing.failures,
         "requests_today": standing.requests_today, "last_success": stamp(standing.last_success),
         "last_error_at": stamp(standing.last_error_at), "last_error": text(&standing.last_error),
-        "allowance": allowance.map(|it| json!({ "limit": it.limit, "used": it.used, "resets": stamp(it.resets) })),
+        "daily_limit": allowance.map(|it| it.limit), "used_today": allowance.map(|it| it.used),
+        "resets": allowance.and_then(|it| stamp(it.resets)),
     })
 }
 
@@ -153,7 +154,9 @@ mod tests {
     #[test]
     fn what_never_was_is_null() {
         let json = json_of(&known(State::Ready, 0, ""));
-        for field in ["until", "reason", "last_success", "last_error_at", "last_error", "allowance"] {
+        for field in
+            ["until", "reason", "last_success", "last_error_at", "last_error", "daily_limit", "resets"]
+        {
             assert!(json[field].is_null(), "{field}: {json}");
         }
         let json = json_of(&known(State::Limited { until: 1_717_430_400 }, 1_717_430_399, "429"));
@@ -172,7 +175,7 @@ mod tests {
         let json = json_of(&with(2));
         assert_eq!(json["state"], "limited");
         assert_eq!(json["until"], "2024-06-04T05:05:00Z");
-        assert_eq!(json["allowance"]["resets"], json["until"]);
+        assert_eq!(json["resets"], json["until"]);
         assert_eq!(row(&with(2))[4], "2 of 2");
     }
 }

@@ -239,7 +239,11 @@ impl Shared {
         }
         let clock = |file: &ReadFile| file.1.as_ref().map_or(0, |piece| piece.answer.clock);
         files.sort_by_key(clock);
-        let written = stored.parts.iter().map(|part| part.written).max();
+        // An older catalogue knows only when the files were written.
+        let given_at = match stored.state.given_at {
+            0 => stored.parts.iter().map(|part| part.written).max().unwrap_or(0),
+            known => known,
+        };
         let pieces = || files.iter().filter_map(|(_, piece)| piece.as_ref().ok());
         let span = pieces()
             .map(|piece| piece.request.days)
@@ -258,7 +262,7 @@ impl Shared {
             );
             return Err(refused(&why));
         }
-        let newest = files.iter().map(clock).max().unwrap_or(0).max(written.unwrap_or(0));
+        let newest = files.iter().map(clock).max().unwrap_or(0).max(given_at);
         // Their bars agree.
         stored.confirm_code();
         let mut merge = Merge {
@@ -272,7 +276,7 @@ impl Shared {
         let (mut raw, mut bytes) = (Vec::new(), 0);
         for (file, piece) in files {
             let Some(told) = taken.iter_mut().find(|told| told.file == file) else { continue };
-            match piece.and_then(|piece| merge.add(target, piece, written, told)) {
+            match piece.and_then(|piece| merge.add(target, piece, given_at, told)) {
                 Ok(Some((request, answer))) => {
                     bytes += answer.body.len() as u64;
                     raw.push((request, answer));
@@ -300,12 +304,12 @@ struct Merge<'a> {
 }
 
 impl Merge<'_> {
-    /// Adds one file, or says why nothing of it may be taken. `written` is when what is stored was given.
+    /// Adds one file, or says why nothing of it may be taken. `given_at` is when what is stored was given.
     fn add(
         &mut self,
         target: &Target,
         piece: Piece,
-        written: Option<i64>,
+        given_at: i64,
         told: &mut Taken,
     ) -> Result<Option<(Request, RawAnswer)>, String> {
         let Piece { request, covered, mut answer, raw } = piece;
@@ -323,7 +327,7 @@ impl Merge<'_> {
             }
             _ => {}
         }
-        if written.is_some_and(|written| answer.clock < written) {
+        if answer.clock < given_at {
             told.older = self.keep_newer(&mut answer.bars);
         }
         let news = absorb::news(&self.all, answer.bars.clone());

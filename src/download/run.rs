@@ -89,6 +89,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     let mut board = Board::new(&shared, job.targets.len());
     board.survey(&job)?;
     board.work(&job).await;
+    job.provider.finish().await;
     let summary = board.summary(&job);
     if let Err(error) = job.raw.sweep((job.now)()) {
         tracing::warn!("old answers of the raw trail could not be removed: {error}");
@@ -312,6 +313,7 @@ impl<'a> Board<'a> {
             files: self.shared.files.load(Ordering::Relaxed),
             fatal: self.fatal,
             interrupted: *self.shared.cancelled.borrow(),
+            refused: Vec::new(),
         }
     }
 }

@@ -343,10 +343,10 @@ impl Shared {
     /// The days to ask for so that a window meets what is stored beside it.
     fn overlapping(&self, course: &Course, state: &SeriesState, window: Days) -> Days {
         let now = (self.now)();
-        let (period, limits) = (course.target.key.period, course.limits);
+        let (key, limits) = (&course.target.key, course.limits);
         let today = today_of(&state.meta, now);
-        let judge = Judge::new(&self.counts, &state.meta, period, today);
-        let at = Standpoint { period, state, judge, limits, today, now };
+        let judge = Judge::new(&self.counts, key, &state.meta, today);
+        let at = Standpoint { key, state, judge, limits, today, now };
         with_overlap(&at, window)
     }
 
@@ -478,6 +478,37 @@ impl Shared {
         Ok((added, changed))
     }
 
+    /// Notes that the provider has nothing in a window.
+    async fn no_bars(
+        &self,
+        course: &mut Course,
+        state: SeriesState,
+        window: Days,
+        clock: i64,
+        said: &str,
+    ) -> Result<(), Stop> {
+        let note = format!("the provider has no bars there: {said}");
+        if !course.notes.contains(&note) {
+            course.notes.push(note);
+        }
+        let now = (self.now)().min(clock);
+        let state = absorb::learn_empty(&state, &course.target.key, window, now);
+        self.commit_state(course, state).await
+    }
+
+    /// Whether there are bars of another contract: then the provider knows the instrument.
+    fn knows_other_contracts(&self, key: &SeriesKey) -> Result<bool, ArchiveError> {
+        if key.contract.is_none() {
+            return Ok(false);
+        }
+        let mut known = false;
+        let sibling = |other: &SeriesKey| {
+            (&other.provider, other.class, &other.symbol) == (&key.provider, key.class, &key.symbol)
+        };
+        self.archive.each_series(sibling, |record| known |= record.last.is_some())?;
+        Ok(known)
+    }
+
     /// What a refusal means for the series.
     async fn refused(
         &self,
@@ -488,13 +519,10 @@ impl Shared {
     ) -> Result<(), Stop> {
         let now = (self.now)();
         match &refusal {
-            Refusal::EmptyWindow { clock, said } => {
-                let note = format!("the provider has no bars there: {said}");
-                if !course.notes.contains(&note) {
-                    course.notes.push(note);
-                }
-                let state = absorb::learn_empty(&state, window, now.min(*clock));
-                self.commit_state(course, state).await
+            Refusal::EmptyWindow { clock, said } => self.no_bars(course, state, window, *clock, said).await,
+            // Not each month of a cycle was always listed.
+            Refusal::Unknown { said, .. } if self.knows_other_contracts(&course.target.key)? => {
+                self.no_bars(course, state, window, now, said).await
             }
             Refusal::TooOld { reach_days, .. } if window.len() > 1 => {
                 // As far as the provider says it reaches, a day less for its clock; else half of it.

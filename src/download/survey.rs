@@ -7,11 +7,13 @@ use super::plan::{Plan, Standpoint, plan, today_of};
 use super::series::Target;
 use super::sessions::Judge;
 use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts};
-use crate::model::{Day, SeriesKey};
+use crate::model::{Day, Mark, SeriesKey};
 use crate::provider::Limits;
 
-/// A symbol the provider does not know is asked for again after this many seconds.
+/// A symbol the provider does not know is asked for again after this many seconds …
 const UNKNOWN_EVERY: i64 = 24 * 3600;
+/// … and a contract, of which there are many a symbol, after this many.
+const UNKNOWN_CONTRACT_EVERY: i64 = 7 * 24 * 3600;
 
 /// What is to be done for a target, before anything is asked.
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +98,7 @@ fn survey(
     let mut state = record.map(|record| record.state).unwrap_or_default();
     let same_code = state.code == target.instrument.code;
     if !target.wanted.force
-        && let Some(outcome) = refused_earlier(&state, same_code, now)
+        && let Some(outcome) = refused_earlier(&state, target, now)
     {
         return Ok(Survey::Settled(outcome));
     }
@@ -104,8 +106,8 @@ fn survey(
         state = SeriesState::default();
     }
     let today = today_of(&state.meta, now);
-    let judge = Judge::new(counts, &state.meta, target.key.period, today);
-    let at = Standpoint { period: target.key.period, state: &state, judge, limits, today, now };
+    let judge = Judge::new(counts, &target.key, &state.meta, today);
+    let at = Standpoint { key: &target.key, state: &state, judge, limits, today, now };
     let plan = plan(&at, &target.wanted);
     let missing = |plan| Survey::Missing { plan, asked_at: state.asked_at };
     if plan.windows.is_empty()
@@ -155,21 +157,25 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError
 }
 
 /// A series that waits for a person, or that the provider said it does not know.
-fn refused_earlier(state: &SeriesState, same_code: bool, now: i64) -> Option<Outcome> {
-    let marked = |mark| state.coverage.first_where(|m| m == mark).is_some();
+fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Outcome> {
+    let same_code = state.code == target.instrument.code;
     if let Some(held) = &state.held {
         return Some(Outcome::Held(format!("{held}; `vortex download --force` lets it go on")));
     }
     if let Some(why) = &state.suspect
-        && !marked(crate::model::Mark::Suspect)
+        && !state.coverage.has(Mark::Suspect)
     {
         return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
     }
     let failure = state.failure.as_ref().filter(|failure| failure.unknown && same_code)?;
     let age = now - failure.at;
-    (0..UNKNOWN_EVERY).contains(&age).then(|| {
+    let (every, again) = match target.contract {
+        None => (UNKNOWN_EVERY, "tomorrow"),
+        Some(_) => (UNKNOWN_CONTRACT_EVERY, "a week later"),
+    };
+    (0..every).contains(&age).then(|| {
         Outcome::Failed(format!(
-            "{} (asked {} hours ago, again tomorrow or with --force)",
+            "{} (asked {} hours ago, again {again} or with --force)",
             failure.text,
             age / 3600
         ))

@@ -2,11 +2,11 @@
 
 use jiff::tz::TimeZone;
 
-use crate::model::{Bars, Class, Contract, Day, Days, Period};
+use crate::model::{Bars, Class, Contract, Day, Days, Period, SeriesMeta};
 
 /// A contract is listed at most so many days before it ends.
 const LISTED_DAYS: i32 = 10 * 366;
-/// A contract whose last row is nearer to the end of its month than this had ended when the file was made after it.
+/// A contract may end so many days before the end of its month.
 const ENDS_WITHIN: i32 = 45;
 /// Exports are cut off at these numbers of rows: their oldest day may not be whole.
 const ROW_LIMITS: [usize; 2] = [10_000, 20_000];
@@ -51,6 +51,8 @@ pub struct Scope<'a> {
     pub period: Period,
     /// The exchange's zone.
     pub zone: &'a TimeZone,
+    /// When the session of a date opens, where that is known; see [`SeriesMeta::session_open`].
+    pub opens: Option<i32>,
     /// When the file was made, in seconds since the epoch.
     pub clock: i64,
 }
@@ -58,7 +60,11 @@ pub struct Scope<'a> {
 impl Scope<'_> {
     /// The trading date of a stored stamp.
     pub fn day(&self, time: i64) -> Day {
-        if self.period.is_intraday() { Day::of_local(time, self.zone) } else { Day::of_utc(time) }
+        if !self.period.is_intraday() {
+            return Day::of_utc(time);
+        }
+        let zone = self.zone.iana_name().map(str::to_owned);
+        SeriesMeta { zone, session_open: self.opens, ..SeriesMeta::default() }.trading_day(time)
     }
 
     /// From the first to the last bar.
@@ -80,9 +86,15 @@ impl Scope<'_> {
         Some(days)
     }
 
-    /// The last day of the contract, where it had ended and its rows reach near to it.
+    /// The last day of the contract, where it was settled and its rows reach near to it.
     pub fn ended(&self, last: Day) -> Option<Day> {
+        let settled = self.contract?.settled();
+        self.reaches_end(last).filter(|_| settled <= finished(self.clock, self.zone))
+    }
+
+    /// The last day of the contract, where its rows reach near to it.
+    pub fn reaches_end(&self, last: Day) -> Option<Day> {
         let end = self.contract?.last_day();
-        (end <= finished(self.clock, self.zone) && last.plus(ENDS_WITHIN) >= end).then_some(end)
+        (last.plus(ENDS_WITHIN) >= end).then_some(end)
     }
 }

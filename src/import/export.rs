@@ -37,6 +37,7 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
     let bytes = read_file(&source.path)?;
     let export = csv::read(&bytes).map_err(|refused| refused.to_string())?;
     told.rows = export.len() as u64;
+    told.hash = Some(hash(&bytes));
     let zone = barchart::zone(source.key.class);
     let taken = export.bars(source.key.columns(), &zone).map_err(|refused| refused.to_string())?;
     for (why, rows) in taken.left_out {
@@ -59,6 +60,11 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
         body: bytes,
     };
     Ok(Piece { request, covered, answer, raw: Some(raw) })
+}
+
+/// The hash that tells whether a file was imported before.
+pub fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
 }
 
 /// The bytes of a file.

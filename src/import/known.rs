@@ -1,13 +1,13 @@
 //! Which instrument a symbol of Barchart means.
 
-use crate::model::instrument::MONTH_CODES;
 use crate::model::{Class, Contract, Day, Instrument};
-use crate::provider::barchart::csv::full_year;
 
 /// The instruments of a list, and what a person says beside it.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
     instruments: Vec<Instrument>,
+    /// Names and codes.
+    named: Vec<(String, String)>,
     /// The class of symbols that are not in the list.
     class: Option<Class>,
 }
@@ -23,68 +23,13 @@ pub struct Meant {
     pub note: Option<String>,
 }
 
-/// A symbol such as `NQH26`, taken apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DatedSymbol<'a> {
-    /// The root: `NQ`.
-    pub root: &'a str,
-    /// 1 to 12.
-    pub month: u8,
-    /// The digits of the year.
-    pub year: i16,
-    /// One or two digits.
-    pub digits: usize,
-}
-
-impl<'a> DatedSymbol<'a> {
-    /// Takes a symbol apart; `None` where it names no dated contract.
-    pub fn of(symbol: &'a str) -> Option<DatedSymbol<'a>> {
-        let digits = symbol.bytes().rev().take_while(u8::is_ascii_digit).count();
-        let (head, year) = symbol.split_at_checked(symbol.len().checked_sub(digits)?)?;
-        let letter = head.chars().next_back()?;
-        let root = head.strip_suffix(letter)?;
-        let month = MONTH_CODES.iter().position(|code| *code == letter)?;
-        let plain = (1..=4).contains(&root.len()) && root.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        let year = year.parse().ok().filter(|_| plain && (1..=2).contains(&digits))?;
-        Some(DatedSymbol { root, month: month as u8 + 1, year, digits })
-    }
-
-    /// The contract: the first one of that month and these digits that has not ended long before `last`, the date
-    /// of its last row. Without a date, two digits mean the years 1931 to 2030, and one this decade.
-    pub fn contract(&self, last: Option<Day>, today: Day) -> Contract {
-        let of = |year: i16| Contract { year, month: self.month };
-        let (every, first) = if self.digits == 1 { (10, 1900 + self.year) } else { (100, 1900 + self.year) };
-        match last {
-            Some(last) => {
-                let years = (first..).step_by(every).take(21);
-                let fits = |year: &i16| of(*year).last_day().plus(LATE_DAYS) >= last;
-                of(years.into_iter().find(fits).unwrap_or(first))
-            }
-            None if self.digits == 1 => of(today.date().year() / 10 * 10 + self.year),
-            None => of(full_year(self.year)),
-        }
-    }
-}
-
 /// A few contracts settle in the month after the one they are named after.
 pub const LATE_DAYS: i32 = 31;
 
 impl Known {
-    /// A list, with the pairs of name and code that a person gave, which come first.
+    /// A list, with the pairs of name and code that a person gave, which stand above it.
     pub fn new(list: Vec<Instrument>, named: &[(String, String)], class: Option<Class>) -> Known {
-        let mut instruments = Vec::new();
-        for (name, code) in named {
-            let like = list.iter().find(|instrument| is_code(&instrument.code, code));
-            let class = class.or(like.map(|like| like.class)).unwrap_or_else(|| class_of(code));
-            let plain = Instrument::plain(name, code, class);
-            instruments.push(like.map_or(plain, |like| Instrument {
-                name: name.clone(),
-                class,
-                ..like.clone()
-            }));
-        }
-        instruments.extend(list);
-        Known { instruments, class }
+        Known { instruments: list, named: named.to_vec(), class }
     }
 
     /// The instrument of that name and class.
@@ -93,23 +38,31 @@ impl Known {
     }
 
     /// What a symbol means; `last` is the date of the last row of its file.
-    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day) -> Result<Meant, String> {
-        if let Some(instrument) = self.instruments.iter().find(|instrument| {
-            is_code(&instrument.code, symbol)
-                && self.class.is_none_or(|class| class == instrument.class)
-                && instrument.cycle.is_none()
-        }) {
-            return Ok(Meant { instrument: instrument.clone(), contract: None, note: None });
+    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day) -> Meant {
+        let mut meant = self.by_code(symbol, last, today);
+        let code = &meant.instrument.code;
+        if let Some((name, _)) = self.named.iter().find(|(_, named)| is_code(named, code)) {
+            meant.instrument.name.clone_from(name);
+            meant.note = None;
         }
-        let dated = DatedSymbol::of(symbol).filter(|_| self.class.is_none_or(|class| class == Class::Future));
-        let Some(dated) = dated else { return Ok(self.unknown(symbol, None)) };
-        let contract = Some(dated.contract(last, today));
-        let of_root = |instrument: &&Instrument| {
-            instrument.class == Class::Future && is_code(&instrument.code, dated.root)
+        meant
+    }
+
+    fn by_code(&self, symbol: &str, last: Option<Day>, today: Day) -> Meant {
+        let of_class = |class: Class| self.class.is_none_or(|wanted| wanted == class);
+        let known = |code: &str, dated: bool| {
+            let fits = |of: &&Instrument| is_code(&of.code, code) && of_class(of.class);
+            let kind = |of: &&Instrument| if dated { of.class == Class::Future } else { of.cycle.is_none() };
+            self.instruments.iter().find(|of| fits(of) && kind(of)).cloned()
         };
-        match self.instruments.iter().find(of_root) {
-            Some(instrument) => Ok(Meant { instrument: instrument.clone(), contract, note: None }),
-            None => Ok(self.unknown(dated.root, contract)),
+        if let Some(instrument) = known(symbol, false) {
+            return Meant { instrument, contract: None, note: None };
+        }
+        let dated = Contract::of_code(symbol, last.unwrap_or(today)).filter(|_| of_class(Class::Future));
+        let Some((root, contract)) = dated else { return self.unknown(symbol, None) };
+        match known(root, true) {
+            Some(instrument) => Meant { instrument, contract: Some(contract), note: None },
+            None => self.unknown(root, Some(contract)),
         }
     }
 
@@ -141,45 +94,9 @@ fn class_of(code: &str) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
-    }
-
-    #[rstest]
-    #[case("NQH26", Some("2026-03-04"), 2026, 3)]
-    #[case("A6H24", Some("2024-03-15"), 2024, 3)]
-    #[case("GCZ9", Some("2009-11-30"), 2009, 12)]
-    #[case("GCZ9", Some("2018-01-05"), 2019, 12)]
-    #[case("CLZ31", Some("2026-03-04"), 2031, 12)]
-    #[case("CLZ31", None, 1931, 12)]
-    #[case("CLZ30", None, 2030, 12)]
-    #[case("DLZ21", Some("2022-01-04"), 2021, 12)]
-    #[case("EDZ99", Some("1999-12-13"), 1999, 12)]
-    #[case("GCZ6", None, 2026, 12)]
-    fn years_follow_from_the_rows(
-        #[case] symbol: &str,
-        #[case] last: Option<&str>,
-        #[case] year: i16,
-        #[case] month: u8,
-    ) {
-        let dated = DatedSymbol::of(symbol).unwrap();
-        let contract = dated.contract(last.map(day), day("2026-11-25"));
-        assert_eq!((contract.year, contract.month), (year, month));
-    }
-
-    #[rstest]
-    #[case("AAPL")]
-    #[case("ES*1")]
-    #[case("GCA24")]
-    #[case("Z24")]
-    #[case("GCZ2024")]
-    #[case("^EURUSD")]
-    #[case("")]
-    #[case("é4")]
-    fn other_symbols_name_no_contract(#[case] symbol: &str) {
-        assert_eq!(DatedSymbol::of(symbol), None);
     }
 
     #[test]
@@ -193,7 +110,7 @@ mod tests {
         ];
         let known = Known::new(list.clone(), &[("AUD".to_owned(), "A6".to_owned())], None);
         let found = |known: &Known, symbol: &str| {
-            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25")).unwrap();
+            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25"));
             let contract = meant.contract.map(|contract| contract.stored_name(""));
             (meant.instrument.name, meant.instrument.class, contract, meant.note.is_some())
         };

@@ -29,8 +29,9 @@ use crate::config::{Config, ConfigError, assets};
 use crate::download::{self, Clock, Delivery, Intake, Observer, Summary, Target, Wanted};
 use crate::model::{Class, Day, SeriesKey};
 
+pub use export::hash;
 use known::Known;
-use report::FileReport;
+use report::{FileReport, Outcome};
 use source::Source;
 
 /// What a person wants to be imported.
@@ -157,13 +158,18 @@ pub async fn import(
         now: how.now,
         cancelled: how.cancelled,
     };
-    let (summary, taken) = download::take(writer, intake).await?;
+    let (mut summary, taken) = download::take(writer, intake).await?;
     let mut files = std::mem::take(&mut *files.lock().unwrap_or_else(PoisonError::into_inner));
     for taken in taken {
         if let Some(file) = files.get_mut(taken.file) {
             file.take(&taken);
         }
     }
+    let refused = files.iter().filter_map(|file| match &file.outcome {
+        Outcome::Refused(why) => Some(format!("{}: {why}", file.path.display())),
+        _ => None,
+    });
+    summary.refused = refused.collect();
     Ok((summary, files))
 }
 

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::days::{self, Scope};
-use super::export::read_file;
+use super::export::{hash, read_file};
 use super::name::PlainWriter;
 use super::report::{FileReport, UNFINISHED};
 use super::side::SideFile;
@@ -29,6 +29,10 @@ const ZONES: [&str; 11] = [
     "America/Sao_Paulo",
     "Africa/Johannesburg",
 ];
+/// No bar for so long before the end of what was asked for: the contract had ended.
+const QUIET_DAYS: i32 = 7;
+/// Asked for until so near to the end of its month a contract is whole: it ends before, or on a weekday.
+const NEAR_DAYS: i32 = 3;
 /// Bars that begin so many days after what was asked for are the first there are.
 const NOTHING_BEFORE: i32 = 7;
 
@@ -41,6 +45,7 @@ pub(super) fn read(
     told: &mut FileReport,
 ) -> Result<Piece, String> {
     let bytes = read_file(&source.path)?;
+    told.hash = Some(hash(&bytes));
     let modified = std::fs::metadata(&source.path).and_then(|about| about.modified()).ok();
     let modified = modified
         .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
@@ -54,6 +59,8 @@ pub(super) fn read(
     }
     let zone = rows.zone(source)?;
     let bars = rows.bars(&source.key, &zone, told)?;
+    let clock = ended(&source.scope(&zone, clock), side, &bars, placeholder)
+        .map_or(clock, |ended| ended.max(clock).min(now));
     let scope = source.scope(&zone, clock);
     let (found, days) =
         (bars.len(), scope.span(&bars).unwrap_or(Days { first: Day::new(0), last: Day::new(0) }));
@@ -67,6 +74,19 @@ pub(super) fn read(
         .ok_or_else(|| "it has no bar to take".to_owned())?;
     answer.first_day = first_day;
     Ok(Piece { request, covered, answer, raw: None })
+}
+
+/// When a contract that had ended was settled: nothing more is to come of it, whenever the file was made. So it is
+/// where its side file asked until the end, or for a week in which nothing more came; without one, where the file is
+/// younger than the contract.
+fn ended(scope: &Scope<'_>, side: Option<&SideFile>, bars: &Bars, placeholder: bool) -> Option<i64> {
+    let contract = scope.contract?;
+    let last = scope.span(bars).map(|days| days.last);
+    let asked = Day::of_local(side.and_then(|side| side.end).unwrap_or(scope.clock), scope.zone);
+    let quiet = last.is_some_and(|last| asked.number() - last.number() > QUIET_DAYS);
+    let whole = placeholder || quiet || asked.plus(NEAR_DAYS) >= contract.last_day();
+    let near = placeholder || last.is_some_and(|last| scope.reaches_end(last).is_some());
+    (whole && near).then(|| contract.settled().plus(2).midnight())
 }
 
 /// The bars that were over, of a provider that these programs said nothing more of.

@@ -14,6 +14,8 @@ pub const UNFINISHED: &str = "of a bar that was not over";
 pub struct FileReport {
     /// The file.
     pub path: PathBuf,
+    /// blake3 of its content, in hex, once it was read whole.
+    pub hash: Option<String>,
     /// The series it is of.
     pub series: Option<SeriesKey>,
     /// How it came out.
@@ -96,6 +98,7 @@ impl FileReport {
     /// What reading it told.
     pub fn add_reading(&mut self, told: FileReport) {
         self.rows = told.rows;
+        self.hash = told.hash;
         self.refused.extend(told.refused);
         self.notes.extend(told.notes);
     }

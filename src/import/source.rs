@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::days::Scope;
 use super::files::Listed;
-use super::known::{DatedSymbol, Known, LATE_DAYS, is_code};
+use super::known::{Known, LATE_DAYS, is_code};
 use super::name::{self, NamedBars, PlainName, PlainWriter};
 use super::report::FileReport;
 use super::side::SideFile;
@@ -81,9 +81,11 @@ fn of_plain(
     }
     symbol::encode(&name.instrument)?;
     let code = side.as_ref().and_then(|side| side.code.clone());
-    let root = code.as_deref().map(|code| match (DatedSymbol::of(code), name.contract) {
-        (Some(dated), Some(_)) => dated.root.to_owned(),
-        _ => code.to_owned(),
+    let root = code.as_deref().map(|code| match name.contract {
+        Some(contract) => {
+            Contract::of_code(code, contract.last_day()).map_or(code, |(root, _)| root).to_owned()
+        }
+        None => code.to_owned(),
     });
     let mut notes = Vec::new();
     let instrument = known.named(&name.instrument, name.class).cloned().unwrap_or_else(|| {
@@ -107,7 +109,7 @@ fn of_export(listed: &Listed, known: &Known, now: i64) -> Result<Source, String>
     let export = export::look_into(&listed.path)?;
     let symbol = symbol_of(named.symbol.as_deref(), &export)?;
     let last = export.walls.last().map(|wall| Day::of_utc(*wall));
-    let meant = known.meaning(&symbol, last, Day::of_utc(now))?;
+    let meant = known.meaning(&symbol, last, Day::of_utc(now));
     let period = period_of(named.bars.as_ref(), &export)?;
     let (instrument, contract) = (meant.instrument, meant.contract);
     if let (Some(contract), Some(last)) = (contract, last)
@@ -131,19 +133,24 @@ fn of_export(listed: &Listed, known: &Known, now: i64) -> Result<Source, String>
 /// names the contracts it is made of.
 fn symbol_of(named: Option<&str>, export: &Export) -> Result<String, String> {
     match (named, export.symbols.as_slice()) {
-        (Some(named), [symbol]) if !is_code(symbol, named) => match DatedSymbol::of(symbol) {
-            Some(_) if named.contains('*') => Ok(named.to_owned()),
+        (Some(named), [symbol]) if !is_code(symbol, named) => match is_dated(symbol) {
+            true if named.contains('*') => Ok(named.to_owned()),
             _ => Err(format!("its name says {named} and its column Symbol {symbol}")),
         },
         (_, [symbol]) => Ok(symbol.clone()),
         (Some(named), []) => Ok(named.to_owned()),
-        (Some(named), several) if DatedSymbol::of(named).is_none() => {
+        (Some(named), several) if !is_dated(named) => {
             tracing::debug!("{named} is made of {}", several.join(", "));
             Ok(named.to_owned())
         }
         (Some(named), several) => Err(format!("its name says {named} and its column Symbol {}", several.join(", "))),
         (None, _) => Err("neither its name (such as gcz26_daily_historical-data-11-25-2026.csv) nor a column Symbol says what it is of".to_owned()),
     }
+}
+
+/// Whether a symbol is that of a dated contract.
+fn is_dated(symbol: &str) -> bool {
+    Contract::of_code(symbol, Day::new(0)).is_some()
 }
 
 /// The period by the name and by the rows, which must agree.
@@ -200,7 +207,8 @@ impl Source {
     /// What the days of its rows depend on.
     pub(super) fn scope<'a>(&self, zone: &'a jiff::tz::TimeZone, clock: i64) -> Scope<'a> {
         let SeriesKey { class, contract, period, .. } = self.key;
-        Scope { class, contract, period, zone, clock }
+        let opens = (self.key.provider == barchart::NAME).then(|| barchart::opens(class));
+        Scope { class, contract, period, zone, opens, clock }
     }
 
     /// What the file answers, had it been asked for.

@@ -58,6 +58,8 @@ pub struct RawAnswer {
     pub received: i64,
     /// The body, decoded from its transfer and content encodings.
     pub body: Vec<u8>,
+    /// The body as it came, where that was compressed by gzip: the raw trail keeps it so.
+    pub gzip: Option<Vec<u8>>,
 }
 
 impl RawAnswer {
@@ -119,8 +121,8 @@ pub trait Provider: Send + Sync {
         None
     }
 
-    /// What is left of the account's daily allowance at `now`, in seconds since the epoch, by the ledger: nobody is asked. `None` where there is no
-    /// allowance, or none can be read; then [`Provider::fetch`] says why.
+    /// What is left of the account's daily allowance at `now`, in seconds since the epoch, by the ledger: nobody
+    /// is asked. `None` where there is no allowance, or none can be read; then [`Provider::fetch`] says why.
     fn allowance(&self, _now: i64) -> Option<Allowance> {
         None
     }

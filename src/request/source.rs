@@ -3,20 +3,19 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use secrecy::ExposeSecret;
-
 use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
+use crate::provider::barchart::{Access, Barchart};
 use crate::provider::ibkr::Ibkr;
 use crate::provider::limits::pacing::MachineTime;
 use crate::provider::limits::{Quota, Throttle};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
-use crate::provider::{Provider, ibkr, sample, yahoo};
+use crate::provider::{Provider, barchart, ibkr, sample, yahoo};
 
 /// The providers that this version asks.
-pub const SERVED: &[&str] = &[yahoo::NAME, ibkr::NAME, sample::NAME, "replay"];
+pub const SERVED: &[&str] = &[yahoo::NAME, barchart::NAME, ibkr::NAME, sample::NAME, "replay"];
 
 /// This machine's clock.
 pub fn clock() -> Clock {
@@ -33,13 +32,11 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     match name {
         sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
+        barchart::NAME => Ok(Arc::new(barchart(config)?)),
         ibkr::NAME => Ok(Arc::new(ibkr(config)?)),
-        "barchart" => Err(Refused::Provider(format!(
-            "provider {name} is not served by this version; yahoo, ibkr, sample and replay are"
-        ))),
-        _ => Err(Refused::Provider(format!(
-            "provider {name:?} is unknown; allowed are yahoo, ibkr, sample and replay"
-        ))),
+        _ => {
+            Err(Refused::Provider(format!("provider {name:?} is unknown; allowed are {}", SERVED.join(", "))))
+        }
     }
 }
 
@@ -51,9 +48,20 @@ fn throttle(config: &Config) -> Result<Throttle, Refused> {
 
 /// The daily allowance of the account that the configuration has at a provider; `None` where there is none.
 pub fn quota(config: &Config, name: &str) -> Option<Quota> {
-    let settings = &config.barchart;
-    let account = settings.username.as_ref().filter(|_| name == "barchart")?;
-    Some(Quota::new("barchart", account.expose_secret(), settings.daily_limit.into(), "America/Chicago"))
+    let access = (name == barchart::NAME).then(|| barchart::access(config))?.ok()?;
+    (!matches!(access, Access::None)).then(|| barchart::quota(&config.barchart, &access))
+}
+
+/// Barchart, by the way that the configuration and the stored session allow.
+pub fn barchart(config: &Config) -> Result<Barchart, Refused> {
+    barchart_by(config, barchart::access(config).map_err(Refused::Invalid)?)
+}
+
+/// Barchart by one way.
+pub fn barchart_by(config: &Config, access: Access) -> Result<Barchart, Refused> {
+    let throttle = Arc::new(throttle(config)?);
+    Barchart::new(&config.barchart, access, config.random_sleep_max, throttle, clock())
+        .map_err(|error| Refused::Invalid(error.to_string()))
 }
 
 /// Yahoo Finance, under the limits kept in the state folder.

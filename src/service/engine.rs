@@ -140,7 +140,9 @@ impl Engine {
     /// Checks a request, notes it in the catalogue and puts it into the queue.
     fn queue(&self, request: &Request, origin: &str, client: &str) -> Result<u32, Error> {
         request.check_dates(("start", "end")).map_err(refused)?;
-        request.resolve(&self.config()).map_err(refused)?;
+        if request.import.is_empty() {
+            request.resolve(&self.config()).map_err(refused)?;
+        }
         let text =
             serde_json::to_string(request).map_err(|error| Error::InvalidRequest(error.to_string()))?;
         let id = self.archive.queue_job(origin, client, &text).map_err(archive_busy)?;

@@ -12,7 +12,7 @@ use super::series::SeriesIndex;
 use super::state::ProviderView;
 use crate::bus::Error;
 use crate::provider::limits::ThrottleError;
-use crate::provider::{limits, sample, yahoo};
+use crate::provider::{barchart, limits, sample, yahoo};
 use crate::request::source;
 
 /// An index of the series is read anew after so many seconds, because series become late by themselves.
@@ -97,7 +97,7 @@ impl Engine {
             }
             Ok((name, view))
         };
-        [yahoo::NAME, sample::NAME].into_iter().map(view).collect()
+        [yahoo::NAME, barchart::NAME, sample::NAME].into_iter().map(view).collect()
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) const KEPT_JOBS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(super) struct JobView {
     pub(super) id: u32,
-    /// `request`, `timer`, `schedule` or `startup`.
+    /// `request`, `timer`, `schedule`, `startup` or `import`.
     pub(super) origin: String,
     /// Who asked, in words.
     pub(super) client: String,

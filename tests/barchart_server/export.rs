@@ -93,13 +93,21 @@ fn printed_change(change: f64) -> String {
 /// `"Downloaded from Barchart.com as of 03-05-2026 06:11am CST"`.
 fn closing(now: i64) -> String {
     let at = jiff::Timestamp::from_second(now).unwrap();
-    let chicago = at.to_zoned(jiff::tz::TimeZone::get("America/Chicago").unwrap());
+    let chicago = at.to_zoned_datetime(jiff::tz::TimeZone::get("America/Chicago").unwrap());
     format!("\"Downloaded from Barchart.com as of {}\"\n", chicago.strftime("%m-%d-%Y %I:%M%P %Z"))
 }
 
-/// Single precision, as the sample market has it, in its shortest form.
 fn number(value: f64) -> String {
-    if value.fract() == 0.0 { format!("{value}") } else { format!("{}", value as f32) }
+    value.to_string()
+}
+
+/// A row as the archive has it: by instants of UTC, days by their midnight; with the printed values.
+pub(super) fn archived(row: &Row, intraday: bool) -> String {
+    let at = jiff::Timestamp::from_second(if intraday { row.start } else { row.wall }).unwrap();
+    let printed = |value: f64| number(value).parse::<f64>().unwrap().to_string();
+    let prices = [row.open, row.high, row.low, row.close, row.volume].map(printed).join(",");
+    let interest = if intraday { String::new() } else { format!(",{}", printed(row.interest)) };
+    format!("{},{prices}{interest}", at.strftime("%Y-%m-%dT%H:%M:%S+0000"))
 }
 
 /// The chart proxy's rows, which have no header.
@@ -158,6 +166,6 @@ pub(super) fn service_csv(symbol: &str, rows: &[Row], zone: &jiff::tz::TimeZone)
 }
 
 fn instant(seconds: i64, zone: &jiff::tz::TimeZone) -> String {
-    let at = jiff::Timestamp::from_second(seconds).unwrap().to_zoned(zone.clone());
+    let at = jiff::Timestamp::from_second(seconds).unwrap().to_zoned_datetime(zone.clone());
     at.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }

@@ -9,7 +9,7 @@ const LIFE: u32 = 540;
 /// A contract that expires later than in so many days trades now and then only.
 const DENSE: i32 = 45;
 /// When the rows of a day are there, in seconds after local midnight.
-const SETTLED: i32 = 16 * 3600 + 1800;
+const SETTLED: i32 = 17 * 3600;
 
 /// Something that is quoted.
 pub(super) struct Quoted {
@@ -93,9 +93,9 @@ impl Quoted {
                 day,
                 wall: day.midnight(),
                 start: day.instant(0, &self.zone),
-                open: bar.open,
-                high: bar.high,
-                low: bar.low,
+                open: short(bar.open),
+                high: short(bar.high),
+                low: short(bar.low),
                 close: short(close),
                 volume: bar.volume,
                 interest: self.listing.open_interest(day),
@@ -155,9 +155,10 @@ impl Quoted {
     }
 }
 
-/// A price as the site prints it: five decimals at most.
+/// A price of seven digits: the sample market's are of single precision.
 fn short(price: f64) -> f64 {
-    (price * 1e5).round() / 1e5
+    let scale = 10f64.powi(6 - price.abs().log10().floor() as i32);
+    (price * scale).round() / scale
 }
 
 fn mixed(mut bits: u64) -> u64 {

@@ -31,12 +31,13 @@ use axum::response::Response;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
-use vortex::model::Day;
+use vortex::model::{Day, Days};
 
 pub(crate) use account::Download;
 use account::{Account, Accounts};
 use door::{Door, Hands, Identity, Peer};
 use message::{Asked, Reply};
+#[allow(unused_imports)] // Each test target uses its own part of this.
 pub(crate) use rules::{Action, Generation, Rule, Step};
 
 /// The account that is there from the start, with [`PASSWORD`] and [`LIMIT`] downloads a day.
@@ -56,7 +57,7 @@ pub(crate) enum Clock {
 }
 
 /// What has been asked of the server.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Counts {
     /// All requests but those to the server itself.
     pub(crate) total: u64,
@@ -182,6 +183,16 @@ impl Server {
         *lock(&self.shared.accounts).used.entry((email.to_owned(), day.number())).or_default() += count;
     }
 
+    /// The bars that the server has of a symbol now, days or so many minutes: how the archive stamps each, and its close.
+    pub(crate) fn bars(&self, symbol: &str, minutes: Option<i64>, days: Days) -> Vec<(i64, f64)> {
+        let now = self.shared.now();
+        let quoted = market::find(market::class_of(symbol), symbol, now).unwrap();
+        let Some(minutes) = minutes else {
+            return quoted.daily(days, now).iter().map(|row| (row.day.midnight(), row.close)).collect();
+        };
+        quoted.intraday(days, minutes, now).iter().map(|row| (row.start, row.close)).collect()
+    }
+
     /// Ends all sessions, as a restart of the site would.
     pub(crate) fn end_sessions(&self) {
         lock(&self.shared.accounts).sessions.clear();
@@ -195,6 +206,18 @@ impl Server {
     /// Forgets all rules.
     pub(crate) fn clear_rules(&self) {
         lock(&self.shared.rules).clear();
+    }
+
+    /// What the site has of a contract on a range of trading dates, as lines of the archive's CSV: daily, or of so
+    /// many minutes.
+    pub(crate) fn truth(&self, symbol: &str, minutes: Option<i64>, days: Days) -> Vec<String> {
+        let now = self.shared.now();
+        let Some(quoted) = market::find(market::class_of(symbol), symbol, now) else { return Vec::new() };
+        let rows = match minutes {
+            Some(minutes) => quoted.intraday(days, minutes, now),
+            None => quoted.daily(days, now),
+        };
+        rows.iter().map(|row| export::archived(row, minutes.is_some())).collect()
     }
 
     /// What has been asked so far.

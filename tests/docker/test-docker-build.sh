@@ -42,7 +42,7 @@ TESTS=(
   "schedule executes" "compose download with data validation" "several periods at once"
   "read-only root and no capabilities" "signals and exit codes" "health of a frozen service"
   "binary of the package" "Quadlet keeps its schedule" "secrets from files" "restart loses nothing"
-  "mounted configuration stays as it is"
+  "mounted configuration stays as it is" "the page on deployment"
 )
 if $list; then
   for at in "${!TESTS[@]}"; do echo "$((at + 1)) ${TESTS[at]}"; done
@@ -50,8 +50,8 @@ if $list; then
 fi
 [ ${#numbers[@]} -gt 0 ] || mapfile -t numbers < <(seq ${#TESTS[@]})
 
-engine=podman
-if command -v docker >/dev/null && docker info >/dev/null 2>&1; then engine=docker; fi
+. scripts/lib/tools
+engine=$(engine)
 command -v "$engine" >/dev/null || { echo "missing: podman (or a Docker engine that answers)" >&2; exit 1; }
 deb=$(ls -t dist/vortex_*.deb 2>/dev/null | head -n1)
 [ -n "$deb" ] || { echo "missing: dist/vortex_*.deb, which scripts/build-deb makes" >&2; exit 1; }
@@ -79,9 +79,9 @@ has() {
   case "$1" in *"$2"*) ;; *) fail "no \"$2\" in: $1" ;; esac
 }
 
-# until_so WHAT COMMAND…: waits until the command succeeds, a minute at most.
+# until_so WHAT COMMAND…: waits until the command succeeds, minutes at most.
 until_so() {
-  local what=$1 patience=300
+  local what=$1 patience=900
   shift
   until "$@" >/dev/null 2>&1; do
     patience=$((patience - 1))
@@ -91,16 +91,16 @@ until_so() {
 }
 
 # As a production user runs it: nothing writable but what is mounted, no capability, no network.
-locked=(--label vortex-test --read-only --cap-drop=ALL --security-opt=no-new-privileges --tmpfs /run/vortex --tmpfs /tmp
-  --network none)
+locked=(--label vortex-test --read-only --cap-drop=ALL --security-opt=no-new-privileges --tmpfs /run/vortex --tmpfs /tmp)
+network=none
 sample=(-e VORTEX_DEFAULT_PROVIDER=sample -e "VORTEX_DOWNLOAD_ARGS=--yes --period 1d --symbol SPY AAPL")
-once() { "$engine" run --rm "${locked[@]}" "$@"; }
+once() { "$engine" run --rm "${locked[@]}" --network none "$@"; }
 start() { "$engine" run -d --name "$@" >/dev/null || fail "it does not start"; }
 # service NAME OPTIONS…: starts the service and waits until it serves.
 service() {
   local name=$1
   shift
-  "$engine" run -d --name "$name" "${locked[@]}" "$@" "$IMAGE" >/dev/null || fail "$name does not start"
+  "$engine" run -d --name "$name" "${locked[@]}" --network "$network" "$@" "$IMAGE" >/dev/null || fail "$name does not start"
   until_so "$name serves" in_it "$name" vortexctl ping
 }
 in_it() { local name=$1; shift; "$engine" exec "$name" "$@"; }
@@ -141,6 +141,14 @@ test_3() {
   has "$(in_it basic vortexctl status)" "State: idle"
   has "$(in_it basic ps 2>/dev/null || in_it basic cat /proc/1/cmdline | tr '\0' ' ')" "vortex daemon"
   has "$(in_it basic vortex config --show)" "/data"
+  # What people type into it.
+  has "$(in_it basic vortex providers --list)" sample
+  in_it basic vortex providers --test sample || fail "the test of a provider"
+  has "$(in_it basic vortex download --dry-run --yes --symbol SPY)" SPY
+  in_it basic vortex download --yes --symbol SPY --period 1d || fail "a download"
+  in_it basic vortex validate --path /data || fail "the data"
+  mkdir -p "$work/config" && chmod 755 "$work" "$work/config"
+  has "$(cd "$work" && "$engine" run --rm --network none -v ./config:/home/vortex/.config/vortex "$IMAGE" vortex config --show)" "/data"
 }
 
 test_4() {
@@ -181,8 +189,13 @@ test_7() {
 }
 
 test_8() {
-  # A start-up run that would fetch says so without fetching; the service itself refuses to run dry.
-  has "$(once "${sample[@]}" "$IMAGE" vortex download --dry-run --yes --symbol SPY --period 1d)" "SPY"
+  service dry -e VORTEX_DEFAULT_PROVIDER=sample -e VORTEX_RUN_ON_STARTUP=true \
+    -e "VORTEX_DOWNLOAD_ARGS=--yes --dry-run --period 1d --symbol SPY AAPL"
+  until_so "the run at the start" ended dry
+  has "$(in_it dry cat /home/vortex/logs/vortex-scheduler.out.log)" "dry run: 2 series"
+  has "$(in_it dry vortexctl --json jobs)" '"origin": "startup"'
+  ! in_it dry test -e /data/sample || fail "something was written"
+  # The service itself cannot be dry.
   once "${sample[@]}" -e VORTEX_DRY_RUN=true "$IMAGE" >"$work/dry" 2>&1
   [ $? = 2 ] || fail "a service that runs dry: $(cat "$work/dry")"
   has "$(cat "$work/dry")" "dry"
@@ -207,14 +220,15 @@ test_10() {
   ! grep -q -i csv <<<"$told" || fail "something was written: $told"
 }
 
-# yahoo NAME OPTIONS…: a service beside the server that plays Yahoo, in a network of its own.
+# yahoo NAME OPTIONS…: a service in the network of a container that plays Yahoo, and that nobody else reaches.
 yahoo() {
-  local name=$1
+  local name=$1 network=container:$1-provider
   shift
-  service "$name" -v "$YAHOO:/usr/local/bin/yahoo-server:ro" -e VORTEX_DEFAULT_PROVIDER=yahoo -e VORTEX_SCHEDULE= \
+  "$engine" run -d --name "$name-provider" --label vortex-test --network none -v "$YAHOO:/usr/local/bin/yahoo-server:ro" \
+    "$IMAGE" yahoo-server --port 8099 >/dev/null || fail "the provider does not start"
+  until_so "the provider" in_it "$name-provider" bash -c 'exec 3<>/dev/tcp/127.0.0.1/8099'
+  service "$name" -e VORTEX_DEFAULT_PROVIDER=yahoo -e VORTEX_SCHEDULE= \
     -e VORTEX__PROVIDERS__YAHOO__BASE_URL=http://127.0.0.1:8099 "$@"
-  "$engine" exec -d "$name" yahoo-server --port 8099
-  until_so "the provider" in_it "$name" bash -c 'exec 3<>/dev/tcp/127.0.0.1/8099'
 }
 
 test_11() {
@@ -246,22 +260,48 @@ test_13() {
   has "$(in_it scheduled vortexctl status)" done
 }
 
-test_14() {
-  local place=$work/compose-place
-  cp -r docker/environments/test/yahoo "$place"
-  # The sample market in place of Yahoo, and no network.
-  sed -i "s|image: .*|image: $IMAGE|; s|VORTEX_DEFAULT_PROVIDER=.*|VORTEX_DEFAULT_PROVIDER=sample|; s|container_name: .*|container_name: composed|; s|    user:|    network_mode: none\n    user:|" "$place/docker-compose.yml"
-  rm "$place/config/assets.json"
-  # Where the kernel's controllers are not handed to users, no limit can be set.
+# adapt FOLDER: the environment of a folder, with the sample market in place of its provider, no network, and no limits
+# where the kernel's controllers are not handed to users.
+adapt() {
+  sed -i 's|VORTEX_DEFAULT_PROVIDER=.*|VORTEX_DEFAULT_PROVIDER=sample|; s|    user:|    network_mode: none\n    user:|' "$1/docker-compose.yml"
   grep -qs memory "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" ||
-    sed -i '/^    deploy:/,/^          memory:/d' "$place/docker-compose.yml"
-  (cd "$place" && PODMAN_USERNS=keep-id:uid=1000,gid=1000 VORTEX_DOWNLOAD_ARGS="--yes --period 1d --symbol SPY AAPL" compose up -d) ||
-    fail "compose up"
+    sed -i '/^    deploy:/,/^          memory:/d' "$1/docker-compose.yml"
+  rm "$1/config/assets.json"
+}
+
+test_14() {
+  local place=$work/compose-place told
+  cp -r docker/environments/test/yahoo "$place"
+  adapt "$place"
+  sed -i "s|image: .*|image: $IMAGE|; s|container_name: .*|container_name: composed|" "$place/docker-compose.yml"
+  export PODMAN_USERNS=keep-id:uid=1000,gid=1000
+  (cd "$place" && VORTEX_DOWNLOAD_ARGS="--yes --period 1d --symbol SPY AAPL" compose up -d) || fail "compose up"
   until_so "the run at the start" ended composed
   in_it composed vortex validate --path /data || fail "the data"
   grep -q "startup.*done" "$place/logs/vortex-scheduler.out.log" || fail "no line of the run"
   test -s "$place/data/sample/stocks/1d/AAPL.csv" || fail "no data outside"
   (cd "$place" && compose down -t 15) || fail "compose down"
+  # The service has what the shell has; what is empty there is as if it were not set, but for the schedule.
+  sed "s|image: .*|image: $IMAGE|; s|container_name: .*|container_name: composed|; s|VORTEX_RUN_ON_STARTUP=true|VORTEX_RUN_ON_STARTUP=false|" \
+    docker/docker-compose.yml >"$place/docker-compose.yml"
+  sed -i '/^    build:/,/^      dockerfile:/d' "$place/docker-compose.yml"
+  echo '{}' >"$place/config/assets.json"
+  adapt "$place"
+  set_to() {
+    if [ "$1" = -u ]; then unset "$2"; else export "$@"; fi
+  }
+  handed() {
+    (cd "$place" && set_to "${@:2}" && compose up -d) || fail "compose up with ${*:2}"
+    until_so "it serves" in_it composed vortexctl ping
+    told=$(in_it composed vortex config --show --origin; in_it composed vortexctl --json status)
+    has "$told" "$1"
+    (cd "$place" && compose down -t 15) || fail "compose down"
+  }
+  handed '"next_run_usec": 1' -u VORTEX_SCHEDULE
+  handed '"next_run_usec": 0' VORTEX_SCHEDULE=
+  handed 'level = "INFO"' VORTEX_LOG_LEVEL=
+  handed 'level = "DEBUG"' VORTEX_LOG_LEVEL=DEBUG
+  handed 'default_provider = "sample"' VORTEX_DEFAULT_PROVIDER=sample VORTEX_BARCHART_USERNAME= VORTEX_BARCHART_PASSWORD=
 }
 
 test_15() {
@@ -304,16 +344,16 @@ test_17() {
 
 test_18() {
   service frozen "${sample[@]}"
-  "$engine" pause frozen >/dev/null 2>&1 || "$engine" kill -s STOP frozen >/dev/null || fail "it cannot be frozen"
-  "$engine" unpause frozen >/dev/null 2>&1 || true
+  # By the image's own check; Podman does one more when told, which saves minutes.
+  health() {
+    [ "$engine" = docker ] || podman healthcheck run frozen >/dev/null 2>&1
+    [ "$("$engine" inspect -f '{{.State.Health.Status}}' frozen)" = "$1" ]
+  }
+  until_so "it is healthy" health healthy
   "$engine" kill -s STOP frozen >/dev/null
-  if [ "$engine" = podman ]; then
-    ! podman healthcheck run frozen || fail "a frozen service is healthy"
-  else
-    ! in_it frozen vortexctl ping || fail "a frozen service answers"
-  fi
+  until_so "a frozen service is unhealthy" health unhealthy
   "$engine" kill -s CONT frozen >/dev/null
-  until_so "it is healthy again" in_it frozen vortexctl ping
+  until_so "it is healthy again" health healthy
 }
 
 test_19() {
@@ -331,14 +371,24 @@ test_20() {
   systemctl --user is-system-running >/dev/null 2>&1 || systemctl --user list-units >/dev/null || fail "no systemd of this user"
   mkdir -p "$units/vortex-archive.container.d"
   cp docker/quadlet/* "$units/"
-  printf '[Container]\nImage=%s\nAutoUpdate=local\nNetwork=none\nPull=never\nEnvironment=VORTEX_DEFAULT_PROVIDER=sample "VORTEX_DOWNLOAD_ARGS=--yes --period 1d --symbol SPY" "VORTEX__SCHEDULE__ON_CALENDAR=*-*-* *:*:0/3"\n' \
-    "$IMAGE" >"$units/vortex-archive.container.d/test.conf"
+  podman tag "$IMAGE" localhost/vortex:quadlet
+  printf '[Container]\nImage=localhost/vortex:quadlet\nAutoUpdate=local\nNetwork=none\nPull=never\nHealthInterval=1s\nHealthStartPeriod=0s\nEnvironment=VORTEX_DEFAULT_PROVIDER=sample "VORTEX_DOWNLOAD_ARGS=--yes --period 1d --symbol SPY" "VORTEX__SCHEDULE__ON_CALENDAR=*-*-* *:*:0/3"\n' \
+    >"$units/vortex-archive.container.d/test.conf"
   systemctl --user daemon-reload
   systemctl --user start vortex-archive || { journalctl --user -u vortex-archive -n 30 --no-pager; fail "the Quadlet does not start"; }
-  until_so "a run by the schedule" sh -c 'podman exec vortex-archive vortexctl --json jobs | grep -q "\"result\": \"done\""'
-  podman exec vortex-archive vortexctl status
-  has "$(systemctl --user show vortex-archive -p NotifyAccess -p StatusText -p WatchdogUSec)" "WatchdogUSec=1min"
   has "$(systemctl --user show vortex-archive -p StatusText)" "series current"
+  until_so "a run by the schedule" ended vortex-archive
+  in_it vortex-archive vortexctl status
+  in_it vortex-archive test -S /run/vortex/bus || fail "the socket is elsewhere"
+  # The watchdog.
+  restarted() { [ "$(systemctl --user show vortex-archive -p NRestarts --value)" -gt 0 ]; }
+  podman kill -s STOP vortex-archive >/dev/null
+  until_so "a frozen service is started again" restarted
+  until_so "it serves again" in_it vortex-archive vortexctl ping
+  # An image that does not get ready.
+  printf 'FROM %s\nCMD ["false"]\n' "$IMAGE" | podman build -q -t localhost/vortex:quadlet - || fail "a broken image"
+  has "$(podman auto-update)" "rolled back"
+  until_so "the image before serves" in_it vortex-archive vortexctl ping
   systemctl --user stop vortex-archive || fail "stopping"
   has "$(systemctl --user show vortex-archive -p Result)" success
   rm -r "$units"/vortex-*
@@ -368,7 +418,6 @@ test_22() {
   "$engine" wait killed >/dev/null
   "$engine" start killed >/dev/null || fail "it does not start again"
   until_so "it serves again" in_it killed vortexctl ping
-  "$engine" exec -d killed yahoo-server --port 8099
   until_so "the job goes on to its end" ended killed
   in_it killed vortex validate --path /data || fail "the data"
   has "$(in_it killed vortexctl --json jobs)" '"series_total": 6'
@@ -390,6 +439,64 @@ test_23() {
   done
   until_so "a run" ended mounted
   [ "$(look)" = "$before" ] || fail "the mounted configuration was changed: $(look)"
+}
+
+# The image's half of docs/deployment.md as it stands there, in a copy of the project whose package is built already.
+test_24() {
+  local project=$work/project shims=$work/shims home=$HOME next tool place page line tag
+  mkdir -p "$project" "$shims" "$work/home"
+  tar --exclude=./target --exclude=./.git -c . | tar -x -C "$project"
+  printf '#!/bin/sh\n' >"$project/scripts/build-deb"
+  for place in "$project"/docker/environments/*/*; do adapt "$place"; done
+  git -C "$project" init -q && git -C "$project" add -A
+  git -C "$project" -c user.name=test -c user.email=test@example.com commit -q -m test || fail "no clean tree"
+  next=${version%.*}.$((${version##*.} + 1))
+  printf 'FROM %s\nLABEL org.opencontainers.image.version=%s\n' "$IMAGE" "$next" |
+    "$engine" build -q -t "docker.io/vortexdata/vortex:$next" - || fail "the next version"
+  # The page says docker, and has a home of its own; the images stay where they are.
+  for tool in podman podman-compose docker; do
+    ! command -v "$tool" >/dev/null || printf '#!/bin/sh\nHOME=%s exec %s "$@"\n' "$home" "$(command -v "$tool")" >"$shims/$tool"
+  done
+  if [ "$engine" = podman ]; then
+    cat >"$shims/docker" <<'END'
+#!/bin/sh
+case $1 in
+info) exit 1 ;;
+compose) shift && exec podman-compose --podman-run-args='--label vortex-test' "$@" ;;
+run) shift && exec podman run --network none -e VORTEX_DEFAULT_PROVIDER=sample -e VORTEX__PROVIDERS__YAHOO__ENABLED=false "$@" ;;
+*) exec podman "$@" ;;
+esac
+END
+  fi
+  chmod +x "$shims"/*
+  page=$(awk '/^## / { image = $0 == "## The image" } /^```/ { block = $0 == "```console" }
+    image && block && /^\$ / { print substr($0, 3) }' docs/deployment.md)
+  [ "$(wc -l <<<"$page")" -gt 30 ] || fail "the page is gone: $page"
+  while read -r line; do
+    printf 'echo %q\n%s || exit 1\n' "\$ $line" "$line"
+    # Whoever types waits as long.
+    case "$line" in *"compose up"*) echo 'served || exit 1' ;; esac
+    case "$line" in VORTEX_TAG=*) read -r tag _ <<<"${line#*=}" && echo "running $tag" ;; esac
+  done <<<"$page" >"$work/page"
+  cat >"$work/prelude" <<'END'
+served() {
+  for _ in $(seq 600); do
+    docker exec "$(sed -n 's/ *container_name: //p' docker-compose.yml)" vortexctl ping >/dev/null 2>&1 && return
+    sleep 0.2
+  done
+  echo "it does not serve"
+  return 1
+}
+running() {
+  local image
+  image=$(docker inspect -f '{{.Config.Image}}' vortex-prod-yahoo)
+  [ "${image##*:}" = "$1" ] || { echo "$image runs, not $1"; exit 1; }
+}
+END
+  (cd "$project" && HOME=$work/home PATH="$shims:$PATH" bash -c '. "$1" && . "$2"' page "$work/prelude" "$work/page") ||
+    fail "the page"
+  test -s "$work/home/vortex-prod/data/sample/stocks/1d/SPY.csv" || fail "no data"
+  grep -q done "$work/home/vortex-prod/logs/vortex-scheduler.out.log" || fail "no line of a run"
 }
 
 passed=0 failed=0

@@ -8,18 +8,26 @@ use crate::binary::Home;
 use crate::exports::{Row, hours, rows, weekdays};
 use crate::{files, home, put};
 
-/// The instant of a wall in Chicago, as those programs wrote it.
-fn stamp(row: &Row) -> String {
-    let chicago = jiff::tz::TimeZone::get("America/Chicago").unwrap();
-    chicago.to_timestamp(row.at).unwrap().strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
+/// The instant of a wall, as those programs wrote it.
+fn stamp(row: &Row, zone: &str) -> String {
+    let zone = jiff::tz::TimeZone::get(zone).unwrap();
+    zone.to_timestamp(row.at).unwrap().strftime("%Y-%m-%dT%H:%M:%S+0000").to_string()
 }
 
 /// A CSV as pandas writes it: every price with a point.
 fn plain(first: &str, rows: &[Row], more: &str, value: &str) -> String {
+    plain_of("America/Chicago", first, rows, more, value)
+}
+
+fn plain_of(zone: &str, first: &str, rows: &[Row], more: &str, value: &str) -> String {
     let mut text = format!("{first},Open,High,Low,Close{more},Volume\n");
     for row in rows {
         let [open, high, low, close] = row.prices;
-        text.push_str(&format!("{},{open:?},{high:?},{low:?},{close:?}{value},{}\n", stamp(row), row.volume));
+        text.push_str(&format!(
+            "{},{open:?},{high:?},{low:?},{close:?}{value},{}\n",
+            stamp(row, zone),
+            row.volume
+        ));
     }
     text
 }
@@ -52,11 +60,7 @@ fn older(home: &Home) {
         "old/futures/1h/GOLD/GOLD_20240200.csv.json",
         side("Barchart", "GCG24", "1h", "2022-12-01T00:00:00+00:00", "2024-03-02T06:00:00+00:00"),
     );
-    put(
-        home,
-        "old/stocks/1d/SPX.csv",
-        plain("Datetime", &stock, "", "").replace("T06:", "T05:").replace("T05:00:00", "T05:00:00"),
-    );
+    put(home, "old/stocks/1d/SPX.csv", plain_of("America/New_York", "Datetime", &stock, "", ""));
     put(
         home,
         "old/stocks/1d/SPX.csv.json",
@@ -99,9 +103,17 @@ fn an_older_vortex_is_taken_over_and_nothing_is_asked_again() {
     assert!(csv.contains("\n2023-07-03T00:00:00+0000,"), "summer and winter become dates");
     assert!(csv.contains("\n2023-01-03T00:00:00+0000,"));
     // What the old one asked for is known, and the contract is over.
-    for period in ["1d", "1h"] {
-        let shown = home.expect(0, &["archive", "show", "GOLD_20240200", "--period", period]).out;
-        assert!(!shown.contains("unknown"), "{shown}");
+    let asked = home
+        .expect(
+            0,
+            &["download", "-p", "barchart", "--dry-run", "--json", "-s", "GOLD", "--end-date", "2024-02-28"],
+        )
+        .json();
+    let series = asked["series"].as_array().unwrap();
+    let of_contract: Vec<_> = series.iter().filter(|series| series["contract"] == "GOLD_20240200").collect();
+    assert_eq!(of_contract.len(), 2, "{asked}");
+    for series in of_contract {
+        assert_eq!((&series["state"], &series["requests"]), (&"current".into(), &0.into()), "{series}");
     }
 }
 
@@ -124,7 +136,7 @@ fn an_archive_of_bc_utils_is_taken_over() {
     assert_eq!(told[1].1["not_taken"][0]["rows"], 2, "{report}");
     let csv = fs::read_to_string(home.file("barchart/futures/1h/AUD/AUD_20240300.csv")).unwrap();
     assert_eq!(csv.lines().count(), hourly.len() + 1);
-    assert!(csv.contains(&stamp(&hourly[0])));
+    assert!(csv.contains(&stamp(&hourly[0], "America/Chicago")));
 }
 
 #[test]

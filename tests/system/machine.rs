@@ -5,7 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longer than anything on the machine may take.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One booted machine; it goes down with this value.
 pub(crate) struct Machine {
@@ -56,12 +56,16 @@ impl Machine {
         Machine::boot_with(release, install)
     }
 
-    /// Boots a release of Debian with the package as `/opt/vortex.deb`, not installed.
+    /// Boots a release of Debian with the package as `/opt/vortex.deb`, not installed, and its tests as `/opt/tests`.
     pub(crate) fn boot_with_package(release: &str) -> Machine {
         Machine::boot_with(release, |files| {
-            std::fs::create_dir_all(files.join("opt")).unwrap();
+            std::fs::create_dir_all(files.join("opt/tests")).unwrap();
             std::fs::create_dir_all(files.join("usr/bin")).unwrap();
             std::fs::copy(package(), files.join("opt/vortex.deb")).unwrap();
+            for name in ["commands", "service"] {
+                let test = project().join("debian/tests").join(name);
+                std::fs::copy(test, files.join("opt/tests").join(name)).unwrap();
+            }
             put_server(files);
         })
     }
@@ -129,7 +133,7 @@ impl Machine {
         let output = Command::new("nsenter")
             .args(["-t", &self.init, "-m", "-p", "-u", "-i", "-C", "-n"])
             .args(prefix)
-            .args(["timeout", "90", "bash", "-c", line])
+            .args(["timeout", "240", "bash", "-c", line])
             .stdin(Stdio::null())
             .output()
             .unwrap();

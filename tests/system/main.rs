@@ -1,6 +1,7 @@
 //! Vortex on a machine with a real systemd, D-Bus and journald, on both releases of Debian. Needs root, and
 //! mmdebstrap for the first run.
 
+mod deployment;
 mod machine;
 mod package;
 

@@ -17,6 +17,7 @@ fn the_package_on_bookworm() {
 
 fn all(machine: &Machine) {
     installing_starts_nothing(machine);
+    its_own_tests(machine);
     a_user_ends_with_a_scheduled_update(machine);
     an_upgrade_goes_on_with_the_job(machine);
     removing_keeps_everything(machine);
@@ -40,6 +41,12 @@ fn installing_starts_nothing(machine: &Machine) {
     machine.root(pages).ok();
 }
 
+/// Those of debian/tests, which Debian runs with autopkgtest.
+fn its_own_tests(machine: &Machine) {
+    machine.trader("AUTOPKGTEST_TMP=$(mktemp -d) && export AUTOPKGTEST_TMP && /opt/tests/commands").ok();
+    machine.root("/opt/tests/service").ok();
+}
+
 /// What a person types after the installation, until a run by the schedule is over.
 fn a_user_ends_with_a_scheduled_update(machine: &Machine) {
     configure(machine, &format!("{SAMPLE}[schedule]\non_calendar = \"*-*-* *:*:0/5\"\n"));
@@ -59,7 +66,7 @@ fn a_user_ends_with_a_scheduled_update(machine: &Machine) {
 
 fn an_upgrade_goes_on_with_the_job(machine: &Machine) {
     machine.root("systemd-run --unit=yahoo /usr/bin/yahoo-server --port 8099").ok();
-    let repack = "cd /tmp && dpkg-deb -R /opt/vortex.deb next && sed -i 's/^Version: .*/&+next/' next/DEBIAN/control && dpkg-deb -b next next.deb";
+    let repack = "cd /tmp && dpkg-deb -R /opt/vortex.deb next && sed -i 's/^Version: .*/&+next/' next/DEBIAN/control && dpkg-deb -Znone -b next next.deb";
     machine.root(repack).ok();
     machine.until("no job is at work", || {
         !machine.trader("vortexctl --json jobs").ok().contains("\"state\": \"running\"")

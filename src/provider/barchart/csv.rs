@@ -15,7 +15,6 @@ use std::fmt;
 use thiserror::Error;
 
 pub use bars::{FILLER, TWICE, Taken, WITHOUT_PRICE};
-pub use cell::full_year;
 pub use header::Layout;
 
 use cell::Cells;

@@ -23,11 +23,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use self::access::Access;
-pub use self::read::{FILE, finished_answer, zone};
+pub use self::read::{FILE, finished_answer, opens, zone};
 use self::site::Visit;
 use super::http::{Http, SetupError};
 use super::limits::{Quota, Throttle};
-use super::{Answer, Clock, Closing, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use super::{
+    Allowance, Answer, Clock, Closing, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing,
+};
 use crate::config::{BarchartSettings, Config};
 use crate::model::{Class, Day, Period};
 
@@ -86,7 +88,7 @@ impl Barchart {
     }
 
     /// Asks for as little as shows whether all is well; says so in a line.
-    async fn look(&self) -> Result<String, Refusal> {
+    pub async fn look(&self) -> Result<String, Refusal> {
         match self.access {
             Access::Key(_) => self.look_at_service().await,
             Access::Session(_) | Access::Login { .. } => self.look_at_site().await,
@@ -135,6 +137,10 @@ impl Provider for Barchart {
             longest => format!(", with pauses of up to {longest} s between downloads"),
         };
         Some(format!("{} downloads a day{pause}", self.daily_limit))
+    }
+
+    fn allowance(&self, now: i64) -> Option<Allowance> {
+        self.throttle.allowance(&self.quota, now).ok()
     }
 
     fn endpoint(&self) -> Option<(String, u16)> {

@@ -203,7 +203,7 @@ fn rows_of_json(raw: &RawAnswer) -> Result<Vec<Row>, Refusal> {
 }
 
 fn rows_of_csv(raw: &RawAnswer) -> Result<Vec<Row>, Refusal> {
-    let rows: Result<Vec<Row>, _> =
+    let rows: csv::Result<Vec<Row>> =
         csv::Reader::from_reader(raw.body.as_slice()).into_deserialize().collect();
     rows.map_err(|error| unusable(format!("the CSV cannot be read: {error}")))
 }

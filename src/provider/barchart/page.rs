@@ -97,15 +97,18 @@ fn is_tag(text: &str, start: &str) -> bool {
     text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
 }
 
-/// A tag with the values it carries hidden.
+/// A tag with what it is, and the values it carries put out of sight.
 fn without_values(tag: &str) -> String {
-    let mut tag = tag.to_owned();
-    for name in ["value", "content"] {
-        if let Some(value) = html::attribute(&tag, name).filter(|value| !value.is_empty()) {
-            tag = tag.replace(&value, "removed");
-        }
-    }
-    tag
+    let is = if is_tag(tag, "<meta") { "<meta" } else { "<input" };
+    let what = ["name", "type", "property"].into_iter().filter_map(|name| {
+        let value = html::attribute(tag, name)?.replace('"', "&quot;");
+        Some(format!(" {name}=\"{value}\""))
+    });
+    let hidden = ["value", "content"].into_iter().filter_map(|name| {
+        let value = html::attribute(tag, name)?;
+        Some(format!(" {name}=\"{}\"", if value.is_empty() { "" } else { "removed" }))
+    });
+    format!("{is}{}>", what.chain(hidden).collect::<String>())
 }
 
 #[cfg(test)]

@@ -6,15 +6,11 @@ use url::Url;
 use super::refusal::{self, no_export, unusable};
 use super::request::{DOWNLOAD, symbol};
 use super::{MOST_ROWS, NAME, ZONE, csv, ondemand};
-use crate::model::day::DAY_SECONDS;
 use crate::model::{Bars, Class, Column, Day, SeriesMeta};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 /// When a date's rows are the site's last word, in seconds after local midnight: an hour after the close.
 const SETTLED: i32 = 17 * 3600;
-
-/// When stocks open, in seconds after local midnight.
-const STOCKS_OPEN: i32 = 9 * 3600 + 1800;
 
 /// The address of a file that a person downloaded begins so.
 pub const FILE: &str = "file:";
@@ -111,11 +107,12 @@ pub fn finished_answer(
 ) -> Answer {
     let (class, period) = (request.instrument.class, request.period);
     let zone = zone(class);
-    let finished = finished(class, period.is_intraday(), clock, &zone);
+    let finished = finished(clock, &zone);
     let end = match period.seconds() {
         Some(seconds) => {
-            let (first, last) = (request.days.first, request.days.last);
-            bars.keep_between(first.instant(0, &zone), last.plus(1).instant(0, &zone));
+            // A date's bars begin with its session on the evening before, else at midnight.
+            let begins = |day: Day| day.instant(opens(class).min(0), &zone);
+            bars.keep_between(begins(request.days.first), begins(request.days.last.plus(1)));
             clock - seconds + 1
         }
         None => {
@@ -158,31 +155,36 @@ const fn zone_name(class: Class) -> &'static str {
     }
 }
 
-/// The last date whose bars are all there. Of what trades around the clock a date is over at midnight; its daily row,
-/// like all of a stock's day, when it is settled.
-fn finished(class: Class, intraday: bool, clock: i64, zone: &TimeZone) -> Day {
-    let over = if intraday && class != Class::Stock { DAY_SECONDS } else { i64::from(SETTLED) };
+/// When the session of a date opens, in seconds after local midnight: that of futures and currencies on the evening
+/// before, at 17:00.
+pub const fn opens(class: Class) -> i32 {
+    match class {
+        Class::Stock => 9 * 3600 + 1800,
+        Class::Future | Class::Forex => -7 * 3600,
+    }
+}
+
+/// The last date whose bars are all there.
+fn finished(clock: i64, zone: &TimeZone) -> Day {
     let (today, second) = Day::of_wall(clock, zone);
-    if second >= over { today } else { today.plus(-1) }
+    if second >= i64::from(SETTLED) { today } else { today.plus(-1) }
 }
 
 /// What is known of a series. The site names no exchange: contracts of one root trade together, and so do stocks.
 fn meta(request: &Request, zone: &TimeZone) -> SeriesMeta {
     let class = request.instrument.class;
-    let around_the_clock = class != Class::Stock;
     let exchange = match class {
         Class::Future => format!("{} futures", request.instrument.code),
         Class::Stock => "US stocks".to_owned(),
         Class::Forex => "currencies".to_owned(),
     };
-    let day_long = around_the_clock && request.period.is_intraday();
     SeriesMeta {
         currency: None,
         exchange: Some(exchange),
         zone: zone.iana_name().map(str::to_owned),
         every_day: false,
-        session_open: Some(if around_the_clock { 0 } else { STOCKS_OPEN }),
-        session_close: Some(if day_long { DAY_SECONDS as i32 } else { SETTLED }),
+        session_open: Some(opens(class)),
+        session_close: Some(SETTLED),
         con_id: None,
     }
 }

@@ -72,6 +72,7 @@ pub(super) fn no_export(raw: &RawAnswer) -> Option<Refusal> {
     let error = serde_json::from_slice::<Value>(&raw.body).ok().and_then(|value| error_of(&value));
     Some(match error {
         Some(error) if speaks_of_limit(&error) => limited(raw, error),
+        Some(error) if speaks_of_login(&error) => logged_out(),
         _ => unusable(format!("JSON in place of the CSV: {}", said(raw))),
     })
 }
@@ -85,7 +86,7 @@ pub(super) fn export(raw: &RawAnswer, refused: Refused) -> Refusal {
         ),
         Refused::NoData(said) => unusable(format!("it had an error instead of data, which often passes: {said}")),
         Refused::Layout { .. } => unusable(format!(
-            "its CSV is written in a way that this version does not know: {refused}; the answer is kept in the raw trail, and `vortex archive replay` reads it once a newer version does"
+            "its CSV is written in a way that this version does not know: {refused}; the answer is kept in the raw trail, and `vortex download -p replay --from DIR` reads it once a newer version does"
         )),
         other => unusable(other.to_string()),
     }
@@ -105,6 +106,13 @@ pub(super) fn error_of(value: &Value) -> Option<String> {
 pub(super) fn speaks_of_limit(said: &str) -> bool {
     let said = said.to_lowercase();
     said.contains("limit") || said.contains("exceeded") || said.contains("allowance")
+}
+
+/// Whether the site's words are about who we are. Any other error in the answer to the question for the allowance is
+/// that it is used up.
+pub(super) fn speaks_of_login(said: &str) -> bool {
+    let said = said.to_lowercase();
+    ["authenticat", "log in", "logged in", "login", "token"].iter().any(|word| said.contains(word))
 }
 
 /// The day's downloads are used up, by the provider's own words.

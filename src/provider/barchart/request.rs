@@ -85,14 +85,10 @@ pub(super) fn encoded<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) 
     Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-/// The dates to ask for, as whole bars. The site counts an evening to the next day's session, we to the date on
-/// the wall: the day after brings the evening of the last one.
+/// The dates to ask for, as whole bars. The site counts an evening to the next day's session, as we do.
 pub(super) fn asked_days(request: &Request) -> Days {
     let Days { first, last } = request.days;
-    match request.period.is_intraday() {
-        true => Days { first, last: last.plus(1) },
-        false => Days { first: request.period.bar_day(first), last: request.period.last_day(last) },
-    }
+    Days { first: request.period.bar_day(first), last: request.period.last_day(last) }
 }
 
 /// The site's and the service's name of a period of days or longer.

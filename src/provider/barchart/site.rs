@@ -12,7 +12,7 @@ use url::Url;
 
 use super::page::{self, Page};
 use super::read::refusal_of;
-use super::refusal::{error_of, no_account, no_export};
+use super::refusal::{error_of, no_account, no_export, speaks_of_login};
 use super::request::{self, DOWNLOAD, encoded, form, symbol};
 use super::session::XSRF;
 use super::{Access, Barchart, NAME, csv};
@@ -183,6 +183,9 @@ impl Barchart {
         };
         let now = (self.now)();
         if let Some(error) = error_of(&said) {
+            if speaks_of_login(&error) {
+                return Err(Ended::LoggedOut(reply));
+            }
             let refusal = match self.throttle.exhausted(&self.quota, None, now) {
                 Ok(until) => Refusal::Limited { provider: NAME, until, said: error },
                 Err(problem) => self.uncounted(&problem),
@@ -209,7 +212,8 @@ impl Barchart {
         Ok(self.kept(raw))
     }
 
-    /// Sends a form of the page; its answer says in its address what was asked, but for the token.
+    /// Sends a form of the page, for a download with the page's token; its answer says in its address what was asked,
+    /// but for that token.
     async fn send_form(
         &self,
         page: &HistoryPage,
@@ -217,7 +221,8 @@ impl Barchart {
         spent: Option<Spent>,
     ) -> Step<RawAnswer> {
         let plain = || fields.iter().map(|(name, value)| (*name, value.as_str()));
-        let form = encoded(plain().chain([("_token", page.token.as_str())]));
+        let token = spent.as_ref().map(|_| ("_token", page.token.as_str()));
+        let form = encoded(plain().chain(token));
         let mut headers = referer(&page.url);
         if let Some(token) = self.xsrf() {
             headers.push(("x-xsrf-token", token));

@@ -30,8 +30,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     }
     let trading = if head.regular { &listing.liquid_hours } else { &listing.trading_hours };
     let sessions = hours::sessions(trading);
-    let context =
-        Context { request, clock: head.clock, finished: finished(request, &sessions, head, &zone), zone };
+    let finished = hours::finished(&sessions, head.clock, &zone);
+    let meta = meta(listing, zone_name, &sessions);
+    let context = Context { request, clock: head.clock, finished, zone, meta };
     let mut found = Found::default();
     let mut bars =
         Bars::new(Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period));
@@ -50,7 +51,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     let first_day = head.head.map(|begins| Day::of_local(begins, &context.zone));
     Ok(Answer {
         bars,
-        meta: meta(request, listing, zone_name, &sessions),
+        meta: context.meta,
         splits: Vec::new(),
         sessions: Vec::new(),
         first_day,
@@ -78,21 +79,12 @@ fn not_found(request: &Request, head: &Head) -> Refusal {
     }
 }
 
-/// The last trading date of which all bars can be had. Bars within a session that began on the evening before
-/// bear the date of that evening, so that a date of theirs is over at midnight.
-fn finished(request: &Request, sessions: &[Session], head: &Head, zone: &TimeZone) -> Day {
-    let finished = hours::finished(sessions, head.clock, zone);
-    if request.period.is_intraday() && sessions.iter().any(|session| session.open < 0) {
-        return finished.min(Day::of_local(head.clock, zone).plus(-1));
-    }
-    finished
-}
-
 struct Context<'a> {
     request: &'a Request,
     clock: i64,
     finished: Day,
     zone: TimeZone,
+    meta: SeriesMeta,
 }
 
 #[derive(Default)]
@@ -153,7 +145,7 @@ impl Context<'_> {
     fn stamp(&self, row: &Row) -> Result<(i64, Day), Refusal> {
         let period = self.request.period;
         match row.0 {
-            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, Day::of_local(stamp, &self.zone))),
+            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, self.meta.trading_day(stamp))),
             Stamp::Date(year, month, day) if !period.is_intraday() => {
                 let date = jiff::civil::Date::new(year, month as i8, day as i8)
                     .map_err(|error| unusable(format!("{year}-{month}-{day} is no date: {error}")))?;
@@ -235,22 +227,20 @@ fn quarters(mut months: Vec<(i64, Line)>) -> Vec<(i64, Line)> {
     quarters
 }
 
-fn meta(request: &Request, listing: &Listing, zone: String, sessions: &[Session]) -> SeriesMeta {
+fn meta(listing: &Listing, zone: String, sessions: &[Session]) -> SeriesMeta {
     // Prices of grains are in cents, of London's shares in pence: another unit than the currency's.
     let currency = match listing.price_magnifier {
         ..=1 => listing.currency.clone(),
         magnifier => format!("{}/{magnifier}", listing.currency),
     };
     let place = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    let overnight = sessions.iter().any(|session| session.open < 0);
-    let whole_days = overnight && request.period.is_intraday();
-    let session = sessions.last().filter(|_| !whole_days);
+    let session = sessions.last();
     SeriesMeta {
         currency: Some(currency),
         exchange: place(&listing.primary_exchange).or_else(|| place(&listing.exchange)),
         zone: Some(zone),
         every_day: sessions.iter().any(|session| session.day.is_weekend()),
-        session_open: session.map(|session| session.open.max(0)),
+        session_open: session.map(|session| session.open),
         session_close: session.map(|session| session.close),
         con_id: Some(i64::from(listing.con_id)),
     }

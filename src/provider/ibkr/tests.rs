@@ -127,11 +127,15 @@ fn intraday_bars_are_over_with_their_end_or_their_session() {
 }
 
 #[test]
-fn a_session_over_midnight_leaves_its_evening_open() {
+fn the_evening_before_belongs_to_the_session() {
     let asked = request(Class::Future, Period::M30, "2024-01-05", "2024-01-05");
-    let told = answer(&asked, future(), Vec::new(), "2024-01-05T23:30:00Z");
-    assert_eq!(told.finished, Some(day("2024-01-04")), "bars of the evening are still to come");
-    assert_eq!((told.meta.session_open, told.meta.session_close), (None, None), "at any hour");
+    let rows: Vec<Row> = ["04T22:30", "04T23:00", "05T15:00", "05T21:30", "05T23:00"]
+        .map(|stamp| row(Stamp::Instant(at(&format!("2024-01-{stamp}:00Z"))), 10.0))
+        .to_vec();
+    let told = answer(&asked, future(), rows, "2024-01-05T23:30:00Z");
+    assert_eq!(stamps(&told), ["2024-01-04 23:00 UTC", "2024-01-05 15:00 UTC", "2024-01-05 21:30 UTC"]);
+    assert_eq!(told.finished, Some(day("2024-01-05")));
+    assert_eq!((told.meta.session_open, told.meta.session_close), (Some(-7 * 3600), Some(16 * 3600)));
     let daily = request(Class::Future, Period::D1, "2024-01-05", "2024-01-05");
     let told = answer(&daily, future(), vec![row(Stamp::Date(2024, 1, 5), 10.0)], "2024-01-05T22:30:00Z");
     assert_eq!((told.finished, told.bars.len()), (Some(day("2024-01-05")), 1));

@@ -184,7 +184,7 @@ fn day(date: &str) -> Option<(Day, Dates)> {
 }
 
 /// The year that two digits mean: up to 30 of this century, above of the last.
-pub fn full_year(two_digits: i16) -> i16 {
+fn full_year(two_digits: i16) -> i16 {
     if two_digits > 30 { 1900 + two_digits } else { 2000 + two_digits }
 }
 

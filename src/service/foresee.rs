@@ -1,0 +1,36 @@
+//! A run with `--dry-run` among its options: what it would ask for is told, and nothing is asked or written.
+
+use super::engine::Engine;
+use crate::archive::ArchiveError;
+use crate::download::{Survey, Surveyor, Target};
+use crate::observe::logging::SCHEDULED;
+use crate::provider::Provider;
+use crate::request::source;
+
+/// Tells it, in the log and in that of the scheduled runs.
+pub(super) fn tell(
+    engine: &Engine,
+    id: u32,
+    provider: &dyn Provider,
+    targets: &[Target],
+) -> Result<(), ArchiveError> {
+    let archive = engine.archive();
+    let counts = archive.session_counts(provider.archive_name())?;
+    let surveyor = Surveyor::new(Some(archive), &counts, provider.archive_name(), (source::clock())())?;
+    let mut requests = 0;
+    for target in targets {
+        // A period that is not served is told by a run that asks.
+        let Ok(limits) = provider.limits(target.instrument.class, target.key.period) else { continue };
+        if let Survey::Missing { plan, .. } = surveyor.look(target, limits)? {
+            requests += plan.windows.len();
+        }
+    }
+    let series = targets.len();
+    let name = provider.name();
+    let said = format!(
+        "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written"
+    );
+    tracing::info!(job = id, "{said}");
+    tracing::info!(target: SCHEDULED, "{said}");
+    Ok(())
+}

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""Measures what machines of four sizes carry, and writes it to docs/sizing.md.
+
+usage: scripts/sizing [--quick] [--write] [SIZE ...]
+
+Sizes (all of them without any): half, one, several, high.
+--quick   few series: shows that all works, its numbers mean little
+--write   also writes docs/sizing.md
+
+The service runs in a control group whose cores and memory the kernel limits; the provider that it asks does not. Needs root.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from measure import BENCH_DIR, HELPER, PROJECT, VORTEX, VORTEXCTL, DAY, Server, markdown
+
+PLACE = BENCH_DIR / "sizing"
+MIB = 2**20
+YEARS = 20
+
+
+class Size:
+    """A machine's size, and what it is given to carry."""
+
+    def __init__(self, title, cores, memory, daily, minutes=0, sample=False):
+        self.title, self.cores, self.memory = title, cores, memory
+        self.daily, self.minutes, self.sample = daily, minutes, sample
+
+
+SIZES = {
+    "half": Size("Half a core, 512 MB", 0.5, 512 * MIB, 1000),
+    "one": Size("One core, 1 GB", 1, 1024 * MIB, 4000),
+    "several": Size("Several providers: one core, 1 GB", 1, 1024 * MIB, 2000, sample=True),
+    "high": Size("High volume: two cores, 2 GB", 2, 2048 * MIB, 10000, minutes=20),
+}
+
+
+class Limited:
+    """A control group of version 1 or 2 with a limit of cores and memory."""
+
+    def __init__(self, size):
+        first, root = pathlib.Path("/sys/fs/cgroup/memory"), pathlib.Path("/sys/fs/cgroup")
+        self.old = first.is_dir()
+        self.folders = [place / f"vortex-sizing-{os.getpid()}" for place in ([first, root / "cpu", root / "cpuacct"] if self.old else [root])]
+        if not self.old:
+            (root / "cgroup.subtree_control").write_text("+cpu +memory")
+        for folder in self.folders:
+            folder.mkdir()
+        quota = int(size.cores * 100_000)
+        if self.old:
+            self.set(0, "memory.limit_in_bytes", size.memory)
+            self.set(1, "cpu.cfs_period_us", 100_000)
+            self.set(1, "cpu.cfs_quota_us", quota)
+        else:
+            self.set(0, "memory.max", size.memory)
+            self.set(0, "memory.swap.max", 0)
+            self.set(0, "cpu.max", f"{quota} 100000")
+
+    def set(self, at, name, value):
+        (self.folders[at] / name).write_text(str(value))
+
+    def enter(self):
+        for folder in self.folders:
+            (folder / "cgroup.procs").write_text(str(os.getpid()))
+
+    def cpu(self):
+        """Seconds so far, of all that ran in it."""
+        if self.old:
+            return int((self.folders[2] / "cpuacct.usage").read_text()) / 1e9
+        return int(re.search(r"usage_usec (\d+)", (self.folders[0] / "cpu.stat").read_text())[1]) / 1e6
+
+    def denied(self):
+        """How often the limit of memory killed something."""
+        file = "memory.oom_control" if self.old else "memory.events"
+        return int(re.search(r"^oom_kill (\d+)", (self.folders[0] / file).read_text(), re.M)[1])
+
+    def remove(self):
+        for folder in self.folders:
+            folder.rmdir()
+
+
+class Service:
+    """`vortex daemon` in a control group, and vortexctl outside of it."""
+
+    def __init__(self, home, limited):
+        self.home, self.limited = home, limited
+        self.env = {
+            "HOME": str(home), "PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(home / "run"),
+            # As the packaged unit says.
+            "MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536",
+        }
+
+    def __enter__(self):
+        (self.home / "run").mkdir(exist_ok=True, mode=0o700)
+        log = (self.home / "log").open("a")
+        self.child = subprocess.Popen(
+            [VORTEX, "daemon", "--bus", "private"], env=self.env, stderr=log, stdout=log, preexec_fn=self.limited.enter
+        )
+        while self.ctl("ping", check=False).returncode != 0:
+            if self.child.poll() is not None:
+                sys.exit(f"the service ended: {(self.home / 'log').read_text()[-4000:]}")
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_):
+        self.child.send_signal(signal.SIGTERM)
+        self.child.wait()
+
+    def ctl(self, *arguments, check=True):
+        done = subprocess.run([VORTEXCTL, "--json", *arguments], env=self.env, capture_output=True, text=True)
+        if check and done.returncode != 0:
+            sys.exit(f"vortexctl {' '.join(arguments)} ended with {done.returncode}: {done.stdout} {done.stderr}")
+        return done
+
+    def status(self, name):
+        """A line of the kernel's about the service, in MiB."""
+        return int(re.search(rf"^{name}:\s*(\d+)", pathlib.Path(f"/proc/{self.child.pid}/status").read_text(), re.M)[1]) / 1024
+
+    def update(self, *arguments):
+        """A job from request to end: seconds on the clock, seconds of CPU, the most memory so far."""
+        wall, cpu = time.monotonic(), self.limited.cpu()
+        self.ctl("update", *arguments, "--wait")
+        return [time.monotonic() - wall, self.limited.cpu() - cpu, self.status("VmHWM")]
+
+
+class Measured:
+    """What came of one size."""
+
+    def __init__(self, size, quick):
+        self.size = size
+        self.daily = 20 if quick else size.daily
+        self.minutes = min(size.minutes, 2) if quick else size.minutes
+        self.rows = []
+
+    def run(self, server):
+        shutil.rmtree(PLACE, ignore_errors=True)
+        folder = PLACE / ".config/vortex"
+        folder.mkdir(parents=True)
+        first = datetime.date.fromtimestamp(server.nights[0])
+        first = first.replace(year=first.year - YEARS, day=1).isoformat()
+        listed = {f"S{at}": {"code": f"S{at}", "periods": "1d", "start_date": first} for at in range(self.daily)}
+        for at in range(self.minutes):
+            listed[f"S{at}"]["periods"] = "1d,1m"
+        (folder / "assets.json").write_text(json.dumps({"stock": listed}))
+        (folder / "config.toml").write_text(
+            f'[providers.yahoo]\nbase_url = "{server.url}"\nrequests_per_minute = 1000000\nconcurrency = 4\n'
+            '[schedule]\nschedule = ""\n[general.raw]\nenabled = true\n'
+        )
+        server.set(now=server.nights[0])
+        archive = PLACE / ".local/share/vortex"
+        if self.minutes:
+            begin = server.nights[0] - 5 * 365 * DAY
+            day = datetime.datetime.fromtimestamp(begin, datetime.timezone.utc).date().isoformat()
+            subprocess.run([HELPER, "fill", archive, "1m", str(self.minutes), day, str(server.nights[0])], check=True, stdout=subprocess.DEVNULL)
+        limited = Limited(self.size)
+        try:
+            with Service(PLACE, limited) as service:
+                self.job(service, "first download")
+                if self.size.sample:
+                    self.job(service, "first download, second provider", "--provider", "sample", "--symbol", *SAMPLE, "--period", "1d", "1h", "1m")
+                server.set(now=server.nights[1])
+                self.job(service, "the next day's update")
+                self.job(service, "nothing new")
+                self.idle = service.status("RssAnon")
+            if limited.denied():
+                sys.exit(f"{self.size.title}: the limit of memory killed it")
+        finally:
+            limited.remove()
+        listed = subprocess.run(
+            [VORTEX, "archive", "list", "--json"], env={"HOME": str(PLACE), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+        )
+        rows = json.loads(listed.stdout)
+        rows = rows if isinstance(rows, list) else rows["series"]
+        self.count, self.bars = len(rows), sum(row["bars"] for row in rows)
+        self.bytes = sum(file.stat().st_size for file in archive.rglob("*") if file.is_file() and "raw" not in file.relative_to(archive).parts[:1])
+
+    def job(self, service, name, *arguments):
+        wall, cpu, peak = service.update(*arguments)
+        self.rows.append([name, f"{wall:.1f} s", f"{cpu:.1f} s", f"{peak:.0f} MiB"])
+        print(f"{self.size.title}: {name}: {wall:.1f} s", flush=True)
+
+    def table(self):
+        notes = [
+            f"{self.count:,} series with {self.bars:,} bars, {self.bytes / 2**30:.2f} GiB on disk without the raw trail; "
+            f"idle afterwards: {self.idle:.1f} MiB of its own."
+        ]
+        return markdown(self.size.title, ["", "wall", "CPU", "peak so far"], self.rows, notes)
+
+
+SAMPLE = ["SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA", "AMZN", "TLT", "GLD", "DIA"]
+
+
+def write_page(tables):
+    page = PROJECT / "docs/sizing.md"
+    head, _, rest = page.read_text().partition("<!-- measured -->\n")
+    _, _, tail = rest.partition("<!-- end -->")
+    version = subprocess.run([VORTEX, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    of = f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), Linux {platform.release()}; {version}"
+    body = f"Measured {datetime.date.today()} within {of}.\n\n" + "\n\n".join(tables) + "\n\n"
+    page.write_text(f"{head}<!-- measured -->\n{body}<!-- end -->{tail}")
+
+
+def main():
+    if "-h" in sys.argv or "--help" in sys.argv:
+        print(__doc__)
+        return
+    parser = argparse.ArgumentParser(usage="scripts/sizing [--quick] [--write] [SIZE ...]")
+    for option in ("--quick", "--write"):
+        parser.add_argument(option, action="store_true")
+    parser.add_argument("sizes", nargs="*", metavar="SIZE", choices=[*SIZES, []])
+    options = parser.parse_args()
+    PLACE.mkdir(parents=True, exist_ok=True)
+    server, tables = Server(), []
+    try:
+        for name in SIZES:
+            if name in options.sizes or not options.sizes:
+                measured = Measured(SIZES[name], options.quick)
+                measured.run(server)
+                tables.append(measured.table())
+                print(f"\n{tables[-1]}\n", flush=True)
+    finally:
+        server.child.kill()
+        shutil.rmtree(PLACE, ignore_errors=True)
+    if options.write:
+        write_page(tables)
+
+
+if __name__ == "__main__":
+    main()
