@@ -58,6 +58,7 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
         headers: vec![("content-type".to_owned(), "text/csv".to_owned())],
         received: now,
         body: bytes,
+        gzip: None,
     };
     Ok(Piece { request, covered, answer, raw: Some(raw) })
 }
