@@ -98,7 +98,8 @@ fn pandas_makes_the_same_continuous_series_of_the_contracts() {
 fn the_lines_for_pysystemtrade_bring_the_bars() {
     let home = Home::configured("general.default_provider = 'sample'\n");
     home.expect(0, &["download", "-s", "GOLD_20260400", "--period", "1d"]).says("done");
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/futures.md")).unwrap();
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/futures.md")).unwrap();
     let lines = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
     assert!(lines.contains("demo/archive"), "{lines}");
     let lines = lines.replace("demo/archive", home.archive().to_str().unwrap());
