@@ -199,7 +199,9 @@ fn what_cannot_be_made_is_told_in_words() {
     // June begins when February is long over: nothing to compare.
     import(&home, "gcm24", &[(29, 20600, 10), (30, 20610, 10)], 1);
     home.expect(0, &["continuous", "GOLD", "--sessions", "1"]);
-    let said = home.expect(1, &["continuous", "GOLD", "--sessions", "1", "--adjust", "ratio"]).says("have no session in common");
+    let said = home
+        .expect(1, &["continuous", "GOLD", "--sessions", "1", "--adjust", "ratio"])
+        .says("have no session in common");
     assert!(said.err.contains("--start-date 2024-01-30"), "{}", said.err);
     let before = bytes(&home, "vortex");
     let after = ["--sessions", "1", "--adjust", "ratio", "--start-date", "2024-01-30", "--dry-run"];
