@@ -101,7 +101,7 @@ fn the_lines_for_pysystemtrade_bring_the_bars() {
     pysystemtrade_reads(
         &home,
         ["sample/futures/1d/GOLD", "GOLD", "20260400"],
-        "sample/futures/1d/GOLD/GOLD_20260400.csv",
+        &home.file("sample/futures/1d/GOLD/GOLD_20260400.csv"),
     );
 }
 
@@ -109,7 +109,7 @@ fn the_lines_for_pysystemtrade_bring_the_bars() {
 #[test]
 fn pysystemtrade_reads_the_same_bars_after_moving_in() {
     let home = Home::new();
-    let source = home.file("../old/futures/1h/AUD/AUD_20240300.csv");
+    let source = home.path("old/futures/1h/AUD/AUD_20240300.csv");
     std::fs::create_dir_all(source.parent().unwrap()).unwrap();
     let row = |at: u32| {
         let close = 0.65 + f64::from(at * 37 % 1000) / 1e5;
@@ -126,11 +126,11 @@ fn pysystemtrade_reads_the_same_bars_after_moving_in() {
     std::fs::write(&source, format!("Datetime,Open,High,Low,Close,Volume\n{rows}")).unwrap();
     home.expect(0, &["import", "-p", "barchart", source.to_str().unwrap()]);
     let read = ["barchart/futures/1h/AUD", "AUD", "20240300"];
-    pysystemtrade_reads(&home, read, "../old/futures/1h/AUD/AUD_20240300.csv");
+    pysystemtrade_reads(&home, read, &source);
 }
 
 /// The lines of the page, for a folder of the archive, an instrument and its contract, bring the bars of a CSV.
-fn pysystemtrade_reads(home: &Home, [folder, instrument, contract]: [&str; 3], csv: &str) {
+fn pysystemtrade_reads(home: &Home, [folder, instrument, contract]: [&str; 3], csv: &Path) {
     let page =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/futures.md")).unwrap();
     let mut lines = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap().to_owned();
@@ -145,7 +145,7 @@ fn pysystemtrade_reads(home: &Home, [folder, instrument, contract]: [&str; 3], c
     }
     let mut judge = python();
     judge.arg(program("pysystemtrade_reads.py"));
-    judge.arg(home.file(csv)).stdin(Stdio::piped());
+    judge.arg(csv).stdin(Stdio::piped());
     let mut judge = judge.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     judge.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let said = succeeded(judge.wait_with_output().unwrap());

@@ -67,6 +67,8 @@ fn every_field_that_is_printed_is_in_the_page() {
 
     let list = home.expect(0, &["archive", "list", "--json"]).json();
     agrees("vortex archive list", &[&list]);
+    home.expect(0, &["download", "-p", "sample", "-s", "GOLD", "--period", "1d"]);
+    agrees("vortex continuous", &[&home.expect(0, &["continuous", "GOLD", "--json"]).json()]);
     let mut shown = home.expect(0, &["archive", "show", "AAPL", "--json"]).json();
     let fields = shown[0].as_object_mut().unwrap();
     for listed in list[0].as_object().unwrap().keys() {
