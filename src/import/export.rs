@@ -59,6 +59,7 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
         status: 200,
         headers: vec![("content-type".to_owned(), "text/csv".to_owned())],
         received: now,
+        gzip: None,
         body: bytes,
     };
     Ok(Piece { request, covered, answer, raw: Some(raw) })
