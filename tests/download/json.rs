@@ -86,7 +86,7 @@ fn every_field_that_is_printed_is_in_the_page() {
     assert_eq!(listed[0], described);
     assert_eq!(described["state"], "ready");
     assert_eq!(described["default"], true);
-    assert_eq!(listed[1]["state"], "not-in-this-version");
+    assert_eq!(listed[1]["state"], "no-account");
     agrees("vortex providers", &[&listed]);
     agrees("vortex providers --test", &[&home.expect(0, &["providers", "--test", "--json"]).json()]);
     agrees("vortex resilience", &[&home.expect(0, &["resilience", "--json"]).json()]);
