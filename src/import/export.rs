@@ -61,7 +61,6 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
         received: now,
         gzip: None,
         body: bytes,
-        gzip: None,
     };
     Ok(Piece { request, covered, answer, raw: Some(raw) })
 }
