@@ -40,8 +40,8 @@ fn the_service_goes_on_by_itself_when_the_next_day_begins_over_a_restart_too() {
     let server = Server::start(EVENING);
     server.add_account(EMAIL, PASSWORD, 3);
     let mut place = Place::with_bus();
-    let startup = "[schedule]\nrun_on_startup = true\n";
-    place.configure(&format!("{}{startup}", configuration(&server, 3)));
+    let unscheduled = format!("{}[schedule]\nschedule = \"\"\n", configuration(&server, 3));
+    place.configure(&format!("{unscheduled}run_on_startup = true\n"));
     std::fs::write(place.home.path().join(".config/vortex/assets.json"), TWO).unwrap();
     let (result, status) = served(&mut place, EVENING, 1);
     assert_eq!(result, "limited", "{}", place.log());
@@ -52,7 +52,7 @@ fn the_service_goes_on_by_itself_when_the_next_day_begins_over_a_restart_too() {
     assert_eq!(shown["quota_resets_usec"].as_i64(), Some(MORNING * 1_000_000), "{shown}");
     assert_eq!(server.counts().downloads.len(), 3);
     // Nobody asks for anything on the next day.
-    place.configure(&configuration(&server, 3));
+    place.configure(&unscheduled);
     server.set_now(MORNING);
     let (result, status) = served(&mut place, MORNING - 3, 2);
     assert_eq!(result, "limited", "{}", place.log());

@@ -63,11 +63,11 @@ fn with_session() -> (Server, Home) {
     (server, home)
 }
 
-/// The last days up to today, by Chicago's clock.
+/// The last days, by Chicago's clock, up to the trading date of this evening.
 fn last_days(count: i32) -> Days {
     let now = jiff::Timestamp::now().as_second();
     let today = Day::of_local(now, &jiff::tz::TimeZone::get("America/Chicago").unwrap());
-    Days { first: today.plus(1 - count), last: today }
+    Days { first: today.plus(1 - count), last: today.plus(1) }
 }
 
 /// Downloads of these symbols since so many days ago; ends with this code.

@@ -3,7 +3,7 @@
 
 usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
 
-Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, service.
+Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, import, service.
 --quick   few series and short history: shows that all works, its numbers mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
@@ -468,6 +468,31 @@ class Bench:
         header = ["", "RssAnon, KiB", "threads", "wake-ups in a minute", "CPU in a minute, ticks"]
         self.table("service", "The idle service, without a watchdog", header, rows)
 
+    def import_(self):
+        """Files as Barchart exports them, taken into an empty archive by each."""
+        megabytes, folder = 5 if self.quick else 100, BENCH_DIR / "exports"
+        script = [os.environ["VORTEX_PEERS"], HERE / "exports.py"]
+        shutil.rmtree(folder, ignore_errors=True)
+        said = subprocess.run([*script, "make", folder, str(megabytes)], check=True, capture_output=True, text=True)
+        runs = {"vortex import": [], "pandas": [], "pandas, pyarrow writes": []}
+        for _ in range(1 if self.quick else 3):
+            runs["vortex import"].append(self.vortex(self.home("import"), "import", folder))
+            for label, mode in (("pandas", "pandas"), ("pandas, pyarrow writes", "pyarrow")):
+                shutil.rmtree(BENCH_DIR / "import-script", ignore_errors=True)
+                runs[label].append(run([*script, mode, folder, BENCH_DIR / "import-script"]))
+        best = {label: min(some, key=lambda one: one.wall) for label, some in runs.items()}
+        ours, theirs = best["vortex import"], best["pandas"]
+        rows = [[label, *one.cells(), f"{megabytes / one.wall:.0f} MB/s"] for label, one in best.items()]
+        rows.append(["pandas / vortex", *ratios(theirs, ours), ""])
+        self.table(
+            "import",
+            f"Import of {megabytes} MB of minute bars: {said.stdout.strip()}",
+            ["", "CPU", "wall", "peak", "read"],
+            rows,
+            ["vortex has each file in its raw trail as well, its catalogue, and every Parquet file in the one schema."],
+        )
+        self.aim("import: wall time of pandas", theirs.wall / ours.wall, least=20, unit="×")
+
     def large(self, series):
         """An archive of ten partitions a series, on a tmpfs: it would take very long to make on a disk."""
         home = pathlib.Path(f"/dev/shm/vortex-bench/{series}")
@@ -599,7 +624,7 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {int(memory[1]) // 2**20} GiB, Linux {platform.release()}; {vortex}; {versions}"
 
 
-PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "service"]
+PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "import", "service"]
 
 
 def write_page(bench):
@@ -625,7 +650,7 @@ def main():
     try:
         for part in PARTS:
             if part in options.parts or not options.parts:
-                getattr(bench, part)()
+                getattr(bench, "import_" if part == "import" else part)()
     finally:
         bench.server.child.kill()
     missed = sum(one[-1] == "no" for one in bench.aims)
