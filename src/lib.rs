@@ -5,6 +5,8 @@
 //! - [`provider`]: where bars come from.
 //! - [`archive`]: where they are kept.
 //! - [`download`]: what is missing, and bringing it from the one to the other.
+//! - [`continuous`]: continuous futures, put together from stored contracts.
+//! - [`import`]: files of a person, and folders of other programs, become part of the archive.
 //! - [`request`]: what somebody asks for, and the series it means.
 //! - [`schedule`]: the schedules of a configuration, and systemd's timers made of them.
 //! - [`service`]: the daemon, with its queue, its bus and its place under systemd.
@@ -24,8 +26,12 @@ pub mod client;
 #[cfg(feature = "service")]
 pub mod config;
 #[cfg(feature = "service")]
+pub mod continuous;
+#[cfg(feature = "service")]
 pub mod download;
 pub mod exit;
+#[cfg(feature = "service")]
+pub mod import;
 #[cfg(feature = "service")]
 pub mod model;
 #[cfg(feature = "service")]

@@ -222,7 +222,7 @@ fn no_secret_is_printed_logged_put_on_the_bus_or_stored() {
     server.rule(Rule::new(Action::Reply { status: 500, body: "no".to_owned() }).symbol("BAD"));
     let mut place = Place::with_bus();
     let log = "[general.logging]\nlevel = \"TRACE\"\noutput = [\"console\", \"file\"]\n";
-    let account = "[providers.barchart]\nusername = \"trader-account\"\npassword = \"hunter2-secret\"\n";
+    let account = "[providers.barchart]\nusername = \"trader-account\"\npassword = \"hunter2-secret\"\nbase_url = \"http://127.0.0.1:9\"\n";
     place.configure(&format!("{}{log}{account}", yahoo(&server, 100_000)));
     // Everything on the bus, the service's own and all replies.
     let seen = fs::File::create(place.home.path().join("bus.pcap")).unwrap();

@@ -9,14 +9,15 @@ use vortex::archive::fuzz as archive;
 use vortex::config::{Config, Sources, assets};
 use vortex::model::{Class, Coverage, Day, Days, Instrument, Period, symbol};
 use vortex::provider::yahoo::session;
-use vortex::provider::{RawAnswer, Request, yahoo};
+use vortex::provider::{RawAnswer, Request, barchart, yahoo};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 9] = [
+const TARGETS: [(&str, Target); 10] = [
     ("chart", |bytes| chart(bytes, Period::D1)),
     ("chart-intraday", |bytes| chart(bytes, Period::M1)),
     ("session-pages", session_pages),
+    ("exports", exports),
     ("csv", archive::csv),
     ("parquet", parquet),
     ("records", archive::records),
@@ -60,6 +61,20 @@ fn chart(bytes: &[u8], period: Period) {
     if let Ok(answer) = yahoo::read(&request, &raw) {
         assert!(answer.bars.is_ascending());
         assert!(answer.bars.values.iter().flatten().all(|value| !value.is_infinite()));
+    }
+}
+
+/// An export of Barchart: what is taken is unique, ascending and finite, and every row is accounted for.
+fn exports(bytes: &[u8]) {
+    let Ok(export) = barchart::csv::read(bytes) else { return };
+    assert!(barchart::csv::is_whole(bytes));
+    let key = |period| vortex::model::Column::of(barchart::NAME, Class::Future, true, period);
+    let columns = if export.intraday == Some(true) { key(Period::H1) } else { key(Period::D1) };
+    if let Ok(taken) = export.bars(columns, &barchart::zone(Class::Future)) {
+        assert!(taken.bars.is_ascending());
+        assert!(taken.bars.values.iter().flatten().all(|value| !value.is_infinite()));
+        let left_out: usize = taken.left_out.iter().map(|(_, rows)| rows).sum();
+        assert_eq!(taken.bars.len() + left_out, export.len());
     }
 }
 

@@ -26,12 +26,14 @@ mod recover;
 pub mod repair;
 
 mod revision;
+mod rolls;
 mod splice;
 pub mod verify;
 
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -44,7 +46,7 @@ pub use record::{
     SeriesState, SessionCounts,
 };
 
-use crate::model::{Bars, SeriesKey};
+use crate::model::{Bars, Day, SeriesKey};
 use catalogue::{Catalogue, ledger, rows, sessions};
 
 /// An archive opened for reading. Cheap to clone.
@@ -152,6 +154,21 @@ impl Archive {
         self.inner.catalogue.read(|c| rows::each_series(c, wanted, take))
     }
 
+    /// The series of a provider; of those that are complete, since which day.
+    pub fn known_series(&self, provider: &str) -> Result<HashMap<SeriesKey, Option<Day>>, ArchiveError> {
+        self.inner.catalogue.read(|c| rows::known_series(c, provider))
+    }
+
+    /// Notes that nothing of these series will ever be missing since a day; until they change.
+    pub fn note_complete(&self, series: &[(SeriesKey, Day)]) -> Result<(), ArchiveError> {
+        if series.is_empty() {
+            return Ok(());
+        }
+        self.inner.catalogue.change_repeatable(|t| {
+            series.iter().try_for_each(|(key, since)| rows::note_complete(t, key, *since))
+        })
+    }
+
     /// The providers that have series.
     pub fn providers(&self) -> Result<Vec<String>, ArchiveError> {
         self.inner.catalogue.read(rows::providers)
@@ -179,7 +196,8 @@ impl Archive {
         self.read_partition_since(key, partition, i64::MIN)
     }
 
-    /// As [`Archive::read_partition`]; the bars whose stamps are `since` or later.
+    /// As [`Archive::read_partition`]; the bars whose stamps are `since` or later. Of a file that by its
+    /// times nobody wrote to since it was recorded only the end is read: a commit compares all of it.
     pub fn read_partition_since(
         &self,
         key: &SeriesKey,
@@ -188,6 +206,11 @@ impl Archive {
     ) -> Result<Bars, ArchiveError> {
         let path = self.root().join(&partition.csv);
         let damaged = |said| ArchiveError::Damaged { path: path.clone(), said };
+        if since > partition.first
+            && let Some((end, rows)) = end_since(&path, partition.written, since)?
+        {
+            return csv::decode_last(&end, rows, key.columns()).map_err(|error| damaged(error.to_string()));
+        }
         let bytes = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
         if files::hash(&bytes) != partition.csv_hash {
             return Err(ArchiveError::Edited { path, symbol: key.symbol.clone() });
@@ -278,6 +301,11 @@ impl Writer {
         prepare::prepare(self, change, prepare::InPlace::MustBeAsRecorded)
     }
 
+    /// As [`Writer::prepare`], of a series that can be made again: the partitions named in `gone` are removed.
+    pub fn prepare_replacement(&self, change: Change, gone: &[String]) -> Result<Prepared, ArchiveError> {
+        prepare::prepare_with_removals(self, change, gone, prepare::InPlace::MustBeAsRecorded)
+    }
+
     /// Commits prepared changes of several series with one intent.
     pub fn commit(&self, prepared: Vec<Prepared>) -> Result<Committed, ArchiveError> {
         commit::commit(self, prepared)
@@ -288,6 +316,21 @@ impl Writer {
     pub fn revert(&self, revision: i64) -> Result<Committed, ArchiveError> {
         revision::revert(self, revision)
     }
+}
+
+/// The end of a CSV and how many of its last rows have stamps from `since` on; `None` where it was written to
+/// after `written`, or that end is long: then it is read whole.
+fn end_since(path: &Path, written: i64, since: i64) -> Result<Option<(Vec<u8>, usize)>, ArchiveError> {
+    // Ten rows of a day, or the minutes of a session.
+    for length in [8 << 10, 128 << 10] {
+        let Some(end) = files::end_of(path, written, length)? else { break };
+        let rows = csv::count_since(&end, since);
+        // All of them are in it if the row before them is.
+        if csv::last_rows(&end, rows + 1) < csv::last_rows(&end, rows) {
+            return Ok(Some((end, rows)));
+        }
+    }
+    Ok(None)
 }
 
 /// This machine's clock, in seconds since the epoch.

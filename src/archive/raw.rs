@@ -1,24 +1,25 @@
 //! The raw trail: answers as received, with what was asked, so that bars can be read from them again.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::files;
 use crate::config::RawSettings;
 use crate::config::keys::PROVIDERS;
 use crate::model::{Class, Contract, Day, Days, Instrument, Period, symbol};
-use crate::provider::{RawAnswer, Request};
+use crate::provider::{RawAnswer, Request, http};
 
 /// Faster than zstd's first: most of what is kept here is never read.
 const LEVEL: i32 = -1;
 /// Headers that could carry a secret, whoever filled them in.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
-/// Query parameters that could.
-const SECRET_PARAMETERS: [&str; 4] = ["crumb", "apikey", "token", "_token"];
 
 /// Where answers are kept.
 #[derive(Clone, Debug)]
@@ -97,14 +98,14 @@ impl RawTrail {
         let at = jiff::Timestamp::from_second(answer.received).map_err(io::Error::other)?;
         let folder = self.folder(provider, &at.strftime("%Y/%m/%d").to_string())?;
         let stem = stem(request, &at.strftime("%H%M%S").to_string())?;
-        let extension = if self.settings.compress { "body.zst" } else { "body" };
+        let (extension, body) = match &answer.gzip {
+            _ if !self.settings.compress => ("body", Cow::from(&answer.body)),
+            Some(as_it_came) => ("body.gz", Cow::from(as_it_came)),
+            None => ("body.zst", Cow::from(zstd::bulk::compress(&answer.body, LEVEL)?)),
+        };
         let name = free_name(&folder, &stem, extension);
         let path = folder.join(format!("{name}.{extension}"));
-        if self.settings.compress {
-            put(&path, &zstd::bulk::compress(&answer.body, LEVEL)?)?;
-        } else {
-            put(&path, &answer.body)?;
-        }
+        put(&path, &body)?;
         if self.settings.include_metadata {
             let about = about(provider, request, answer, format!("{name}.{extension}"));
             put(&folder.join(format!("{name}.json")), &serde_json::to_vec_pretty(&about)?)?;
@@ -204,8 +205,13 @@ impl RawEntry {
     /// What was answered, with the body.
     pub fn answer(&self) -> io::Result<RawAnswer> {
         let stored = fs::read(&self.body)?;
-        let body = match self.body.extension() {
-            Some(extension) if extension == "zst" => zstd::stream::decode_all(stored.as_slice())?,
+        let body = match self.body.extension().and_then(OsStr::to_str) {
+            Some("zst") => zstd::stream::decode_all(stored.as_slice())?,
+            Some("gz") => {
+                let mut body = Vec::new();
+                MultiGzDecoder::new(stored.as_slice()).read_to_end(&mut body)?;
+                body
+            }
             _ => stored,
         };
         Ok(RawAnswer {
@@ -214,6 +220,7 @@ impl RawEntry {
             headers: self.about.headers.clone(),
             received: self.about.received,
             body,
+            gzip: None,
         })
     }
 }
@@ -241,19 +248,7 @@ fn about(provider: &str, request: &Request, answer: &RawAnswer, body: String) ->
 
 /// The address without parameters that could be secrets; whatever cannot be read as one is dropped.
 fn without_secrets(address: &str) -> String {
-    let Ok(mut url) = url::Url::parse(address) else {
-        return String::new();
-    };
-    let secret = |name: &str| SECRET_PARAMETERS.contains(&name.to_lowercase().as_str());
-    if url.query_pairs().any(|(name, _)| secret(&name)) {
-        let public: Vec<(String, String)> = url
-            .query_pairs()
-            .filter(|(name, _)| !secret(name))
-            .map(|(name, value)| (name.into_owned(), value.into_owned()))
-            .collect();
-        url.query_pairs_mut().clear().extend_pairs(public);
-    }
-    url.into()
+    url::Url::parse(address).map_or_else(|_| String::new(), |url| http::without_secrets(url).into())
 }
 
 fn stem(request: &Request, clock: &str) -> io::Result<String> {
@@ -321,7 +316,8 @@ fn sweep_day(folder: &Path) -> io::Result<bool> {
 /// Whether a file is named as [`RawTrail::keep`] names them, or as [`put`] does before.
 fn is_of_a_trail(name: &str) -> bool {
     let name = name.strip_prefix('.').unwrap_or(name);
-    let stem = [".json", ".body", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
+    let stem =
+        [".json", ".body", ".body.gz", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
     let Some((clock, words)) = stem.and_then(|stem| stem.split_once('_')) else {
         return false;
     };

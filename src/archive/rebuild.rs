@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
-
 use super::catalogue::{ledger, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
@@ -316,8 +314,7 @@ fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: 
     } else if derived {
         // Sessions may begin the evening before, and the last may not be over: what was recorded is
         // better than what the stamps tell, except where nothing was.
-        let zone = state.meta.time_zone().unwrap_or(TimeZone::UTC);
-        let mut days: Vec<Day> = stamps.iter().map(|time| Day::of_local(*time, &zone)).collect();
+        let mut days: Vec<Day> = stamps.iter().map(|time| state.meta.trading_day(*time)).collect();
         days.dedup();
         days.pop();
         days.iter().for_each(|day| state.coverage.set_day(*day, Mark::Present));

@@ -29,6 +29,8 @@ pub struct SeriesState {
     /// The provider's clock at the last answer that reached up to now, in seconds since the epoch;
     /// 0 = never.
     pub asked_at: i64,
+    /// The provider's clock at the newest answer with bars, in seconds since the epoch; 0 = not known.
+    pub given_at: i64,
     /// When pending sessions were last asked for again; 0 = never.
     pub pending_asked_at: i64,
     /// Why updates skip the series until `download --force`: it was reverted.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::catalogue::ledger;
 use super::{
-    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision,
+    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision, rolls,
 };
 use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
 
@@ -272,7 +272,7 @@ impl Archive {
     }
 }
 
-/// Every file in the folders of providers and classes, whatever it is.
+/// Every file in the folders of providers and classes, whatever it is, but tables of rolls.
 pub(super) fn bar_files(root: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
     let mut found = Vec::new();
     let mut providers: Vec<PathBuf> = std::fs::read_dir(root)
@@ -284,6 +284,7 @@ pub(super) fn bar_files(root: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
     {
         found.extend(files::walk(&folder).map_err(files::io("list", &folder))?);
     }
+    found.retain(|path| !rolls::is_table(path));
     Ok(found)
 }
 
@@ -295,7 +296,7 @@ pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
         vec![path.to_owned()]
     };
     let mut found = Vec::new();
-    for path in paths {
+    for path in paths.into_iter().filter(|path| !rolls::is_table(path)) {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => check_loose_csv(&path, &mut found)?,
             Some("parquet") => {

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
-use super::providers::known;
+use super::providers::archived;
 use super::writer::{self, archive_error};
 use super::{Context, chart, output};
 use crate::archive::{Archive, ArchiveError, RevisionRecord, SeriesRecord};
 use crate::download::completeness::{Completeness, SeriesStatus, survey};
 use crate::download::sessions::Standing;
 use crate::model::day::instant;
-use crate::model::{Absence, Bars, Day, SeriesKey};
+use crate::model::{Bars, Day, SeriesKey};
 use crate::request::source;
 
 /// More spans than this are left out of a table; `--json` has all.
@@ -24,7 +24,7 @@ const MANY_SPANS: usize = 24;
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ArchiveArgs) -> Outcome {
     match &args.command {
-        ArchiveCommand::List(filter) => list(context, filter),
+        ArchiveCommand::List(args) => super::list::run(context, args),
         ArchiveCommand::Show(filter) => show(context, filter),
         ArchiveCommand::Rebuild(filter) => super::rebuild::run(context, filter),
         ArchiveCommand::Revert(args) => revert(context, args),
@@ -55,13 +55,13 @@ pub(super) fn open_to_read(context: &Context, root: &Path) -> Result<Archive, Er
 
 /// Gives `tell` the series a filter names, and returns what it makes of them, in the order of their keys;
 /// an error where the filter names none.
-fn chosen<T>(
+pub(super) fn chosen<T>(
     archive: &Archive,
     filter: &SeriesFilter,
     tell: impl Fn(SeriesRecord, Completeness, SeriesStatus) -> T,
 ) -> Result<Vec<T>, Error> {
     if let Some(provider) = &filter.provider {
-        known(provider, false)?;
+        archived(provider)?;
     }
     let wanted = |key: &SeriesKey| {
         filter.symbol.as_ref().is_none_or(|symbol| *symbol == key.symbol || *symbol == key.name())
@@ -99,78 +99,6 @@ fn nearest(archive: &Archive, symbol: &str) -> Result<Option<String>, Error> {
     Ok(nearest.1)
 }
 
-fn list(context: &Context, filter: &SeriesFilter) -> Outcome {
-    let archive = open(context)?;
-    if context.global.json {
-        let values = chosen(&archive, filter, |record, told, status| series_json(&record, &told, status))?;
-        output::json(&values)?;
-        return Ok(Exit::Done);
-    }
-    let mut rows = chosen(&archive, filter, |record, told, status| list_row(&record, &told, status))?;
-    // Columns that say nothing anywhere only make the lines longer.
-    let telling: Vec<usize> =
-        (0..LIST_HEADER.len()).filter(|at| *at < 6 || rows.iter().any(|row| !row[*at].is_empty())).collect();
-    let header: Vec<&str> = telling.iter().map(|at| LIST_HEADER[*at]).collect();
-    let (absent, none) = (rows.iter().any(|row| !row[6].is_empty()), rows.is_empty());
-    for row in &mut rows {
-        *row = telling.iter().map(|at| std::mem::take(&mut row[*at])).collect();
-    }
-    output::listing(&header, &rows)?;
-    if absent {
-        output::line(
-            "Absent days: ? never asked for, n no session, l before listing, x after expiry, r out of the provider's reach, p the provider has none",
-        )?;
-    }
-    if none && !archive.has_series().map_err(archive_error)? {
-        tracing::warn!(
-            "the catalogue has no series; `vortex archive rebuild` takes over the files there are"
-        );
-    }
-    Ok(Exit::Done)
-}
-
-/// One line a series, narrow enough for most terminals.
-const LIST_HEADER: [&str; 10] =
-    ["Series", "Period", "Bars", "Spans", "Expected", "Present", "Absent", "Pending", "Suspect", "State"];
-
-fn list_row(record: &SeriesRecord, told: &Completeness, status: SeriesStatus) -> Vec<String> {
-    let number = |n: usize| if n == 0 { String::new() } else { n.to_string() };
-    let present: Vec<_> = told.spans.iter().filter(|span| span.standing == Standing::Present).collect();
-    let spans = match (present.first(), present.last()) {
-        (Some(first), Some(last)) if present.len() == 1 => {
-            format!("{}..{}", first.days.first, last.days.last)
-        }
-        (Some(first), Some(last)) => format!("{}..{} in {}", first.days.first, last.days.last, present.len()),
-        _ => String::new(),
-    };
-    let never = (told.unknown > 0).then(|| format!("{}?", told.unknown));
-    let letters = told.absent.iter().map(|(why, days)| format!("{days}{}", absence_letter(*why)));
-    let absent: Vec<String> = never.into_iter().chain(letters).collect();
-    vec![
-        format!("{}/{}", record.key.provider, record.key.name()),
-        record.key.period.to_string(),
-        record.bars.to_string(),
-        spans,
-        told.expected.to_string(),
-        told.present.to_string(),
-        absent.join(" "),
-        number(told.pending.len()),
-        number(told.suspect as usize),
-        status.word().to_owned(),
-    ]
-}
-
-/// The letter of the legend below the list.
-fn absence_letter(why: Absence) -> char {
-    match why {
-        Absence::NoSession => 'n',
-        Absence::BeforeListing => 'l',
-        Absence::AfterExpiry => 'x',
-        Absence::OutOfReach => 'r',
-        Absence::ProviderHasNone => 'p',
-    }
-}
-
 /// Days without a bar that need none, with the reasons.
 fn absences(told: &Completeness) -> String {
     let parts: Vec<String> =
@@ -178,7 +106,7 @@ fn absences(told: &Completeness) -> String {
     parts.join(", ")
 }
 
-fn series_json(record: &SeriesRecord, told: &Completeness, status: SeriesStatus) -> Value {
+pub(super) fn series_json(record: &SeriesRecord, told: &Completeness, status: SeriesStatus) -> Value {
     let (key, known) = (&record.key, &record.state);
     let absent: serde_json::Map<String, Value> =
         told.absent.iter().map(|(why, days)| (why.words().to_owned(), json!(days))).collect();

@@ -6,7 +6,7 @@ use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::completion;
-use crate::model::{Day, Period};
+use crate::model::{Class, Day, Period, contract};
 
 /// Keeps a market-data archive (CSV and Parquet) complete by itself.
 #[derive(Debug, Parser)]
@@ -80,6 +80,8 @@ impl Color {
 pub enum Command {
     /// Fetch what is missing into the archive
     Download(DownloadArgs),
+    /// Take files downloaded by hand, or another program's folder, into the archive
+    Import(ImportArgs),
     /// Run the service: keep the archive current, and answer vortexctl
     Daemon(DaemonArgs),
     /// Show, check, export or change the configuration
@@ -90,6 +92,8 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Look at the archive, rebuild its catalogue, take back a restatement
     Archive(ArchiveArgs),
+    /// Put the contracts of a future together into one series
+    Continuous(ContinuousArgs),
     /// Ask what a first configuration needs, and write it
     Wizard,
     /// Show or reset the providers' limits, cool-downs and circuits
@@ -161,6 +165,42 @@ pub struct DownloadArgs {
     /// The raw trail to read again, with --provider replay
     #[arg(long, value_name = "RAW")]
     pub from: Option<PathBuf>,
+}
+
+/// `vortex import`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vortex import ~/Downloads                      CSV files of Barchart.com, whatever they are called
+  vortex import --dry-run ~/vortex-old/data      what an older Vortex left, nothing written yet
+  vortex import --symbol AUD=A6 a6h24_daily.csv  A6H24 is stored as AUD_20240300
+
+The files are only read. Every row is accounted for: taken, there already, or not taken and why.")]
+pub struct ImportArgs {
+    /// CSV files, and folders of them
+    #[arg(required = true, value_name = "FILE|FOLDER")]
+    pub paths: Vec<PathBuf>,
+    /// Whose bars they are, where the files of an older Vortex do not say
+    #[arg(short, long, value_name = "P", value_parser = completion::provider())]
+    pub provider: Option<String>,
+    /// The class of symbols that the instruments file does not have: stock, future or forex
+    #[arg(long, value_name = "CLASS", value_parser = completion::class())]
+    pub class: Option<Class>,
+    /// Store the symbol CODE under this name
+    #[arg(short, long = "symbol", value_name = "NAME=CODE", action = ArgAction::Append)]
+    pub symbols: Vec<String>,
+    /// The instruments file
+    #[arg(long, visible_alias = "assets-file", value_name = "FILE")]
+    pub assets: Option<PathBuf>,
+    /// The archive's folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Take values also where most of a file differ from what is stored; that is kept as a revision
+    #[arg(long)]
+    pub force: bool,
+    /// Exit with 75 where another process writes the archive
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// `vortex daemon`.
@@ -247,7 +287,7 @@ pub struct ConfigArgs {
 /// `vortex providers`.
 #[derive(Clone, Debug, Args)]
 #[command(arg_required_else_help = true)]
-#[command(group(ArgGroup::new("providers_action").required(true).args(["list", "test", "info"])))]
+#[command(group(ArgGroup::new("providers_action").required(true).args(["list", "test", "info", "login"])))]
 pub struct ProvidersArgs {
     /// List all providers
     #[arg(long)]
@@ -258,6 +298,12 @@ pub struct ProvidersArgs {
     /// Describe one provider: periods, reach, limits
     #[arg(long, value_name = "P", value_parser = completion::provider())]
     pub info: Option<String>,
+    /// Take over the session of your own browser; explains how
+    #[arg(long, value_name = "P", value_parser = completion::with_credentials())]
+    pub login: Option<String>,
+    /// Where --login finds the cookies, as a browser exports them; - is standard input
+    #[arg(long, value_name = "FILE", requires = "login")]
+    pub cookies: Option<PathBuf>,
 }
 
 /// `vortex validate`.
@@ -268,7 +314,7 @@ pub struct ValidateArgs {
     #[arg(short, long, value_name = "PATH")]
     pub path: Option<PathBuf>,
     /// Only what this provider gave
-    #[arg(long, value_name = "P", value_parser = completion::provider())]
+    #[arg(long, value_name = "P", value_parser = completion::archived())]
     pub provider: Option<String>,
     /// Repair what can be repaired without inventing data
     #[arg(long)]
@@ -310,8 +356,8 @@ pub struct ArchiveArgs {
 /// The commands of `vortex archive`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ArchiveCommand {
-    /// One line a series: bars, span, completeness
-    List(SeriesFilter),
+    /// One line a series, contracts together: bars, span, completeness
+    List(ListArgs),
     /// Expected, present, absent, pending and suspect sessions of a series
     Show(SeriesFilter),
     /// Make the catalogue again from the files; with SYMBOL, take over its edited files
@@ -320,14 +366,25 @@ pub enum ArchiveCommand {
     Revert(RevertArgs),
 }
 
+/// `vortex archive list`.
+#[derive(Clone, Debug, Args)]
+pub struct ListArgs {
+    /// Which series.
+    #[command(flatten)]
+    pub series: SeriesFilter,
+    /// Each contract of a future on a line of its own; --json always has each
+    #[arg(long)]
+    pub contracts: bool,
+}
+
 /// Which series.
 #[derive(Clone, Debug, Args)]
 pub struct SeriesFilter {
     /// Instrument name, or contract such as GOLD_20240200
     #[arg(value_name = "SYMBOL")]
     pub symbol: Option<String>,
-    /// Only this provider
-    #[arg(short, long, value_name = "P", value_parser = completion::provider())]
+    /// Only this provider; `vortex` made the continuous series
+    #[arg(short, long, value_name = "P", value_parser = completion::archived())]
     pub provider: Option<String>,
     /// Only this period
     #[arg(long, value_name = "PERIOD", value_parser = completion::period())]
@@ -347,6 +404,81 @@ pub struct RevertArgs {
     /// List the revisions, change nothing
     #[arg(long)]
     pub list: bool,
+}
+
+/// `vortex continuous`.
+#[derive(Clone, Debug, Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  vortex continuous GOLD                                   by volume, each bar its contract's own
+  vortex continuous GOLD --roll calendar --days-before 10  ten weekdays before the contract's month
+  vortex continuous GOLD --adjust ratio --name GOLD_RATIO  a second series beside the first
+  vortex continuous GOLD SILVER --period 1d,1h --dry-run   what would be made
+
+It is stored under vortex/futures/ in the archive, with a table of its rolls beside it, and made again from
+the stored contracts each time."
+)]
+pub struct ContinuousArgs {
+    /// The instruments
+    #[arg(value_name = "SYMBOL", required = true)]
+    pub symbols: Vec<String>,
+    /// When to go to the next contract
+    #[arg(long, value_name = "RULE", default_value = "volume")]
+    pub roll: RollName,
+    /// How to bring earlier contracts to the level of later ones
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    pub adjust: AdjustName,
+    /// With volume and open-interest: on so many sessions in a row a later contract must have had more
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub sessions: u32,
+    /// With calendar: so many weekdays before the contract's month; negative ones lie in it
+    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-30..=250))]
+    pub days_before: i32,
+    /// Only contracts of these months, by their letters, such as GJMQZ
+    #[arg(long, value_name = "LETTERS", value_parser = contract::cycle)]
+    pub cycle: Option<String>,
+    /// Bar periods: 1d, and intraday ones that roll between sessions
+    #[arg(long = "period", value_name = "PERIOD", value_delimiter = ',', default_value = "1d", value_parser = completion::period(), hide_possible_values = true)]
+    pub periods: Vec<Period>,
+    /// Whose contracts
+    #[arg(short, long, value_name = "P", value_parser = completion::provider())]
+    pub provider: Option<String>,
+    /// The name of the series; the instrument's without it
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The first trading date of the series
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = Day::asked)]
+    pub start_date: Option<Day>,
+    /// The archive's folder
+    #[arg(short, long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Exit with 75 where another process writes the archive
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// When a continuous series goes to the next contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RollName {
+    /// When a later contract had the greater volume
+    Volume,
+    /// When a later contract had the greater open interest
+    OpenInterest,
+    /// On a day before the contract's month
+    Calendar,
+}
+
+/// How earlier contracts are brought to the level of later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AdjustName {
+    /// Not at all: each bar is its contract's own
+    None,
+    /// By adding the differences at the rolls
+    Difference,
+    /// By multiplying with the ratios at the rolls
+    Ratio,
 }
 
 /// `vortex resilience`.

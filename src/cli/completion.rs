@@ -7,7 +7,8 @@ use super::args::{Cli, CompletionArgs};
 use super::error::{Exit, Outcome};
 use super::output;
 use crate::config::keys::PROVIDERS;
-use crate::model::Period;
+use crate::continuous;
+use crate::model::{Class, Period};
 use crate::request::source;
 
 /// Prints the script.
@@ -46,6 +47,17 @@ impl<P: TypedValueParser> TypedValueParser for Offering<P> {
 /// The name of any provider.
 pub(super) fn provider() -> Offering<StringValueParser> {
     Offering { parser: StringValueParser::new(), words: PROVIDERS.to_vec() }
+}
+
+/// The name of a provider, or the one under which continuous series are archived.
+pub(super) fn archived() -> Offering<StringValueParser> {
+    Offering { parser: StringValueParser::new(), words: [PROVIDERS, &[continuous::PROVIDER]].concat() }
+}
+
+/// A class of instruments.
+pub(super) fn class() -> Offering<impl TypedValueParser<Value = Class>> {
+    let words = Class::ALL.map(Class::name).to_vec();
+    Offering { parser: |text: &str| text.parse::<Class>(), words }
 }
 
 /// The name of a provider that this version asks.
@@ -89,11 +101,13 @@ mod tests {
         assert_eq!(offered(&["providers"], "info"), PROVIDERS);
         assert!(offered(&["providers"], "test").contains(&"all".to_owned()));
         assert_eq!(offered(&["config"], "provider"), ["barchart"]);
-        assert_eq!(offered(&["validate"], "provider"), PROVIDERS);
+        let archived = [PROVIDERS, &["vortex"]].concat();
+        assert_eq!(offered(&["validate"], "provider"), archived);
+        assert_eq!(offered(&["continuous"], "provider"), PROVIDERS);
         assert_eq!(offered(&["resilience", "reset"], "provider"), PROVIDERS);
         assert_eq!(offered(&["download"], "periods").len(), Period::ALL.len());
         for command in ["list", "show", "rebuild", "revert"] {
-            assert_eq!(offered(&["archive", command], "provider"), PROVIDERS, "{command}");
+            assert_eq!(offered(&["archive", command], "provider"), archived, "{command}");
             assert_eq!(offered(&["archive", command], "period").len(), Period::ALL.len(), "{command}");
         }
     }

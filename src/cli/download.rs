@@ -11,20 +11,20 @@ use super::error::{Error, Exit, Outcome};
 use super::output::count;
 use super::prompt::interruptible;
 use super::writer::{self, archive_error, on_signal};
-use super::{Context, output, progress};
+use super::{Context, foresee, output, progress};
+use crate::archive::Writer;
 use crate::archive::raw::RawTrail;
-use crate::archive::{Archive, SessionCounts, Writer};
 use crate::config::LogFormat;
 use crate::config::file::{self, Accept};
-use crate::download::{self, Job, SeriesResult, Summary, Survey, Target};
-use crate::model::{Day, Days};
+use crate::download::{self, Job, SeriesResult, Summary, Target};
+use crate::model::day;
 use crate::provider::Provider;
 use crate::request::{Request, source};
 
 /// More series than this are only fetched after a question, on a terminal without `--yes`.
 const MANY_SERIES: usize = 1000;
 /// More updated series than this are not listed one by one.
-const MANY_ROWS: usize = 40;
+pub(super) const MANY_ROWS: usize = 40;
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     request.check_dates(("--start-date", "--end-date"))?;
     let (provider, targets) = request.resolve(config)?;
     if config.dry_run {
-        return dry_run(context, &targets, provider.as_ref());
+        return foresee::run(context, &targets, provider.as_ref());
     }
     confirm(args, targets.len())?;
     let writer = writer::open(context, "vortex download", args.no_wait)?;
@@ -123,108 +123,6 @@ fn work(
     Ok(summary)
 }
 
-/// What would be asked for.
-fn dry_run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Outcome {
-    let config = context.config();
-    let exists = Archive::exists(&config.archive);
-    let archive = match exists {
-        true => Some(Archive::open_to_read(&config.archive, &config.state_directory).map_err(archive_error)?),
-        false => None,
-    };
-    let counts = match &archive {
-        Some(archive) => archive.session_counts(provider.archive_name()).map_err(archive_error)?,
-        None => SessionCounts::default(),
-    };
-    let now = (source::clock())();
-    let mut rows = Vec::new();
-    for target in targets {
-        rows.push(foreseen(archive.as_ref(), &counts, target, provider, now)?);
-    }
-    let requests: usize = rows.iter().map(|row| row.windows.len()).sum();
-    if context.global.json {
-        let series: Vec<_> = rows.iter().map(Foreseen::json).collect();
-        let name = provider.archive_name();
-        output::json(&json!({ "provider": name, "dry_run": true, "requests": requests, "series": series }))?;
-        return Ok(Exit::Done);
-    }
-    let cells: Vec<Vec<String>> = rows.iter().map(Foreseen::cells).collect();
-    output::table(&["Series", "Period", "Missing", "Requests", "Note"], &cells)?;
-    output::line(format!(
-        "{} series, {} to {}; nothing was asked or written",
-        rows.len(),
-        count(requests, "request"),
-        provider.name()
-    ))?;
-    Ok(Exit::Done)
-}
-
-/// What a dry run says of one series.
-struct Foreseen<'a> {
-    target: &'a Target,
-    state: &'static str,
-    reason: Option<String>,
-    windows: Vec<Days>,
-}
-
-fn foreseen<'a>(
-    archive: Option<&Archive>,
-    counts: &SessionCounts,
-    target: &'a Target,
-    provider: &dyn Provider,
-    now: i64,
-) -> Result<Foreseen<'a>, Error> {
-    let none = Vec::new();
-    let limits = match provider.limits(target.instrument.class, target.key.period) {
-        Ok(limits) => limits,
-        Err(why) => return Ok(Foreseen { target, state: "failed", reason: Some(why), windows: none }),
-    };
-    let survey = download::survey(archive, counts, target, limits, now).map_err(archive_error)?;
-    Ok(match survey {
-        Survey::Settled(outcome) => {
-            let reason = outcome.reason().map(str::to_owned);
-            Foreseen { target, state: outcome.word(), reason, windows: none }
-        }
-        Survey::TwinsGone(_) => {
-            let reason = Some("its Parquet is made again".to_owned());
-            Foreseen { target, state: "current", reason, windows: none }
-        }
-        Survey::Missing(plan) => {
-            // The exchange may be a day ahead of us; nobody needs to read that.
-            let today = Day::of_utc(now);
-            let until_today =
-                |window: &Days| Days { last: window.last.min(today.max(window.first)), ..*window };
-            let windows = plan.windows.iter().map(until_today).collect();
-            Foreseen { target, state: "missing", reason: None, windows }
-        }
-    })
-}
-
-impl Foreseen<'_> {
-    fn json(&self) -> serde_json::Value {
-        let key = &self.target.key;
-        let windows: Vec<_> = self
-            .windows
-            .iter()
-            .map(|window| json!([window.first.to_string(), window.last.to_string()]))
-            .collect();
-        json!({
-            "symbol": key.symbol, "contract": key.contract.map(|_| key.name()), "period": key.period.name(),
-            "state": self.state, "reason": self.reason, "requests": windows.len(), "windows": windows,
-        })
-    }
-
-    fn cells(&self) -> Vec<String> {
-        let bounds = (self.windows.iter().map(|w| w.first).min(), self.windows.iter().map(|w| w.last).max());
-        let span = match bounds {
-            (Some(first), Some(last)) => format!("{first} to {last}"),
-            _ => self.state.to_owned(),
-        };
-        let requests = if self.windows.is_empty() { String::new() } else { self.windows.len().to_string() };
-        let (key, note) = (&self.target.key, self.reason.clone().unwrap_or_default());
-        vec![key.name(), key.period.to_string(), span, requests, note]
-    }
-}
-
 /// Tells what came of a job, and the exit code.
 pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
     let result = summary.result();
@@ -239,7 +137,7 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
         let series: Vec<_> = summary.results.iter().map(series_json).collect();
         output::json(&json!({
             "job": summary.job, "result": result.word(), "exit": exit as u8, "error": summary.fatal,
-            "requests": requests(summary), "bytes_fetched": summary.bytes_fetched, "files": summary.files,
+            "resumes": summary.resumes.and_then(output::stamp), "requests": requests(summary), "bytes_fetched": summary.bytes_fetched, "files": summary.files,
             "series": series,
         }))?;
         return Ok(exit);
@@ -253,6 +151,12 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
         output::line(format!("The job ended early: {why}"))?;
     }
     output::line(closing_line(context, summary))?;
+    if let Some(at) = summary.resumes {
+        output::line(format!(
+            "The day's downloads are used up. The rest comes from {} on: by the same command, or by itself where the service runs",
+            day::instant(at)
+        ))?;
+    }
     Ok(exit)
 }
 

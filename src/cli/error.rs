@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::config::ConfigError;
 pub use crate::exit::Exit;
+use crate::provider::limits::ThrottleError;
 use crate::request::Refused;
 
 /// Why a command did not end well.
@@ -78,6 +79,12 @@ impl From<anyhow::Error> for Error {
     }
 }
 
+impl From<ThrottleError> for Error {
+    fn from(cause: ThrottleError) -> Error {
+        Error::new(Exit::Failed, cause)
+    }
+}
+
 impl From<io::Error> for Error {
     fn from(cause: io::Error) -> Error {
         Error::new(Exit::Failed, cause)
@@ -100,7 +107,7 @@ impl From<Refused> for Error {
     fn from(cause: Refused) -> Error {
         match cause {
             Refused::Configuration(error) => error.into(),
-            Refused::Limits(error) => Error::new(Exit::Failed, error),
+            Refused::Limits(error) => error.into(),
             other => Error::new(Exit::Usage, other),
         }
     }

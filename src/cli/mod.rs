@@ -6,9 +6,14 @@ pub mod args;
 mod chart;
 mod completion;
 mod config;
+mod continuous;
 mod daemon;
 mod download;
 pub mod error;
+mod foresee;
+mod import;
+mod list;
+mod login;
 mod man;
 pub mod output;
 mod progress;
@@ -93,11 +98,13 @@ fn dispatch(cli: Cli) -> Outcome {
                 _ => download::run(&context, &args),
             }
         }
+        Command::Import(args) => import::run(&start(overrides::import(&args))?, &args),
         Command::Daemon(args) => daemon::run(start(Overrides::default())?, &args),
         Command::Config(args) => config::run(&global, &args),
         Command::Providers(args) => providers::run(&start(Overrides::default())?, &args),
         Command::Validate(args) => validate::run(&start(Overrides::default())?, &args),
-        Command::Archive(args) => archive::run(&start(overrides::archive(&args))?, &args),
+        Command::Continuous(args) => continuous::run(&start(overrides::output_dir(&args.output_dir))?, &args),
+        Command::Archive(args) => archive::run(&start(overrides::output_dir(&args.output_dir))?, &args),
         Command::Wizard => wizard::run(&global),
         Command::Resilience(args) => resilience::run(&start(Overrides::default())?, &args),
         Command::Completion(args) => completion::run(&args),
@@ -134,9 +141,9 @@ fn sentence(error: &clap::Error) -> String {
 
 /// Options that stand for keys of the configuration.
 mod overrides {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
-    use super::args::{ArchiveArgs, DownloadArgs};
+    use super::args::{DownloadArgs, ImportArgs};
     use crate::config::Overrides;
 
     pub(super) fn download(args: &DownloadArgs) -> Overrides {
@@ -153,9 +160,16 @@ mod overrides {
         set
     }
 
-    pub(super) fn archive(args: &ArchiveArgs) -> Overrides {
+    pub(super) fn import(args: &ImportArgs) -> Overrides {
         let mut set = Overrides::default();
         set.set("general.output_directory", text(&args.output_dir), "--output-dir");
+        set.set("general.assets_file", text(&args.assets), "--assets");
+        set
+    }
+
+    pub(super) fn output_dir(folder: &Option<PathBuf>) -> Overrides {
+        let mut set = Overrides::default();
+        set.set("general.output_directory", text(folder), "--output-dir");
         set
     }
 

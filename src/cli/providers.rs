@@ -5,11 +5,14 @@ use serde::Serialize;
 use super::args::ProvidersArgs;
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
-use super::{Context, output};
+use super::{Context, login, output};
 use crate::config::Config;
 use crate::config::keys::PROVIDERS;
-use crate::model::Period;
-use crate::provider::{Limits, sample, yahoo};
+use crate::continuous;
+use crate::model::{Class, Day, Period};
+use crate::provider::barchart::Access;
+use crate::provider::limits::Throttle;
+use crate::provider::{Limits, barchart, ibkr, sample, yahoo};
 use crate::request::source;
 
 /// What is known of a provider without asking it.
@@ -25,6 +28,9 @@ struct Description {
     requests_per_minute: Option<u32>,
     concurrency: Option<usize>,
     requests_per_day: Option<u32>,
+    /// Of those used today, and when there are more; where there is an account.
+    used_today: Option<u32>,
+    resets: Option<String>,
     /// The same for people.
     #[serde(skip)]
     words: Words,
@@ -36,7 +42,7 @@ struct Description {
 enum State {
     Ready,
     Off,
-    NotInThisVersion,
+    NoAccount,
 }
 
 impl State {
@@ -44,7 +50,7 @@ impl State {
         match self {
             State::Ready => "ready",
             State::Off => "off",
-            State::NotInThisVersion => "not in this version",
+            State::NoAccount => "no account",
         }
     }
 }
@@ -73,18 +79,27 @@ impl Description {
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
-    let described = PROVIDERS.iter().map(|name| describe(name, context.config()));
+    if let Some(name) = &args.login {
+        return login::run(context, name, args.cookies.as_deref());
+    }
     if let Some(name) = &args.test {
         return test(context, &known(name, true)?);
     }
+    let throttle = Throttle::open_to_read(&context.config().state_directory)?;
+    let with_allowance = |name: &&'static str| -> Result<Description, Error> {
+        let described = describe(name, context.config());
+        let Some(quota) = source::quota(context.config(), name) else { return Ok(described) };
+        let allowance = throttle.allowance(&quota, (source::clock())())?;
+        let (used_today, resets) = (Some(allowance.used), output::stamp(allowance.resets));
+        Ok(Description { used_today, resets, ..described })
+    };
     if let Some(name) = &args.info {
-        let names = known(name, false)?;
-        for provider in described.filter(|provider| names.contains(&provider.name)) {
-            info(context, &provider)?;
+        for name in known(name, false)? {
+            info(context, &with_allowance(&name)?)?;
         }
         return Ok(Exit::Done);
     }
-    list(context, &described.collect::<Vec<_>>())
+    list(context, &PROVIDERS.iter().map(with_allowance).collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Asks each provider for one small answer. Of `all`, those that cannot be asked here are left out.
@@ -100,7 +115,10 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         let began = std::time::Instant::now();
         let said = match *name {
             "yahoo" if names.len() > 1 && !context.config().yahoo.enabled => continue,
-            "yahoo" | "sample" => {
+            "barchart" if names.len() > 1 && source::quota(context.config(), name).is_none() => continue,
+            // Whoever has no gateway need not hear that there is none.
+            "ibkr" if names.len() > 1 && !is_used("ibkr", context.config()) => continue,
+            "yahoo" | "barchart" | "ibkr" | "sample" => {
                 let provider = source::provider(context.config(), name)?;
                 runtime.block_on(provider.test())
             }
@@ -124,6 +142,12 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
     Ok(if ok { Exit::Done } else { Exit::Failed })
 }
 
+/// Whether the configuration asks a provider anything.
+fn is_used(name: &str, config: &Config) -> bool {
+    let of_list = config.watchlists.values().any(|list| list.provider.as_deref() == Some(name));
+    config.default_provider == name || of_list
+}
+
 fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -> serde_json::Value {
     let (Ok(message) | Err(message)) = said;
     serde_json::json!({ "provider": name, "ok": said.is_ok(), "message": message, "milliseconds": milliseconds })
@@ -144,6 +168,11 @@ pub(super) fn known(name: &str, all: bool) -> Result<Vec<&'static str>, Error> {
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
     Ok(found)
+}
+
+/// Refuses a name under which nothing is archived: that of no provider, and not that of continuous series.
+pub(super) fn archived(name: &str) -> Result<(), Error> {
+    if name == continuous::PROVIDER { Ok(()) } else { known(name, false).map(drop) }
 }
 
 fn list(context: &Context, described: &[Description]) -> Outcome {
@@ -176,14 +205,19 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
     ] {
         output::line(format_args!("  {label:<8} {text}"))?;
     }
+    if let (Some(limit), Some(used), Some(at)) =
+        (provider.requests_per_day, provider.used_today, &provider.resets)
+    {
+        output::line(format_args!("  today    {used} of {limit} downloads used; {limit} more at {at}"))?;
+    }
     Ok(())
 }
 
 /// How far back each period goes, those alike together.
-fn reach(limits: impl Fn(Period) -> Limits) -> String {
+fn reach(limits: impl Fn(Period) -> Option<Limits>) -> String {
     let mut groups: Vec<(Limits, Vec<&str>)> = Vec::new();
     for period in Period::ALL {
-        let limits = limits(period);
+        let Some(limits) = limits(period) else { continue };
         match groups.iter_mut().find(|(known, _)| *known == limits) {
             Some((_, periods)) => periods.push(period.name()),
             None => groups.push((limits, vec![period.name()])),
@@ -201,12 +235,12 @@ fn reach(limits: impl Fn(Period) -> Limits) -> String {
 }
 
 /// What a provider serves of each period.
-fn served(limits: impl Fn(Period) -> Limits) -> Vec<Served> {
+fn served(limits: impl Fn(Period) -> Option<Limits>) -> Vec<Served> {
     let of = |period: Period| {
-        let Limits { reach_days, request_days } = limits(period);
-        Served { period: period.name(), reach_days, request_days }
+        let Limits { reach_days, request_days } = limits(period)?;
+        Some(Served { period: period.name(), reach_days, request_days })
     };
-    Period::ALL.map(of).into()
+    Period::ALL.into_iter().filter_map(of).collect()
 }
 
 const ALL_PERIODS: &str = "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M";
@@ -214,26 +248,25 @@ const ALL_PERIODS: &str = "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M";
 fn describe(name: &'static str, config: &Config) -> Description {
     let described = match name {
         "yahoo" => describe_yahoo(config),
-        "barchart" => Description {
-            title: "Barchart.com: dated futures contracts, stocks, forex",
-            state: State::NotInThisVersion,
-            account: "vortex config --provider barchart --set-credentials",
-            requests_per_day: Some(config.barchart.daily_limit.into()),
-            words: Words {
-                periods: "1m 5m 15m 30m 1h 1d 1W 1M",
-                reach: "as far as the account allows".to_owned(),
-                limits: format!("{} downloads a day", config.barchart.daily_limit),
-            },
-            ..nothing_special()
-        },
-        "ibkr" => Description {
-            title: "Interactive Brokers: through a running TWS or gateway",
-            state: State::NotInThisVersion,
+        "barchart" => describe_barchart(config),
+        ibkr::NAME => Description {
+            title: "Interactive Brokers: stocks, dated futures, forex, through a running TWS or IB Gateway",
             account: "in TWS or the gateway",
+            periods: served(ibkr_limits),
+            concurrency: Some(ibkr::CONCURRENCY),
             words: Words {
-                periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
-                reach: "as far as the market data subscriptions allow".to_owned(),
-                limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
+                periods: ALL_PERIODS,
+                reach: format!(
+                    "as far as the market data subscriptions allow; {}; futures up to two years after they expired",
+                    reach(ibkr_limits)
+                ),
+                limits: format!(
+                    "{}, {} at once, by the gateway at {}:{}",
+                    ibkr::PACE,
+                    ibkr::CONCURRENCY,
+                    config.ibkr.host,
+                    config.ibkr.port
+                ),
             },
             ..nothing_special()
         },
@@ -248,12 +281,21 @@ fn describe(name: &'static str, config: &Config) -> Description {
         },
         _ => Description {
             title: "Sample: a generated market, no network",
-            periods: served(sample::limits),
-            words: Words { periods: ALL_PERIODS, reach: reach(sample::limits), limits: "none".to_owned() },
+            periods: served(|period| Some(sample::limits(period))),
+            words: Words {
+                periods: ALL_PERIODS,
+                reach: reach(|period| Some(sample::limits(period))),
+                limits: "none".to_owned(),
+            },
             ..nothing_special()
         },
     };
     Description { name, default: config.default_provider == name, ..described }
+}
+
+/// What a gateway serves of anything but dated futures.
+fn ibkr_limits(period: Period) -> Limits {
+    ibkr::limits(Class::Stock, period)
 }
 
 fn describe_yahoo(config: &Config) -> Description {
@@ -261,15 +303,43 @@ fn describe_yahoo(config: &Config) -> Description {
     Description {
         title: "Yahoo Finance: stocks, indices, funds, crypto, forex, continuous futures",
         state: if settings.enabled { State::Ready } else { State::Off },
-        periods: served(yahoo::limits),
+        periods: served(|period| Some(yahoo::limits(period))),
         requests_per_minute: Some(settings.requests_per_minute),
         concurrency: Some(settings.concurrency),
         words: Words {
             periods: ALL_PERIODS,
-            reach: reach(yahoo::limits),
+            reach: reach(|period| Some(yahoo::limits(period))),
             limits: format!(
                 "{} requests a minute, {} at once",
                 settings.requests_per_minute, settings.concurrency
+            ),
+        },
+        ..nothing_special()
+    }
+}
+
+fn describe_barchart(config: &Config) -> Description {
+    let today = Day::of_utc((source::clock())());
+    let limits = |period| barchart::limits(Class::Future, period, today).ok();
+    let settings = &config.barchart;
+    let (state, account) = match barchart::access(config) {
+        Ok(Access::None) => (State::NoAccount, "none; `--info barchart` and docs/barchart.md tell the ways"),
+        Ok(access) => (State::Ready, access.words()),
+        Err(_) => (State::NoAccount, "its session cannot be read; `--test barchart` says why"),
+    };
+    Description {
+        title: "Barchart.com: dated futures contracts, stocks, forex",
+        state,
+        account,
+        periods: served(limits),
+        requests_per_minute: Some(settings.http.requests_per_minute),
+        requests_per_day: Some(settings.daily_limit.into()),
+        words: Words {
+            periods: "1m 5m 15m 30m 1h 1d 1W 1M",
+            reach: reach(limits),
+            limits: format!(
+                "{} downloads a day, pauses of up to {} s between them",
+                settings.daily_limit, config.random_sleep_max
             ),
         },
         ..nothing_special()
@@ -288,6 +358,8 @@ fn nothing_special() -> Description {
         requests_per_minute: None,
         concurrency: None,
         requests_per_day: None,
+        used_today: None,
+        resets: None,
         words: Words { periods: "", reach: String::new(), limits: String::new() },
     }
 }

@@ -10,7 +10,7 @@ use super::archive;
 use super::args::{Format, ValidateArgs};
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
-use super::providers::known;
+use super::providers::archived;
 use super::writer::{self, archive_error};
 use super::{Context, output};
 use crate::archive::Archive;
@@ -20,7 +20,7 @@ use crate::model::SeriesKey;
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
     if let Some(provider) = &args.provider {
-        known(provider, false)?;
+        archived(provider)?;
     }
     let place = place(context, args)?;
     if args.fix && context.config().dry_run {

@@ -57,7 +57,11 @@ pub(super) fn take(archive: &Archive, command: &str, no_wait: bool) -> Result<Wr
 
 async fn wait(archive: &Archive, command: &str, holder: &str) -> Result<Writer, Error> {
     let mut cancelled = on_signal()?;
-    let leave = if command.starts_with("vortex download") { " (--no-wait to leave)" } else { "" };
+    let leave = if ["vortex download", "vortex import"].iter().any(|leaves| command.starts_with(leaves)) {
+        " (--no-wait to leave)"
+    } else {
+        ""
+    };
     tracing::warn!("the archive is in use by {holder}; waiting{leave}");
     loop {
         tokio::select! {

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::document::{Member, Node, of_json, of_toml};
 use super::error::{ConfigError, Problem};
 use super::file::{self, Accept};
-use crate::model::instrument::{DEFAULT_DAYS_COUNT, MONTH_CODES};
-use crate::model::{Class, Day, Instrument, Period, symbol};
+use crate::model::instrument::DEFAULT_DAYS_COUNT;
+use crate::model::{Class, Day, Instrument, Period, contract, symbol};
 
 /// Where containers keep further lists: a mounted configuration, and the image's own.
 const CONTAINER_FOLDERS: [&str; 2] = ["/config", "/app/config"];
@@ -265,16 +265,9 @@ fn cycle(class: Class, value: &Node) -> Result<String, String> {
     if class != Class::Future {
         return Err("none: only futures have a cycle".to_owned());
     }
-    let good = |text: &str| {
-        let mut seen = HashSet::new();
-        !text.is_empty() && text.chars().all(|c| MONTH_CODES.contains(&c) && seen.insert(c))
-    };
     match value {
-        Node::Text(text) if good(text) => Ok(text.clone()),
-        _ => {
-            let codes: String = MONTH_CODES.iter().collect();
-            Err(format!("month codes out of {codes}, each once, such as \"HMUZ\""))
-        }
+        Node::Text(text) => contract::cycle(text),
+        _ => contract::cycle(""),
     }
 }
 

@@ -160,7 +160,7 @@ impl Fragment {
         let Some(folder) = sources.variable("CREDENTIALS_DIRECTORY") else {
             return;
         };
-        for name in ["username", "password"] {
+        for name in ["username", "password", "api_key"] {
             let file = Path::new(folder).join(format!("barchart.{name}"));
             let path = format!("providers.barchart.{name}");
             match file::read_text(&file, Accept::File) {

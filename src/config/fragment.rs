@@ -64,7 +64,8 @@ impl Fragment {
         match std::str::from_utf8(&bytes) {
             Ok(text) => {
                 fragment.read_toml(&path.display().to_string(), text);
-                if fragment.values.contains_key("providers.barchart.password") {
+                let secret = ["providers.barchart.password", "providers.barchart.api_key"];
+                if secret.iter().any(|key| fragment.values.contains_key(*key)) {
                     fragment.check_mode(path, owner);
                 }
             }
@@ -192,7 +193,7 @@ impl Fragment {
             return;
         }
         let said = format!(
-            "holds a password and may be read by others (mode {mode:04o}): chmod {wanted} {}",
+            "holds a password or key and may be read by others (mode {mode:04o}): chmod {wanted} {}",
             path.display()
         );
         let own = metadata.uid() == nix::unistd::geteuid().as_raw();

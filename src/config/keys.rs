@@ -37,6 +37,8 @@ const UNSET: Fallback = Words("not set");
 const BROWSER: Fallback = Is(
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
 );
+/// What Vortex calls itself where nobody minds who asks.
+const OWN_NAME: Fallback = Is("Vortex (market-data archive)");
 const TIMEOUT: Kind = Kind::Integer { min: 1, max: 300 };
 const RATE: Kind = Kind::Integer { min: 1, max: 1_000_000 };
 const CONCURRENCY: Kind = Kind::Integer { min: 1, max: 32 };
@@ -77,7 +79,7 @@ pub const KEYS: &[Key] = &[
     key("general.metrics.textfile", Kind::Path, UNSET, &[], "Write the metrics for node_exporter to this file."),
     key("general.raw.enabled", Kind::Bool, Is("true"), &["VORTEX_RAW_ENABLED"], "Keep answers as received."),
     key("general.raw.retention_days", Kind::Retention, Is("30"), &["VORTEX_RAW_RETENTION_DAYS"], "How many days answers are kept; `\"none\"` is for ever."),
-    key("general.raw.compress", Kind::Bool, Is("true"), &["VORTEX_RAW_COMPRESS"], "Compress kept answers by zstd."),
+    key("general.raw.compress", Kind::Bool, Is("true"), &["VORTEX_RAW_COMPRESS"], "Keep answers compressed: as they came where that is gzip, else by zstd."),
     key("general.raw.include_metadata", Kind::Bool, Is("true"), &["VORTEX_RAW_INCLUDE_METADATA"], "Keep the request's metadata beside the answer."),
     key("providers.yahoo.enabled", Kind::Bool, Is("true"), &[], "May be used."),
     key("providers.yahoo.base_url", Kind::BaseUrl, UNSET, &[], "Stands for scheme, host and port of every host of the provider."),
@@ -89,17 +91,21 @@ pub const KEYS: &[Key] = &[
     key("providers.yahoo.user_agent", Kind::Header, BROWSER, &[], "The User-Agent header; Yahoo refuses those of plain libraries."),
     key("providers.barchart.username", Kind::Secret, UNSET, &["VORTEX_BARCHART_USERNAME"], "Account name; `password` must be set too."),
     key("providers.barchart.password", Kind::Secret, UNSET, &["VORTEX_BARCHART_PASSWORD"], "Password; a file that holds it must be readable by its owner alone (0600)."),
-    key("providers.barchart.daily_limit", Kind::Integer { min: 1, max: 1000 }, Is("150"), &["VORTEX_BARCHART_DAILY_LIMIT"], "Downloads a day."),
+    key("providers.barchart.api_key", Kind::Secret, UNSET, &["VORTEX_BARCHART_API_KEY"], "Key of Barchart's OnDemand service, which is then asked in place of the site; a file that holds it must be readable by its owner alone (0600)."),
+    key("providers.barchart.daily_limit", Kind::Integer { min: 1, max: 1000 }, Is("150"), &["VORTEX_BARCHART_DAILY_LIMIT"], "Downloads a day that the account or the key allows."),
+    key("providers.barchart.import_directory", Kind::Path, UNSET, &[], "Folder that the service watches for CSV files downloaded by hand, which it takes into the archive."),
     key("providers.barchart.base_url", Kind::BaseUrl, UNSET, &[], "Stands for scheme, host and port of every host of the provider."),
     key("providers.barchart.ca_file", Kind::Path, UNSET, &[], "PEM file with further certificate authorities to trust."),
     key("providers.barchart.timeout", TIMEOUT, Is("30"), &["VORTEX_BARCHART_TIMEOUT"], "Seconds a request may take."),
     key("providers.barchart.requests_per_minute", RATE, Is("60"), &[], "Requests a minute, over all processes of this user."),
     key("providers.barchart.concurrency", CONCURRENCY, Is("2"), &[], "Requests in flight at once."),
-    key("providers.barchart.user_agent", Kind::Header, BROWSER, &[], "The User-Agent header."),
+    key("providers.barchart.user_agent", Kind::Header, OWN_NAME, &[], "The User-Agent header."),
     key("providers.ibkr.host", Kind::Host, Is("localhost"), &["VORTEX_IBKR_HOST"], "Host name or address of the gateway; its protocol is not encrypted."),
     key("providers.ibkr.port", PORT, Is("7497"), &["VORTEX_IBKR_PORT"], "TCP port of the gateway."),
     key("providers.ibkr.client_id", Kind::Integer { min: 0, max: 999 }, Is("1"), &["VORTEX_IBKR_CLIENT_ID"], "API client id."),
     key("providers.ibkr.timeout", TIMEOUT, Is("30"), &["VORTEX_IBKR_TIMEOUT"], "Seconds a request may take."),
+    key("providers.ibkr.what_to_show", Kind::Choice(&["TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST"]), Words("`TRADES`, for forex `MIDPOINT`"), &[], "Which data; forex has no trades, `ADJUSTED_LAST` (adjusted for dividends too) is for stocks, from `1d` up."),
+    key("providers.ibkr.use_rth", Kind::Bool, Words("`true` for stocks, `false` for futures and forex"), &[], "Bars of regular trading hours alone."),
     key("date_range.start_year", YEAR, Is("2000"), &[], "Nothing before the first of January of this year is asked for."),
     key("date_range.end_year", YEAR, Words("this year"), &[], "Nothing after the end of this year is asked for; not before `start_year`."),
     key("date_range.backfill_enabled", Kind::Bool, Is("true"), &[], "Ask for history older than the first stored bar."),

@@ -243,8 +243,9 @@ Layers, a later one wins: built-in values, `/etc/vortex/config.toml`, `/etc/vort
 
 Each variable below may also be given as `<NAME>_FILE`: the contents of that file, which come before `<NAME>`.
 Every key can be set as `VORTEX__SECTION__KEY`, such as `VORTEX__PROVIDERS__YAHOO__CONCURRENCY=1`. Lists are
-separated by commas there. Credentials of systemd (`barchart.username`, `barchart.password`) come before all else.
-A file that holds a password must have mode 0600 (under `/etc` 0640 will do).
+separated by commas there. Credentials of systemd (`barchart.username`, `barchart.password`,
+`barchart.api_key`) come before all else. A file that holds a password or key must have mode 0600 (under `/etc` 0640
+will do).
 ";
 
 /// A file with every key, all commented out, at their built-in values.
@@ -297,6 +298,8 @@ impl Kind {
             Kind::Integer { .. } => "8000",
             Kind::Path => &path,
             Kind::Provider => "yahoo",
+            Kind::Bool => "true",
+            Kind::Choice(choices) => choices.first().copied().unwrap_or_default(),
             Kind::Texts => "AAPL, MSFT",
             Kind::Periods => "1d, 1h",
             Kind::BaseUrl | Kind::Url => "https://example.com",

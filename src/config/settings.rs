@@ -101,8 +101,12 @@ pub struct BarchartSettings {
     pub username: Option<SecretString>,
     /// Password.
     pub password: Option<SecretString>,
-    /// Downloads a day.
+    /// Key of the OnDemand service.
+    pub api_key: Option<SecretString>,
+    /// Downloads a day that the account or the key allows.
     pub daily_limit: u16,
+    /// The folder that is watched for files downloaded by hand.
+    pub import_directory: Option<PathBuf>,
 }
 
 /// Interactive Brokers' gateway.
@@ -114,8 +118,12 @@ pub struct IbkrSettings {
     pub port: u16,
     /// API client id.
     pub client_id: u16,
-    /// Seconds.
+    /// Seconds an answer may take.
     pub timeout: u16,
+    /// Which data, by the protocol's name; `None` is what was traded, for forex the midpoint.
+    pub what_to_show: Option<String>,
+    /// Bars of regular trading hours alone; `None` is so for stocks alone.
+    pub use_rth: Option<bool>,
 }
 
 /// Log level, as configured.

@@ -199,6 +199,8 @@ fn credentials_have_an_order() {
     let folder = world.path("work").display().to_string();
     let world = world.env("CREDENTIALS_DIRECTORY", &folder);
     assert_eq!(password(&world).as_deref(), Some("credential"));
+    let world = world.file("work/barchart.api_key", "key\n");
+    assert_eq!(world.good().barchart.api_key.unwrap().expose_secret(), "key");
 }
 
 #[test]
@@ -209,6 +211,8 @@ fn a_password_is_for_its_owner_alone() {
     let wrong = world.wrong();
     assert!(wrong.contains("chmod 0600") && wrong.contains("0640"), "{wrong}");
     assert!(!wrong.contains("secure_production_password"));
+    fs::write(&file, "providers.barchart.api_key = \"k3y\"\n").unwrap();
+    assert!(world.wrong().contains("chmod 0600"));
     fs::write(&file, "").unwrap();
     world.good();
     let world = world.file("etc/vortex/config.toml", PRODUCTION);

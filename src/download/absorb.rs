@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::compare::{Difference, compare, is_same, keep_stored_values};
+use super::compare::{Difference, compare, is_ratio, is_same, keep_stored_values};
 use super::plan::zone_of;
 use super::restate::Cause;
 use crate::archive::{SeriesState, partition_name};
-use crate::model::{Bars, Coverage, Day, Days, Mark, SeriesKey, SeriesMeta};
+use crate::model::{Bars, Column, Contract, Coverage, Day, Days, Mark, SeriesKey, SeriesMeta};
 use crate::provider::Answer;
 
 /// What an answer amounts to.
@@ -36,6 +36,45 @@ pub(super) fn judge(key: &SeriesKey, stored: &Bars, last_stored: Option<i64>, an
         }
         Difference::NoOverlap | Difference::None | Difference::Volume => Verdict::Merge(None),
     }
+}
+
+/// Why an answer may be in another unit than what is stored, as cents are not dollars and lots not shares: all
+/// that both have differs by a hundred, and no listed split says so. One price scale a series would hold, but
+/// nobody could tell which.
+pub(super) fn other_unit(meta: &SeriesMeta, stored: &Bars, answer: &Answer) -> Option<String> {
+    let hundred = |ratio: f64| is_ratio(ratio, 100.0) || is_ratio(ratio, 0.01);
+    let words = |what: &str, ratio: f64| {
+        let currencies = match (&meta.currency, &answer.meta.currency) {
+            (Some(old), Some(new)) if old != new => format!(", in {old} then and in {new} now"),
+            _ => String::new(),
+        };
+        Some(format!(
+            "stored {what} are {} times the provider's{currencies}, as where the unit changed, and no split is listed",
+            if ratio > 1.0 { "100" } else { "0.01" }
+        ))
+    };
+    match compare(stored, &answer.bars) {
+        Difference::Scale { ratio, until: None } if hundred(ratio) && answer.splits.is_empty() => {
+            words("prices", ratio)
+        }
+        Difference::Volume => {
+            volume_ratio(stored, &answer.bars).filter(|r| hundred(*r)).and_then(|r| words("volumes", r))
+        }
+        _ => None,
+    }
+}
+
+/// The one factor between all volumes that both have, of several bars at least.
+fn volume_ratio(stored: &Bars, fetched: &Bars) -> Option<f64> {
+    const ENOUGH: usize = 3;
+    let (old, new) = (stored.column(Column::Volume)?, fetched.column(Column::Volume)?);
+    let both = fetched.times.iter().zip(new).filter_map(|(time, new)| {
+        let old = old.get(stored.times.binary_search(time).ok()?)?;
+        (*old > 0.0 && *new > 0.0).then(|| old / new)
+    });
+    let ratios: Vec<f64> = both.collect();
+    let first = *ratios.first()?;
+    (ratios.len() >= ENOUGH && ratios.iter().all(|ratio| is_ratio(*ratio, first))).then_some(first)
 }
 
 /// `1 bar`, `2 bars`.
@@ -100,6 +139,9 @@ pub(super) fn learn(
     let mut next = state.clone();
     next.meta = join_meta(&state.meta, &answer.meta);
     next.failure = None;
+    if !answer.bars.is_empty() {
+        next.given_at = next.given_at.max(answer.clock);
+    }
     if let Some(day) = answer.first_day {
         next.first_day = Some(day.number());
     }
@@ -112,8 +154,8 @@ pub(super) fn learn(
             next.coverage.set(run, Mark::BeforeListing);
         }
     }
-    if let Some(last) = key.contract.map(|contract| contract.last_day()).filter(|last| *last <= finished) {
-        mark_expiry(&mut next.coverage, last);
+    if let Some(contract) = key.contract.filter(|contract| contract.settled() <= finished) {
+        mark_expiry(&mut next.coverage, contract.last_day());
     }
     let expired = key.contract.is_some_and(|contract| asked.last >= contract.last_day());
     if asked.last >= today || expired {
@@ -122,7 +164,7 @@ pub(super) fn learn(
     if asked.last >= today.plus(-super::sessions::PENDING_DAYS) {
         next.pending_asked_at = answer.clock;
     }
-    if next.coverage.first_where(|mark| mark == Mark::Suspect).is_none() {
+    if !next.coverage.has(Mark::Suspect) {
         next.suspect = None;
     }
     next
@@ -132,7 +174,7 @@ pub(super) fn learn(
 pub(super) fn leave_unreachable(state: &SeriesState, unreachable: &[Days]) -> SeriesState {
     let mut next = state.clone();
     let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
-    let suspect = |state: &SeriesState| state.coverage.first_where(|mark| mark == Mark::Suspect).is_some();
+    let suspect = |state: &SeriesState| state.coverage.has(Mark::Suspect);
     for days in unreachable {
         for run in state.coverage.runs(*days, open) {
             next.coverage.set(run, Mark::OutOfReach);
@@ -145,17 +187,24 @@ pub(super) fn leave_unreachable(state: &SeriesState, unreachable: &[Days]) -> Se
 }
 
 /// What the state of a series is after a provider said that it has nothing at all in a window.
-pub(super) fn learn_empty(state: &SeriesState, window: Days, now: i64) -> SeriesState {
+pub(super) fn learn_empty(state: &SeriesState, key: &SeriesKey, window: Days, now: i64) -> SeriesState {
     let mut next = state.clone();
     // Only days that are over anywhere on Earth; and none of a series that nothing is known of: without
-    // an exchange nobody could tell later which of them were sessions.
-    let over = Days::new(window.first, window.last.min(Day::of_utc(now).plus(-2)))
-        .filter(|_| state.meta.exchange.is_some());
+    // an exchange nobody could tell later which of them were sessions. Of a contract all, once it is settled,
+    // and until then those before its newest bar.
+    let over = Day::of_utc(now).plus(-2);
+    let last = match key.contract {
+        Some(contract) if over >= contract.settled() => Some(contract.last_day()),
+        Some(_) => state.coverage.last_where(|mark| mark == Mark::Present),
+        None => state.meta.exchange.is_some().then_some(over),
+    };
+    let over = last.and_then(|last| Days::new(window.first, window.last.min(last).min(over)));
     let unknown = |_: Day, mark: Mark| mark == Mark::Unknown;
     for run in over.map(|over| state.coverage.runs(over, unknown)).unwrap_or_default() {
         next.coverage.set(run, Mark::Empty);
     }
-    if window.last >= Day::of_utc(now) {
+    let expired = key.contract.is_some_and(|contract| window.last >= contract.last_day());
+    if window.last >= Day::of_utc(now) || expired {
         next.asked_at = now;
     }
     next.pending_asked_at = now;
@@ -166,9 +215,8 @@ pub(super) fn learn_empty(state: &SeriesState, window: Days, now: i64) -> Series
 /// The days of a run of bars on the axis of coverage: trading dates, ascending; for longer periods the first
 /// day of each bar.
 fn bar_days(key: &SeriesKey, meta: &SeriesMeta, bars: &Bars) -> Vec<Day> {
-    let zone = zone_of(meta);
     let day = |time: &i64| match key.period.is_intraday() {
-        true => Day::of_local(*time, &zone),
+        true => meta.trading_day(*time),
         false => Day::of_utc(*time),
     };
     let mut days: Vec<Day> = bars.times.iter().map(day).collect();
@@ -187,7 +235,7 @@ fn mark(
     with_bar: &[Day],
 ) {
     let sessions: HashSet<Day> = answer.sessions.iter().copied().collect();
-    let expired = key.contract.map(|contract| contract.last_day());
+    let life = key.contract.map(|contract| Life::of(contract, coverage, finished, with_bar));
     for day in asked.iter().take_while(|day| key.period.last_day(*day) <= finished) {
         let old = coverage.get(day);
         let mark = if with_bar.binary_search(&key.period.bar_day(day)).is_ok() {
@@ -197,14 +245,44 @@ fn mark(
             Mark::Present
         } else if answer.first_day.is_some_and(|first| day < first) {
             Mark::BeforeListing
-        } else if expired.is_some_and(|last| day > last) {
-            Mark::AfterExpiry
         } else if sessions.contains(&day) || old == Mark::EmptySession {
             Mark::EmptySession
         } else {
-            Mark::Empty
+            life.as_ref().map_or(Mark::Empty, |life| life.without_bar(day))
         };
         coverage.set_day(day, mark);
+    }
+}
+
+/// What a contract's days without a bar are.
+struct Life {
+    /// Its first bar, stored or just fetched.
+    first_bar: Option<Day>,
+    /// The last day of which it is known that there is no bar and none will come: up to its newest bar, which
+    /// shows that the days before it are there; all of them once it is settled.
+    known: Option<Day>,
+    /// The last day of its month.
+    end: Day,
+}
+
+impl Life {
+    fn of(contract: Contract, coverage: &Coverage, finished: Day, with_bar: &[Day]) -> Life {
+        let present = |mark| mark == Mark::Present;
+        let first = coverage.first_where(present).into_iter().chain(with_bar.first().copied()).min();
+        let newest = coverage.last_where(present).into_iter().chain(with_bar.last().copied()).max();
+        let end = contract.last_day();
+        let known = if finished >= contract.settled() { Some(end) } else { newest };
+        Life { first_bar: first, known, end }
+    }
+
+    fn without_bar(&self, day: Day) -> Mark {
+        match day {
+            _ if day > self.end => Mark::AfterExpiry,
+            // Its bar may be late; so a far contract that seldom trades is not known as empty either.
+            _ if self.known.is_none_or(|known| day > known) => Mark::Unknown,
+            _ if self.first_bar.is_some_and(|first| day < first) => Mark::BeforeListing,
+            _ => Mark::Empty,
+        }
     }
 }
 
@@ -230,5 +308,9 @@ fn join_meta(old: &SeriesMeta, new: &SeriesMeta) -> SeriesMeta {
         every_day: new.every_day || (new.zone.is_none() && old.every_day),
         session_open: new.session_open.or(old.session_open),
         session_close: new.session_close.or(old.session_close),
+        con_id: new.con_id.or(old.con_id),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -168,6 +168,10 @@ pub struct Summary {
     pub fatal: Option<String>,
     /// A person interrupted it.
     pub interrupted: bool,
+    /// Files of an import of which nothing was taken, with the reason, one sentence each.
+    pub refused: Vec<String>,
+    /// When what the account's allowance left for later can be asked for, in seconds since the epoch.
+    pub resumes: Option<i64>,
 }
 
 impl Summary {
@@ -180,7 +184,8 @@ impl Summary {
             "added": self.results.iter().map(|r| r.added).sum::<u64>(),
             "requests": self.results.iter().map(|r| u64::from(r.requests)).sum::<u64>(),
             "bytes_fetched": self.bytes_fetched,
-            "error": self.fatal,
+            "refused": self.refused.len(),
+            "error": self.fatal.as_ref().or(self.refused.first()),
         })
         .to_string()
     }
@@ -191,11 +196,12 @@ impl Summary {
         let count =
             |wanted: &dyn Fn(&Outcome) -> bool| self.results.iter().filter(|r| wanted(&r.outcome)).count();
         let failed = count(&|o| matches!(o, Outcome::Failed(_)));
+        let refused = !self.refused.is_empty();
         if self.interrupted {
             JobResult::Cancelled
-        } else if self.fatal.is_some() || (failed > 0 && failed == self.results.len()) {
+        } else if self.fatal.is_some() || ((failed > 0 || refused) && failed == self.results.len()) {
             JobResult::Failed
-        } else if count(&Outcome::is_bad) > 0 {
+        } else if count(&Outcome::is_bad) > 0 || refused {
             JobResult::Partial
         } else if count(&|o| matches!(o, Outcome::Later(_) | Outcome::Interrupted)) > 0 {
             JobResult::Limited

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::sessions::{Judge, Standing};
 use crate::archive::SeriesState;
-use crate::model::{Coverage, Day, Days, Mark, Period, SeriesMeta};
+use crate::model::{Contract, Coverage, Day, Days, Mark, Period, SeriesKey, SeriesMeta};
 use crate::provider::Limits;
 
 /// The overlap of daily and longer series, in bars; of intraday ones it is one session.
@@ -22,6 +22,12 @@ const JOIN_DAYS: i32 = 60;
 const PENDING_EVERY: i64 = 24 * 3600;
 /// … and the newest after this many.
 const NEWEST_PENDING_EVERY: i64 = 3600;
+/// A contract without a bar in this many last days is asked for so many days apart …
+const QUIET_DAYS: i32 = 10;
+const QUIET_EVERY: i64 = 7 * 24 * 3600;
+/// … and, in so many last days of its month and before it, has expired early: there are markets that close
+/// two months before the month a contract is named after.
+const EARLY_EXPIRY_DAYS: i32 = 100;
 
 /// What a person or a schedule wants of one series.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +56,8 @@ pub struct Plan {
 /// A series as the planner sees it.
 #[derive(Clone, Copy, Debug)]
 pub struct Standpoint<'a> {
-    /// The bar length.
-    pub period: Period,
+    /// Which series.
+    pub key: &'a SeriesKey,
     /// What is known of the series.
     pub state: &'a SeriesState,
     /// Judges its empty days.
@@ -137,7 +143,7 @@ pub fn request_span(limits: Limits, chunk: Option<i32>) -> Option<i32> {
 /// How many new days a request may bring: the provider's limit less what is left to the overlap, and
 /// no more than the person wants.
 fn core_span(at: &Standpoint<'_>, chunk: Option<i32>) -> Option<i32> {
-    let reserve = if at.period.is_intraday() { OVERLAP_RESERVE } else { OVERLAP_BARS as i32 * 3 / 2 };
+    let reserve = if at.key.period.is_intraday() { OVERLAP_RESERVE } else { OVERLAP_BARS as i32 * 3 / 2 };
     let core = at.limits.request_days.map(|span| if span > 2 * reserve { span - reserve } else { span });
     core.into_iter().chain(chunk).min()
 }
@@ -180,12 +186,15 @@ fn is_due(at: &Standpoint<'_>, tail: Day, last: Day) -> bool {
     if asked == 0 {
         return true;
     }
+    if let Some(due) = at.key.contract.and_then(|contract| contract_due(at, contract)) {
+        return due;
+    }
     if meta.zone.is_none() {
         return at.now - asked >= PENDING_EVERY;
     }
     let zone = zone_of(meta);
-    if at.period > Period::D1 {
-        let over = |day: Day| at.period.last_day(day).plus(1).instant(0, &zone);
+    if at.key.period > Period::D1 {
+        let over = |day: Day| at.key.period.last_day(day).plus(1).instant(0, &zone);
         return Days { first: tail, last }.iter().any(|day| asked < over(day) && over(day) <= at.now);
     }
     let (open, close) = (meta.session_open.unwrap_or(0), meta.session_close.unwrap_or(86_400));
@@ -195,11 +204,30 @@ fn is_due(at: &Standpoint<'_>, tail: Day, last: Day) -> bool {
         let closed = asked < closes && closes <= at.now;
         let opens = day.instant(open, &zone);
         let ticking = at
+            .key
             .period
             .seconds()
             .is_some_and(|bar| opens + bar <= at.now && at.now < closes && asked + bar <= at.now);
         closed || ticking
     })
+}
+
+/// Whether a contract is due where its own life tells: its last answer once it is settled, and none every
+/// day while it does not trade. `None` where it is like any other series.
+fn contract_due(at: &Standpoint<'_>, contract: Contract) -> Option<bool> {
+    let asked = at.state.asked_at;
+    let settled = contract.settled().plus(1).instant(0, &zone_of(&at.state.meta));
+    if at.now >= settled {
+        return Some(asked < settled);
+    }
+    let newest = at.state.coverage.last_where(|mark| mark == Mark::Present);
+    let left = contract.last_day().number() - at.today.number();
+    let quiet = newest.is_none_or(|newest| newest < at.today.plus(-QUIET_DAYS));
+    match quiet {
+        true if newest.is_some() && left < EARLY_EXPIRY_DAYS => Some(false),
+        true => Some(at.now - asked >= QUIET_EVERY),
+        false => None,
+    }
 }
 
 /// Joins runs that one request may as well bring together.
@@ -248,9 +276,9 @@ pub fn with_overlap(at: &Standpoint<'_>, window: Days) -> Days {
     let span = at.limits.request_days;
     let coverage = &at.state.coverage;
     let reach = reach(at);
-    let bars = if at.period.is_intraday() { 1 } else { OVERLAP_BARS };
+    let bars = if at.key.period.is_intraday() { 1 } else { OVERLAP_BARS };
     let spare = span.map_or(i32::MAX / 2, |span| (span - window.len() as i32).max(0));
-    let nth = |edge, step, count| nth_stored(coverage, at.period, edge, step, count);
+    let nth = |edge, step, count| nth_stored(coverage, at.key.period, edge, step, count);
     let mut wide = window;
     let oldest = window.first.plus(-spare).max(reach.unwrap_or(Day::new(i32::MIN / 2)));
     // Widening that meets no stored bar would only ask for more.

@@ -3,7 +3,7 @@
 
 use super::absorb;
 use super::events::Outcome;
-use super::plan::{request_span, today_of, zone_of};
+use super::plan::{request_span, today_of};
 use super::restate::{Cause, bridge_ratio, divide, restate};
 use super::series::{Course, NoAnswer, Shared, Stop, Stored, stop_of};
 use crate::archive::SeriesState;
@@ -64,18 +64,18 @@ impl Shared {
         asked: Days,
         first: Answer,
     ) -> Result<(Bars, Vec<Split>), NoAnswer> {
-        let key_is_intraday = course.target.key.period.is_intraday();
-        let zone = zone_of(&state.meta);
+        let key = course.target.key.clone();
         let today = today_of(&state.meta, (self.now)());
         let reach = course.limits.reach_days.map(|days| today.plus(-days));
         // Daily stamps are dates already.
-        let first_stored = stored.times.first().map_or(asked.first, |time| match key_is_intraday {
-            true => Day::of_local(*time, &zone),
+        let first_stored = stored.times.first().map_or(asked.first, |time| match key.period.is_intraday() {
+            true => state.meta.trading_day(*time),
             false => Day::of_utc(*time),
         });
         let from = first_stored.min(asked.first).max(reach.unwrap_or(first_stored.min(asked.first)));
         let span = request_span(course.limits, course.target.wanted.chunk).unwrap_or(i32::MAX);
-        let to = asked.last.max(today);
+        let last = key.contract.map_or(today, |contract| today.min(contract.last_day()));
+        let to = asked.last.max(last);
         let (mut bars, mut splits) = (first.bars.clone(), first.splits.clone());
         let mut end = Some(to);
         while let Some(last) = end.filter(|last| *last >= from) {
@@ -85,7 +85,7 @@ impl Shared {
             if asked.first <= days.first && days.last <= asked.last {
                 continue;
             }
-            let answer = match self.ask(course, course.target.key.period, days).await {
+            let answer = match self.ask(course, key.period, days).await {
                 Ok(answer) => answer,
                 Err(NoAnswer::Refused(Refusal::EmptyWindow { .. })) => continue,
                 Err(error) => return Err(error),

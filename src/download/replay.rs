@@ -9,12 +9,12 @@ use tokio::sync::{Semaphore, watch};
 use super::absorb::{self, Verdict};
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
-use super::plan::{Wanted, zone_of};
+use super::plan::Wanted;
 use super::restate::{Cause, restate};
 use super::series::{BESIDE, Course, Shared, Stop, Target};
 use crate::archive::raw::{RawEntry, RawTrail};
 use crate::archive::{ArchiveError, SessionCounts, Writer};
-use crate::model::{Day, Period, SeriesKey};
+use crate::model::{Period, SeriesKey};
 use crate::provider::{Limits, Provider, Request};
 
 /// A replay of one provider's answers.
@@ -187,7 +187,7 @@ impl Shared {
         if asked_beside(&request.correlation).is_some() {
             let Some(last) = stored.last else { return Ok(()) };
             course.bridged = true;
-            let last_day = Day::of_local(last, &zone_of(&stored.state.meta));
+            let last_day = stored.state.meta.trading_day(last);
             return self.bridge_with(course, stored, last_day, &answer).await;
         }
         let key = course.target.key.clone();

@@ -1,5 +1,6 @@
-//! A job: many series at once, newest windows first, within the provider's limits.
+//! A job: many series at once, each in its turn, within the provider's limits.
 
+use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,11 +10,12 @@ use tokio::task::JoinSet;
 
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
-use super::plan::{Plan, Standpoint, plan, today_of};
+use super::order::{self, Candidate, Turn};
+use super::plan::Plan;
 use super::series::{Course, Shared, Stop, Target};
-use super::sessions::Judge;
+use super::survey::{Survey, Surveyor};
 use crate::archive::raw::RawTrail;
-use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts, Writer};
+use crate::archive::{ArchiveError, Writer};
 use crate::model::Day;
 use crate::observe::logging::JOB;
 use crate::observe::messages;
@@ -23,8 +25,6 @@ use crate::provider::{Limits, Provider};
 const BESIDE_REQUESTS: usize = 4;
 /// Answers that may be read, or encoded, at once.
 pub(super) const WORK_AT_ONCE: usize = 2;
-/// A symbol the provider does not know is asked for again after this many seconds.
-const UNKNOWN_EVERY: i64 = 24 * 3600;
 
 /// One request to bring a set of series up to date.
 pub struct Job {
@@ -46,119 +46,6 @@ pub struct Job {
     pub now: super::Clock,
     /// Becomes true when the job is to end at the next commit boundary.
     pub cancelled: watch::Receiver<bool>,
-}
-
-/// What is to be done for a target, before anything is asked.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Survey {
-    /// Nothing, and why.
-    Settled(Outcome),
-    /// The Parquet twins of these partitions are to be made again; no request.
-    TwinsGone(Vec<String>),
-    /// Requests.
-    Missing(Plan),
-}
-
-/// Looks at what the archive has of a target and works out what is missing. Writes nothing; without an
-/// archive everything is missing.
-pub fn survey(
-    archive: Option<&Archive>,
-    counts: &SessionCounts,
-    target: &Target,
-    limits: Limits,
-    now: i64,
-) -> Result<Survey, ArchiveError> {
-    let record = match archive {
-        Some(archive) => archive.series(&target.key)?,
-        None => None,
-    };
-    let files = match (archive, &record) {
-        (Some(archive), Some(record)) if !target.wanted.force => files(archive, record)?,
-        _ => Files::Sound,
-    };
-    if let Files::Bad(why) = files {
-        return Ok(Survey::Settled(Outcome::Failed(why)));
-    }
-    let mut state = record.map(|record| record.state).unwrap_or_default();
-    let same_code = state.code == target.instrument.code;
-    if !target.wanted.force
-        && let Some(outcome) = refused_earlier(&state, same_code, now)
-    {
-        return Ok(Survey::Settled(outcome));
-    }
-    if !same_code && state.coverage.known().is_none() {
-        state = SeriesState::default();
-    }
-    let today = today_of(&state.meta, now);
-    let judge = Judge::new(counts, &state.meta, target.key.period, today);
-    let at = Standpoint { period: target.key.period, state: &state, judge, limits, today, now };
-    let plan = plan(&at, &target.wanted);
-    if plan.windows.is_empty()
-        && let Some(why) = state.suspect
-    {
-        // What was to be fetched again may be out of reach by now: then that is to be noted.
-        let settled = plan.out_of_reach.is_empty();
-        return Ok(if settled { Survey::Settled(Outcome::Suspect(why)) } else { Survey::Missing(plan) });
-    }
-    Ok(match files {
-        _ if !plan.windows.is_empty() => Survey::Missing(plan),
-        Files::TwinsGone(twins) => Survey::TwinsGone(twins),
-        _ => Survey::Settled(Outcome::Current),
-    })
-}
-
-/// What a look at the sizes of a series' files tells.
-enum Files {
-    Sound,
-    /// Of these partitions the Parquet twin.
-    TwinsGone(Vec<String>),
-    Bad(String),
-}
-
-/// Looks whether the files of a series are there in their recorded sizes; reads those that are not.
-fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError> {
-    let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len()).ok();
-    let mut twins = Vec::new();
-    for part in archive.partitions(record.id)? {
-        let csv = archive.root().join(&part.csv);
-        let twin = part.parquet_hash.as_ref().map(|_| size(&csv.with_extension("parquet")));
-        let bytes = size(&csv).zip(twin.unwrap_or(Some(0))).map(|(csv, twin)| csv + twin);
-        if bytes == Some(part.bytes) || archive.is_damaged(&record.key, &part.name)? {
-            continue;
-        }
-        match archive.read_partition(&record.key, &part) {
-            Ok(_) => twins.push(part.name),
-            Err(error @ ArchiveError::Damaged { .. }) => {
-                let how = "`vortex validate --fix` mends it, or has it fetched again";
-                return Ok(Files::Bad(format!("{error}; {how}")));
-            }
-            Err(error @ ArchiveError::Edited { .. }) => return Ok(Files::Bad(error.to_string())),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(if twins.is_empty() { Files::Sound } else { Files::TwinsGone(twins) })
-}
-
-/// A series that waits for a person, or that the provider said it does not know.
-fn refused_earlier(state: &SeriesState, same_code: bool, now: i64) -> Option<Outcome> {
-    let marked = |mark| state.coverage.first_where(|m| m == mark).is_some();
-    if let Some(held) = &state.held {
-        return Some(Outcome::Held(format!("{held}; `vortex download --force` lets it go on")));
-    }
-    if let Some(why) = &state.suspect
-        && !marked(crate::model::Mark::Suspect)
-    {
-        return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
-    }
-    let failure = state.failure.as_ref().filter(|failure| failure.unknown && same_code)?;
-    let age = now - failure.at;
-    (0..UNKNOWN_EVERY).contains(&age).then(|| {
-        Outcome::Failed(format!(
-            "{} (asked {} hours ago, again tomorrow or with --force)",
-            failure.text,
-            age / 3600
-        ))
-    })
 }
 
 /// The threads a job runs in: few, because each keeps memory that it freed. They end with it.
@@ -202,7 +89,8 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     let mut board = Board::new(&shared, job.targets.len());
     board.survey(&job)?;
     board.work(&job).await;
-    let summary = board.summary(job.number);
+    job.provider.finish().await;
+    let summary = board.summary(&job);
     if let Err(error) = job.raw.sweep((job.now)()) {
         tracing::warn!("old answers of the raw trail could not be removed: {error}");
     }
@@ -214,10 +102,10 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     Ok(summary)
 }
 
-/// Series wait here for a free place; the one with the newest window goes first.
+/// Series wait here for a free place, in the order of their turns.
 struct Board<'a> {
     shared: &'a Arc<Shared>,
-    waiting: BinaryHeap<(Day, std::cmp::Reverse<usize>, Box<Waiting>)>,
+    waiting: BinaryHeap<(Reverse<Turn>, Box<Waiting>)>,
     results: Vec<Option<SeriesResult>>,
     /// What becomes of the series that have no turn any more, once a provider refuses.
     closed: Option<Outcome>,
@@ -244,6 +132,10 @@ impl Ord for Waiting {
     }
 }
 
+fn waiting(turn: Turn, course: Course) -> (Reverse<Turn>, Box<Waiting>) {
+    (Reverse(turn), Box::new(Waiting(course)))
+}
+
 impl<'a> Board<'a> {
     fn new(shared: &'a Arc<Shared>, series: usize) -> Board<'a> {
         let results = std::iter::repeat_with(|| None).take(series).collect();
@@ -253,6 +145,9 @@ impl<'a> Board<'a> {
     /// Sorts out which series need a request.
     fn survey(&mut self, job: &Job) -> Result<(), ArchiveError> {
         let now = (job.now)();
+        let (mut courses, mut complete) = (Vec::new(), Vec::new());
+        let name = job.provider.archive_name();
+        let surveyor = Surveyor::new(Some(&self.shared.archive), &self.shared.counts, name, now)?;
         for (place, target) in job.targets.iter().enumerate() {
             let limits = match job.provider.limits(target.instrument.class, target.key.period) {
                 Ok(limits) => limits,
@@ -264,30 +159,41 @@ impl<'a> Board<'a> {
                     continue;
                 }
             };
-            match survey(Some(&self.shared.archive), &self.shared.counts, target, limits, now)? {
+            let survey = surveyor.look(target, limits)?;
+            complete.extend(surveyor.completes(target, &survey));
+            match survey {
                 Survey::Settled(Outcome::Current) if job.force_parquet => {
-                    self.queue(Course::new(place, target.clone(), limits, Plan::default()));
+                    courses.push(Course::new(place, target.clone(), limits, Plan::default()));
                 }
                 Survey::TwinsGone(twins) => {
                     let course = Course::new(place, target.clone(), limits, Plan::default());
                     let twins = if job.parquet { twins } else { Vec::new() };
-                    self.queue(Course { twins, ..course });
+                    courses.push(Course { twins, ..course });
                 }
                 Survey::Settled(outcome) => {
                     self.settle(Course::new(place, target.clone(), limits, Plan::default()), outcome);
                 }
-                Survey::Missing(plan) => self.queue(Course::new(place, target.clone(), limits, plan)),
+                Survey::Missing { plan, asked_at } => {
+                    let course = Course::new(place, target.clone(), limits, plan);
+                    courses.push(Course { asked_at, ..course });
+                }
             }
         }
-        let (series, to_fetch) = (job.targets.len(), self.waiting.len());
+        self.shared.archive.note_complete(&complete)?;
+        let (series, to_fetch) = (job.targets.len(), courses.len());
+        let candidates: Vec<_> = courses.iter().map(|course| course.candidate(now)).collect();
+        let turns = order::turns(&candidates, Day::of_utc(now));
+        self.waiting.extend(turns.into_iter().zip(courses).map(|(turn, course)| waiting(turn, course)));
         let pace = job.provider.pace();
         self.shared.observer.event(&Event::Planned { series, to_fetch, pace });
         Ok(())
     }
 
+    /// A series that has more to ask for waits again.
     fn queue(&mut self, course: Course) {
-        let newest = course.windows.front().map_or(Day::new(i32::MIN), |window| window.last);
-        self.waiting.push((newest, std::cmp::Reverse(course.place), Box::new(Waiting(course))));
+        let now = (self.shared.now)();
+        let turn = course.candidate(now).turn(Day::of_utc(now));
+        self.waiting.push(waiting(turn, course));
     }
 
     /// Works the board off, several series in flight.
@@ -297,7 +203,7 @@ impl<'a> Board<'a> {
         let mut names = HashMap::new();
         loop {
             while flying.len() < places && !self.is_stopped() {
-                let Some((_, _, waiting)) = self.waiting.pop() else { break };
+                let Some((_, waiting)) = self.waiting.pop() else { break };
                 let shared = Arc::clone(self.shared);
                 let mut course = waiting.0;
                 let name = (course.place, course.target.clone());
@@ -385,7 +291,7 @@ impl<'a> Board<'a> {
 
     /// Tells what becomes of the series that had no turn.
     fn leave(&mut self) {
-        while let Some((_, _, waiting)) = self.waiting.pop() {
+        while let Some((_, waiting)) = self.waiting.pop() {
             let outcome = match (&self.fatal, &self.closed) {
                 (Some(why), _) => Outcome::Failed(why.clone()),
                 (None, Some(outcome)) => outcome.clone(),
@@ -395,14 +301,19 @@ impl<'a> Board<'a> {
         }
     }
 
-    fn summary(self, job: i64) -> Summary {
+    fn summary(self, job: &Job) -> Summary {
+        let results: Vec<SeriesResult> = self.results.into_iter().flatten().collect();
+        let later = results.iter().any(|result| matches!(result.outcome, Outcome::Later(_)));
+        let allowance = job.provider.allowance((job.now)()).filter(|_| later);
         Summary {
-            job,
-            results: self.results.into_iter().flatten().collect(),
+            job: job.number,
+            resumes: allowance.and_then(|allowance| allowance.waits_until()),
+            results,
             bytes_fetched: self.shared.bytes_fetched.load(Ordering::Relaxed),
             files: self.shared.files.load(Ordering::Relaxed),
             fatal: self.fatal,
             interrupted: *self.shared.cancelled.borrow(),
+            refused: Vec::new(),
         }
     }
 }
@@ -426,7 +337,7 @@ fn log(job: i64, result: &SeriesResult) {
     }
 }
 
-const NO_LIMITS: Limits = Limits { reach_days: None, request_days: None };
+pub(super) const NO_LIMITS: Limits = Limits { reach_days: None, request_days: None };
 
 impl Course {
     /// A series with its plan.
@@ -437,14 +348,23 @@ impl Course {
             limits,
             windows: VecDeque::from(plan.windows),
             out_of_reach: plan.out_of_reach,
+            asked_at: 0,
             bridged: false,
             twins: Vec::new(),
             added: 0,
             changed: 0,
             requests: 0,
             coming: None,
+            fetched_at: None,
             notes: Vec::new(),
         }
+    }
+
+    /// What decides whose turn it is.
+    fn candidate(&self, now: i64) -> Candidate<'_> {
+        let window = self.windows.front().copied();
+        let candidate = Candidate::new(&self.target, self.limits, window, now);
+        Candidate { asked_at: self.asked_at, place: self.place, ..candidate }
     }
 
     /// What came of it.

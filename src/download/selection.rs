@@ -4,8 +4,7 @@ use std::collections::HashSet;
 
 use super::plan::Wanted;
 use super::series::Target;
-use crate::model::instrument::MONTH_CODES;
-use crate::model::{Class, Contract, Day, Instrument, Period, SeriesKey, symbol};
+use crate::model::{Class, Contract, Day, Days, Instrument, Period, SeriesKey, contract, symbol};
 use crate::provider::Provider;
 
 /// What a person asks for.
@@ -37,10 +36,10 @@ pub struct Selection {
 pub fn targets(selection: &Selection, provider: &dyn Provider) -> Result<Vec<Target>, String> {
     let mut targets = Vec::new();
     let mut seen = HashSet::new();
-    for instrument in chosen(selection)? {
-        symbol::encode(&instrument.name)?;
-        for period in periods(selection, &instrument) {
-            for target in of_instrument(selection, provider, &instrument, period)? {
+    for chosen in chosen(selection)? {
+        symbol::encode(&chosen.instrument.name)?;
+        for period in periods(selection, &chosen.instrument) {
+            for target in of_instrument(selection, provider, &chosen, period)? {
                 if seen.insert(target.key.clone()) {
                     targets.push(target);
                 }
@@ -50,18 +49,40 @@ pub fn targets(selection: &Selection, provider: &dyn Provider) -> Result<Vec<Tar
     Ok(targets)
 }
 
-/// The instruments named, or all of the file. A name is looked up in the file, then taken as a code.
-fn chosen(selection: &Selection) -> Result<Vec<Instrument>, String> {
+/// An instrument, or one contract of it.
+struct Chosen {
+    instrument: Instrument,
+    contract: Option<Contract>,
+}
+
+/// The instruments named, or all of the file. A name is looked up in the file, also as that of a contract
+/// (`GOLD_20240200`, `GCG24`), then taken as a code.
+fn chosen(selection: &Selection) -> Result<Vec<Chosen>, String> {
+    let whole = |instrument| Chosen { instrument, contract: None };
     if selection.symbols.is_empty() {
-        return Ok(selection.instruments.clone());
+        return Ok(selection.instruments.iter().cloned().map(whole).collect());
     }
     let mut chosen = Vec::new();
     for name in &selection.symbols {
         symbol::encode(name)?;
         let known = selection.instruments.iter().find(|instrument| instrument.name == *name);
-        chosen.push(known.cloned().unwrap_or_else(|| Instrument::of_code(name)));
+        let known = known.cloned().map(whole).or_else(|| of_contract_name(selection, name));
+        chosen.push(known.unwrap_or_else(|| whole(Instrument::of_code(name))));
     }
     Ok(chosen)
+}
+
+/// The contract of the file's instruments that is called so, by its stored name or the provider's code.
+fn of_contract_name(selection: &Selection, name: &str) -> Option<Chosen> {
+    let stored = Contract::of_stored_name(name);
+    let code = Contract::of_code(name, selection.today?);
+    let mut dated = selection.instruments.iter().filter(|instrument| instrument.cycle.is_some());
+    dated.find_map(|instrument| {
+        let stored = stored.filter(|(symbol, _)| *symbol == instrument.name);
+        let code = code.filter(|(root, _)| *root == instrument.code);
+        let (_, contract) = stored.or(code)?;
+        Some(Chosen { instrument: instrument.clone(), contract: Some(contract) })
+    })
 }
 
 /// The periods of an instrument; an instrument whose periods are empty is disabled unless the person
@@ -78,9 +99,10 @@ fn periods(selection: &Selection, instrument: &Instrument) -> Vec<Period> {
 fn of_instrument(
     selection: &Selection,
     provider: &dyn Provider,
-    instrument: &Instrument,
+    chosen: &Chosen,
     period: Period,
 ) -> Result<Vec<Target>, String> {
+    let instrument = &chosen.instrument;
     let start = selection.start.or(instrument.start_date).or(selection.default_start);
     let ticks = instrument.tick_date.filter(|_| period.is_intraday());
     let start = start.unwrap_or(Day::new(0));
@@ -115,39 +137,84 @@ fn of_instrument(
         ));
     }
     let last = selection.end.into_iter().chain(selection.today).min().unwrap_or(from);
-    let days = i32::try_from(instrument.days_count).unwrap_or(i32::MAX / 4);
-    Ok(contracts(cycle, from, last.plus(days))
-        .map(|contract| (contract, contract.last_day().plus(-days), contract.last_day()))
-        .filter(|(_, first, expiry)| *first <= last && *expiry >= from)
-        .map(|(contract, first, expiry)| {
-            let to = Some(selection.end.map_or(expiry, |end| end.min(expiry)));
-            target(Some(contract), Wanted { from: from.max(first), to, ..wanted })
-        })
-        .collect())
-}
-
-/// The contracts of a cycle whose months lie between two days, oldest first.
-fn contracts(cycle: &str, from: Day, to: Day) -> impl Iterator<Item = Contract> + use<'_> {
-    let (from, to) = (from.date(), to.date());
-    (from.year()..=to.year()).flat_map(move |year| {
-        (1u8..=12).filter_map(move |month| {
-            let letter = MONTH_CODES.get(usize::from(month) - 1)?;
-            let within = (year, month as i8) >= (from.year(), from.month())
-                && (year, month as i8) <= (to.year(), to.month());
-            (within && cycle.contains(*letter)).then_some(Contract { year, month })
-        })
-    })
+    let range = Days::new(from, last);
+    let of_contract = |contract: Contract| {
+        let life = contract.life(instrument.days_count);
+        let to = selection.end.map_or(life.last, |end| end.min(life.last));
+        target(Some(contract), Wanted { from: from.max(life.first), to: Some(to), ..wanted })
+    };
+    if let Some(contract) = chosen.contract {
+        let life = contract.life(instrument.days_count);
+        return match range.and_then(|range| range.intersection(life)) {
+            Some(_) => Ok(vec![of_contract(contract)]),
+            None => Err(format!(
+                "{} is taken to trade from {} to {} (days_count {}): there is nothing of it from {from} to {last}",
+                contract.stored_name(&instrument.name),
+                life.first,
+                life.last,
+                instrument.days_count
+            )),
+        };
+    }
+    let contracts = range.map(|range| contract::of_cycle(cycle, instrument.days_count, range));
+    Ok(contracts.into_iter().flatten().map(of_contract).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::sample::Sample;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn gold(today: &str) -> Selection {
+        let mut gold = Instrument::plain("GOLD", "GC", Class::Future);
+        gold.cycle = Some("GJMQVZ".to_owned());
+        gold.start_date = Some(day("2024-02-15"));
+        gold.tick_date = Some(day("2024-07-01"));
+        gold.days_count = 100;
+        gold.periods = Some(vec![Period::D1, Period::H1]);
+        Selection { instruments: vec![gold], today: Some(day(today)), backfill: true, ..Selection::default() }
+    }
+
+    /// Period, contract and wanted days of each target.
+    fn told(selection: &Selection) -> Vec<String> {
+        let targets = targets(selection, &Sample::new(|| 0)).unwrap();
+        let line = |target: &Target| {
+            let (wanted, code) = (target.wanted, target.contract.unwrap().code("GC"));
+            format!("{} {code} {}..{}", target.key.period, wanted.from, wanted.to.unwrap())
+        };
+        targets.iter().map(line).collect()
+    }
 
     #[test]
-    fn contracts_follow_the_cycle() {
-        let day = |text: &str| text.parse::<Day>().unwrap();
-        let names: Vec<_> =
-            contracts("HMUZ", day("2023-07-01"), day("2024-06-30")).map(|c| c.code("ES")).collect();
-        assert_eq!(names, ["ESU23", "ESZ23", "ESH24", "ESM24"]);
+    fn contracts_that_can_have_bars_join_as_time_goes_on() {
+        let daily = |today| -> Vec<String> {
+            told(&gold(today)).into_iter().filter(|line| line.starts_with("1d")).collect()
+        };
+        let feb_apr = ["1d GCG24 2024-02-15..2024-02-29", "1d GCJ24 2024-02-15..2024-04-30"];
+        assert_eq!(daily("2024-03-21"), feb_apr);
+        assert_eq!(daily("2024-03-22"), [&feb_apr[..], &["1d GCM24 2024-03-22..2024-06-30"]].concat());
+    }
+
+    #[test]
+    fn intraday_has_no_contract_that_ended_before_the_tick_date() {
+        let hourly: Vec<String> =
+            told(&gold("2024-08-01")).into_iter().filter(|line| line.starts_with("1h")).collect();
+        assert_eq!(hourly, ["1h GCQ24 2024-07-01..2024-08-31", "1h GCV24 2024-07-23..2024-10-31"]);
+    }
+
+    #[test]
+    fn one_contract_can_be_named() {
+        for name in ["GOLD_20240400", "GCJ24", "GCJ4"] {
+            let one =
+                Selection { symbols: vec![name.to_owned()], periods: vec![Period::D1], ..gold("2024-08-01") };
+            assert_eq!(told(&one), ["1d GCJ24 2024-02-15..2024-04-30"], "{name}");
+        }
+        let far = Selection { symbols: vec!["GCJ30".to_owned()], ..gold("2024-08-01") };
+        let said = targets(&far, &Sample::new(|| 0)).err().unwrap();
+        assert!(said.contains("GOLD_20300400 is taken to trade from 2030-01-20 to 2030-04-30"), "{said}");
     }
 }

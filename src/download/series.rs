@@ -65,6 +65,8 @@ pub(super) struct Course {
     /// Still to fetch, next one first.
     pub(super) windows: std::collections::VecDeque<Days>,
     pub(super) out_of_reach: Vec<Days>,
+    /// When the provider was last asked for its newest part.
+    pub(super) asked_at: i64,
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
     /// Partitions whose Parquet twin is gone.
@@ -74,6 +76,8 @@ pub(super) struct Course {
     pub(super) requests: u32,
     /// Its answer is here and its change not yet handed over.
     pub(super) coming: Option<Coming>,
+    /// When its bars were given, in seconds since the epoch, where that is not now.
+    pub(super) fetched_at: Option<i64>,
     pub(super) notes: Vec<String>,
 }
 
@@ -138,6 +142,18 @@ pub(super) struct Stored {
 }
 
 impl Stored {
+    /// Whether bars are stored whose provider's symbol was another one.
+    pub(super) fn takes_new_code(&self) -> bool {
+        self.new_code.is_some()
+    }
+
+    /// The new symbol, once its bars agree with those stored.
+    pub(super) fn confirm_code(&mut self) {
+        if let Some(code) = self.new_code.take() {
+            self.state.code = code;
+        }
+    }
+
     /// Whether an answer about these days can be compared with what is stored; so it can where nothing
     /// is.
     fn meets(&self, asked: Days) -> bool {
@@ -270,7 +286,7 @@ impl Shared {
 
     /// Work that holds a whole answer several times over, of a few series at once: more would need more
     /// memory and be no faster.
-    async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(super) async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
         // It is never closed.
         let _turn = self.work.acquire().await;
         // Not `block_in_place`: that has more and more threads take part, and each keeps what it freed.
@@ -295,6 +311,11 @@ impl Shared {
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
+        // What was found to be meant once is meant for good, whatever the same words would find later.
+        if stored.new_code.is_none() && !course.target.wanted.force {
+            let own = &mut course.target.instrument.broker.con_id;
+            *own = own.or(stored.state.meta.con_id);
+        }
         let asked = self.overlapping(course, &stored.state, window);
         if !course.bridged && !stored.meets(asked) {
             course.bridged = true;
@@ -322,10 +343,10 @@ impl Shared {
     /// The days to ask for so that a window meets what is stored beside it.
     fn overlapping(&self, course: &Course, state: &SeriesState, window: Days) -> Days {
         let now = (self.now)();
-        let (period, limits) = (course.target.key.period, course.limits);
+        let (key, limits) = (&course.target.key, course.limits);
         let today = today_of(&state.meta, now);
-        let judge = Judge::new(&self.counts, &state.meta, period, today);
-        let at = Standpoint { period, state, judge, limits, today, now };
+        let judge = Judge::new(&self.counts, key, &state.meta, today);
+        let at = Standpoint { key, state, judge, limits, today, now };
         with_overlap(&at, window)
     }
 
@@ -338,7 +359,7 @@ impl Shared {
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
-        if let Some(code) = stored.new_code.take() {
+        if let Some(code) = &stored.new_code {
             if !absorb::is_same_instrument(bars, &answer.bars) {
                 let (name, former) = (&course.target.instrument.name, &stored.state.code);
                 let why = format!(
@@ -346,7 +367,12 @@ impl Shared {
                 );
                 return self.suspect(course, stored.state.clone(), why).await;
             }
-            stored.state.code = code;
+            stored.confirm_code();
+        }
+        if !course.target.wanted.force
+            && let Some(why) = absorb::other_unit(&stored.state.meta, bars, &answer)
+        {
+            return self.suspect(course, stored.state.clone(), why).await;
         }
         let last = stored.last.filter(|_| !course.bridged);
         match absorb::judge(&course.target.key, bars, last, &answer) {
@@ -441,7 +467,7 @@ impl Shared {
             state,
             partitions,
             restated,
-            fetched_at: (self.now)(),
+            fetched_at: course.fetched_at.unwrap_or_else(|| (self.now)()),
             parquet: self.parquet,
         };
         let Submitted { added, changed, done } =
@@ -450,6 +476,37 @@ impl Shared {
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
         Ok((added, changed))
+    }
+
+    /// Notes that the provider has nothing in a window.
+    async fn no_bars(
+        &self,
+        course: &mut Course,
+        state: SeriesState,
+        window: Days,
+        clock: i64,
+        said: &str,
+    ) -> Result<(), Stop> {
+        let note = format!("the provider has no bars there: {said}");
+        if !course.notes.contains(&note) {
+            course.notes.push(note);
+        }
+        let now = (self.now)().min(clock);
+        let state = absorb::learn_empty(&state, &course.target.key, window, now);
+        self.commit_state(course, state).await
+    }
+
+    /// Whether there are bars of another contract: then the provider knows the instrument.
+    fn knows_other_contracts(&self, key: &SeriesKey) -> Result<bool, ArchiveError> {
+        if key.contract.is_none() {
+            return Ok(false);
+        }
+        let mut known = false;
+        let sibling = |other: &SeriesKey| {
+            (&other.provider, other.class, &other.symbol) == (&key.provider, key.class, &key.symbol)
+        };
+        self.archive.each_series(sibling, |record| known |= record.last.is_some())?;
+        Ok(known)
     }
 
     /// What a refusal means for the series.
@@ -462,13 +519,10 @@ impl Shared {
     ) -> Result<(), Stop> {
         let now = (self.now)();
         match &refusal {
-            Refusal::EmptyWindow { clock, said } => {
-                let note = format!("the provider has no bars there: {said}");
-                if !course.notes.contains(&note) {
-                    course.notes.push(note);
-                }
-                let state = absorb::learn_empty(&state, window, now.min(*clock));
-                self.commit_state(course, state).await
+            Refusal::EmptyWindow { clock, said } => self.no_bars(course, state, window, *clock, said).await,
+            // Not each month of a cycle was always listed.
+            Refusal::Unknown { said, .. } if self.knows_other_contracts(&course.target.key)? => {
+                self.no_bars(course, state, window, now, said).await
             }
             Refusal::TooOld { reach_days, .. } if window.len() > 1 => {
                 // As far as the provider says it reaches, a day less for its clock; else half of it.

@@ -1,7 +1,7 @@
 //! Which days were sessions, judged from what all series of an exchange have: no calendar is shipped.
 
 use crate::archive::SessionCounts;
-use crate::model::{Absence, ByDay, Coverage, Day, Mark, Period, SeriesMeta};
+use crate::model::{Absence, ByDay, Contract, Coverage, Day, Mark, Period, SeriesKey, SeriesMeta};
 
 /// A hole younger than this many days is still expected to be filled.
 pub const PENDING_DAYS: i32 = 30;
@@ -30,14 +30,16 @@ pub struct Judge<'a> {
     votes: Option<&'a ByDay<(u32, u32)>>,
     every_day: bool,
     period: Period,
+    contract: Option<Contract>,
     today: Day,
 }
 
 impl<'a> Judge<'a> {
-    /// A judge for a series of this exchange and period; `today` is the exchange's date.
-    pub fn new(counts: &'a SessionCounts, meta: &'a SeriesMeta, period: Period, today: Day) -> Judge<'a> {
+    /// A judge for a series of this exchange; `today` is the exchange's date.
+    pub fn new(counts: &'a SessionCounts, key: &SeriesKey, meta: &'a SeriesMeta, today: Day) -> Judge<'a> {
         let votes = meta.exchange.as_ref().and_then(|exchange| counts.by_exchange.get(exchange));
-        Judge { votes, every_day: meta.every_day, period, today }
+        let (period, contract) = (key.period, key.contract);
+        Judge { votes, every_day: meta.every_day, period, contract, today }
     }
 
     /// (series asked, series with a bar) of the exchange on a day: what a judgement rests on.
@@ -65,6 +67,14 @@ impl<'a> Judge<'a> {
         };
         match hole {
             false => Standing::Absent(Absence::NoSession),
+            // Far contracts trade on some days only; a day that is late is not known as empty yet
+            // (`absorb::mark`).
+            true if self
+                .contract
+                .is_some_and(|contract| mark == Mark::Empty || contract.last_day() < self.today) =>
+            {
+                Standing::Absent(Absence::ProviderHasNone)
+            }
             true if day > self.today.plus(-PENDING_DAYS) => Standing::Pending,
             true => Standing::Absent(Absence::ProviderHasNone),
         }
@@ -90,11 +100,17 @@ impl<'a> Judge<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Class;
     use std::collections::HashMap;
 
     fn counts(days: &[(i32, (u32, u32))]) -> SessionCounts {
         let days = days.iter().map(|(day, votes)| (Day::new(*day), *votes)).collect();
         SessionCounts { by_exchange: HashMap::from([("NMS".to_owned(), days)]) }
+    }
+
+    fn key(contract: Option<Contract>) -> SeriesKey {
+        let (provider, symbol) = ("yahoo".to_owned(), "A".to_owned());
+        SeriesKey { provider, class: Class::Stock, symbol, contract, period: Period::D1 }
     }
 
     fn meta() -> SeriesMeta {
@@ -105,7 +121,7 @@ mod tests {
     fn a_session_needs_two_votes_and_half_of_them() {
         let counts = counts(&[(100, (1, 1)), (101, (4, 2)), (102, (5, 2))]);
         let meta = meta();
-        let judge = Judge::new(&counts, &meta, Period::D1, Day::new(110));
+        let judge = Judge::new(&counts, &key(None), &meta, Day::new(110));
         assert!(!judge.is_session(Day::new(100)));
         assert!(judge.is_session(Day::new(101)));
         assert!(!judge.is_session(Day::new(102)));
@@ -116,7 +132,7 @@ mod tests {
     #[test]
     fn a_hole_is_pending_for_thirty_days() {
         let (counts, meta) = (counts(&[]), meta());
-        let judge = Judge::new(&counts, &meta, Period::D1, Day::new(130));
+        let judge = Judge::new(&counts, &key(None), &meta, Day::new(130));
         assert_eq!(judge.standing(Day::new(101), Mark::EmptySession), Standing::Pending);
         assert_eq!(
             judge.standing(Day::new(100), Mark::EmptySession),
@@ -125,12 +141,24 @@ mod tests {
     }
 
     #[test]
+    fn a_contract_need_not_trade_on_every_session() {
+        let counts = counts(&[(101, (2, 2)), (102, (2, 2))]);
+        let (meta, none) = (meta(), Standing::Absent(Absence::ProviderHasNone));
+        let april = key(Some(Contract { year: 1970, month: 4 }));
+        let judge = Judge::new(&counts, &april, &meta, Day::new(110));
+        assert_eq!(judge.standing(Day::new(101), Mark::Empty), none);
+        assert_eq!(judge.standing(Day::new(102), Mark::EmptySession), Standing::Pending);
+        let expired = Judge::new(&counts, &april, &meta, Day::new(120));
+        assert_eq!(expired.standing(Day::new(102), Mark::EmptySession), none);
+    }
+
+    #[test]
     fn weekdays_come_from_what_was_seen() {
         let meta = meta();
         // 1970-01-04 was a Sunday: an exchange that trades Sunday to Thursday.
         let votes: Vec<_> = (0..56).filter(|d| ![1, 2].contains(&(d % 7))).map(|d| (d, (3, 3))).collect();
         let counts = counts(&votes);
-        let judge = Judge::new(&counts, &meta, Period::D1, Day::new(56));
+        let judge = Judge::new(&counts, &key(None), &meta, Day::new(56));
         assert_eq!(judge.weekdays(&Coverage::default()), [true, true, true, true, false, false, true]);
     }
 }

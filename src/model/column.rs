@@ -90,8 +90,13 @@ impl Column {
         const IBKR: &[Column] = &[Open, High, Low, Close, Volume, Wap, Count];
         match (provider, class) {
             ("ibkr", _) => IBKR,
-            (_, Class::Future) if period == Period::D1 && (provider == "barchart" || dated) => OPEN_INTEREST,
-            ("barchart", _) => BARE,
+            // What Vortex derives of contracts (`continuous`) has their columns.
+            (_, Class::Future)
+                if period == Period::D1 && (matches!(provider, "barchart" | "vortex") || dated) =>
+            {
+                OPEN_INTEREST
+            }
+            ("barchart" | "vortex", _) => BARE,
             _ if dated || period.is_intraday() => BARE,
             _ => YAHOO,
         }

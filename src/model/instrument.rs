@@ -1,4 +1,4 @@
-//! What a person calls a thing that trades, and one dated futures contract of it.
+//! What a person calls a thing that trades.
 
 use std::fmt;
 use std::str::FromStr;
@@ -57,50 +57,6 @@ impl FromStr for Class {
             .into_iter()
             .find(|class| class.name() == text)
             .ok_or_else(|| format!("{text:?} is not a class; allowed are stock, future, forex"))
-    }
-}
-
-/// The letters of the twelve contract months, January first.
-pub const MONTH_CODES: [char; 12] = ['F', 'G', 'H', 'J', 'K', 'M', 'N', 'Q', 'U', 'V', 'X', 'Z'];
-
-/// One dated futures contract, by the year and month it is named after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Contract {
-    /// Four-digit year.
-    pub year: i16,
-    /// 1 to 12.
-    pub month: u8,
-}
-
-impl Contract {
-    /// The name under which the contract of `instrument` is stored: `GOLD_20240200`.
-    pub fn stored_name(self, instrument: &str) -> String {
-        format!("{instrument}_{:04}{:02}00", self.year, self.month)
-    }
-
-    /// Takes a stored name apart into instrument and contract.
-    pub fn of_stored_name(name: &str) -> Option<(&str, Contract)> {
-        let (instrument, digits) = name.rsplit_once('_')?;
-        let plain = digits.len() == 8 && digits.ends_with("00") && digits.bytes().all(|b| b.is_ascii_digit());
-        let (year, month) = (digits.get(..4)?.parse().ok()?, digits.get(4..6)?.parse().ok()?);
-        (plain && !instrument.is_empty() && (1..=12).contains(&month))
-            .then_some((instrument, Contract { year, month }))
-    }
-
-    /// The letter of the contract's month.
-    pub fn month_code(self) -> char {
-        MONTH_CODES[usize::from(self.month - 1)]
-    }
-
-    /// The provider's code with a two-digit year: `GCG24`.
-    pub fn code(self, root: &str) -> String {
-        format!("{root}{}{:02}", self.month_code(), self.year.rem_euclid(100))
-    }
-
-    /// The last day of the contract's month: no later session is expected.
-    pub fn last_day(self) -> Day {
-        let first = jiff::civil::date(self.year, self.month as i8, 1);
-        Day::of_date(first.last_of_month())
     }
 }
 
@@ -179,22 +135,6 @@ impl Instrument {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn contracts_have_stored_names_and_codes() {
-        let contract = Contract { year: 2024, month: 2 };
-        assert_eq!(contract.stored_name("GOLD"), "GOLD_20240200");
-        assert_eq!(contract.code("GC"), "GCG24");
-        assert_eq!(Contract::of_stored_name("GOLD_20240200"), Some(("GOLD", contract)));
-        assert_eq!(
-            Contract::of_stored_name("A_B_20241200"),
-            Some(("A_B", Contract { year: 2024, month: 12 }))
-        );
-        for name in ["GOLD", "GOLD_20241300", "GOLD_20240201", "_20240200", "GOLD_2024020é"] {
-            assert_eq!(Contract::of_stored_name(name), None, "{name}");
-        }
-        assert_eq!(contract.last_day().to_string(), "2024-02-29");
-    }
 
     #[test]
     fn codes_tell_their_class() {

@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::column::Column;
-use super::instrument::{Class, Contract};
+use super::contract::Contract;
+use super::day::{DAY_SECONDS, Day};
+use super::instrument::Class;
 use super::period::Period;
 
 /// The identity of a series.
@@ -54,15 +56,51 @@ pub struct SeriesMeta {
     pub zone: Option<String>,
     /// Trades on every day of the week (crypto).
     pub every_day: bool,
-    /// Seconds after local midnight at which the regular session last opened.
+    /// Seconds after local midnight at which the regular session last opened; negative where it opens
+    /// the evening before its trading date, as futures do (-25200 is 17:00).
     pub session_open: Option<i32>,
     /// Seconds after local midnight at which the regular session last closed.
     pub session_close: Option<i32>,
+    /// The broker's number of the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub con_id: Option<i64>,
 }
 
 impl SeriesMeta {
     /// The exchange's time zone; `None` where it is not said or not known here.
     pub fn time_zone(&self) -> Option<TimeZone> {
         self.zone.as_deref().and_then(|name| TimeZone::get(name).ok())
+    }
+
+    /// The trading date of an intraday bar with this stamp: its date on the exchange's wall (by UTC where
+    /// the zone is not known), or the next one where it belongs to a session that opens the evening before.
+    pub fn trading_day(&self, stamp: i64) -> Day {
+        let (day, second) = Day::of_wall(stamp, &self.time_zone().unwrap_or(TimeZone::UTC));
+        let evening = self.session_open.filter(|open| *open < 0).map(|open| DAY_SECONDS + i64::from(open));
+        if evening.is_some_and(|evening| second >= evening) { day.plus(1) } else { day }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_evening_before_belongs_to_the_next_trading_date() {
+        let mut chicago = SeriesMeta { zone: Some("America/Chicago".into()), ..SeriesMeta::default() };
+        let zone = chicago.time_zone().unwrap();
+        // A Sunday in winter, and one on which the clocks changed.
+        for date in ["2024-01-14", "2024-03-10", "2024-11-03"] {
+            let sunday: Day = date.parse().unwrap();
+            let evening = sunday.instant(17 * 3600, &zone);
+            chicago.session_open = Some(-7 * 3600);
+            assert_eq!(chicago.trading_day(evening), sunday.plus(1));
+            assert_eq!(chicago.trading_day(evening - 60), sunday);
+            assert_eq!(chicago.trading_day(sunday.plus(1).instant(0, &zone)), sunday.plus(1));
+            assert_eq!(chicago.trading_day(sunday.plus(1).instant(15 * 3600, &zone)), sunday.plus(1));
+            chicago.session_open = Some(34_200);
+            assert_eq!(chicago.trading_day(evening), sunday);
+        }
+        assert_eq!(SeriesMeta::default().trading_day(-1), Day::new(-1));
     }
 }

@@ -35,6 +35,9 @@ pub const ARCHIVE_BUSY: &str = "archive-busy";
 /// A changed configuration is wrong.
 pub const CONFIGURATION_REFUSED: &str = "configuration-refused";
 
+/// A file that a person put into the watched folder cannot be taken.
+pub const IMPORT_REFUSED: &str = "import-refused";
+
 /// All of them.
 pub const MESSAGES: &[Message] = &[
     Message {
@@ -96,6 +99,12 @@ pub const MESSAGES: &[Message] = &[
         id: "e16b4d8c0f7a4c359d8e2a6b5c3f9017",
         subject: "Vortex refuses its changed configuration",
         explanation: "The one before stays in force. The message names file, line, key and value;\n`vortex config --show` checks it, `vortexctl reload` has it read again.",
+    },
+    Message {
+        name: IMPORT_REFUSED,
+        id: "e913df5789e4424baf0d42c8fea46421",
+        subject: "A file of the watched folder is not imported",
+        explanation: "Nothing of it was taken, and it stays where it is. The message says why; `vortex import --dry-run FILE`\nsays it again. A new version of the file is tried by itself.",
     },
 ];
 

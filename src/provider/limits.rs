@@ -2,7 +2,9 @@
 //! the address, so the ledger is one small SQLite file in the state folder. Rate slots are reserved
 //! in it, a refusal opens the provider's circuit in it.
 
+mod allowance;
 mod ledger;
+pub mod pacing;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +16,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 
+pub use self::allowance::{Allowance, Quota, RESET_MARGIN, Spent};
 pub use self::ledger::Standing;
 use self::ledger::{Ledger, Slots};
 use super::Refusal;
@@ -31,7 +34,7 @@ pub enum ThrottleError {
         r#source: std::io::Error,
     },
     /// SQLite refuses; most often the file is damaged.
-    #[error("{}: {source}; if it is damaged, delete it: only rate limits and cool-downs are lost", path.display())]
+    #[error("{}: {source}; if it is damaged, delete it: only rate limits, cool-downs and what was counted today are lost", path.display())]
     Database {
         /// The file.
         path: PathBuf,
@@ -123,6 +126,12 @@ impl Throttle {
     /// Opens `limits.db` in the state folder, making both where they are missing.
     pub fn open(state_directory: &Path) -> Result<Throttle, ThrottleError> {
         Ok(Throttle::with(Ledger::open(&state_directory.join(FILE))?))
+    }
+
+    /// Opens `limits.db` to look at it, making and migrating nothing; where it is missing nothing is known.
+    pub fn open_to_read(state_directory: &Path) -> Result<Throttle, ThrottleError> {
+        let path = state_directory.join(FILE);
+        if path.exists() { Ok(Throttle::with(Ledger::open_to_read(&path)?)) } else { Throttle::in_memory() }
     }
 
     /// One that is kept nowhere, for who asks nothing.

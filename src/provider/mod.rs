@@ -2,7 +2,9 @@
 //! such an answer; reading is pure, so that the raw trail can be read again at any time.
 
 pub mod answer;
+pub mod barchart;
 pub mod http;
+pub mod ibkr;
 pub mod limits;
 pub mod sample;
 pub mod yahoo;
@@ -12,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use answer::{Answer, Refusal, Split};
+pub use limits::Allowance;
 
 use crate::model::{Class, Contract, Days, Instrument, Period};
 
@@ -55,6 +58,8 @@ pub struct RawAnswer {
     pub received: i64,
     /// The body, decoded from its transfer and content encodings.
     pub body: Vec<u8>,
+    /// The body as it came, where that was compressed by gzip: the raw trail keeps it so.
+    pub gzip: Option<Vec<u8>>,
 }
 
 impl RawAnswer {
@@ -62,6 +67,23 @@ impl RawAnswer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
+
+    /// The provider's clock at the answer: its Date header, in seconds since the epoch.
+    pub fn date(&self) -> Option<i64> {
+        seconds_of(self.header("date")?)
+    }
+
+    /// The seconds of its Retry-After header, which may be a number or a date.
+    pub fn retry_after(&self) -> Option<i64> {
+        let value = self.header("retry-after")?.trim();
+        value.parse().ok().or_else(|| seconds_of(value).map(|date| date - self.received))
+    }
+}
+
+/// An HTTP date, in seconds since the epoch.
+fn seconds_of(date: &str) -> Option<i64> {
+    let date = httpdate::parse_http_date(date).ok()?;
+    date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs() as i64)
 }
 
 /// The future of a provider's answer.
@@ -69,6 +91,9 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<RawAnswer, Refusal>> 
 
 /// The future of a test: how a provider said that it is well, or what is wrong.
 pub type Testing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Send + 'a>>;
+
+/// The future of closing what was opened for a job.
+pub type Closing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A source of bars.
 pub trait Provider: Send + Sync {
@@ -96,6 +121,12 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// What is left of the account's daily allowance at `now`, in seconds since the epoch, by the ledger: nobody
+    /// is asked. `None` where there is no allowance, or none can be read; then [`Provider::fetch`] says why.
+    fn allowance(&self, _now: i64) -> Option<Allowance> {
+        None
+    }
+
     /// The host and port where it is asked; `None` where that is nowhere, or this machine itself.
     fn endpoint(&self) -> Option<(String, u16)> {
         None
@@ -109,6 +140,11 @@ pub trait Provider: Send + Sync {
     /// `read` tells what it means; `Err` is for what the provider is left alone after (429, open
     /// circuit, no connection, body over the limit).
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a>;
+
+    /// A job is over: closes what was opened for it, as a login is. It may be asked again afterwards.
+    fn finish(&self) -> Closing<'_> {
+        Box::pin(std::future::ready(()))
+    }
 
     /// Reads the answer to a request. Pure: the same bytes always give the same bars.
     fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal>;

@@ -41,6 +41,9 @@ pub struct Request {
     pub parquet: Option<bool>,
     /// Whether they are written also where nothing is new.
     pub force_parquet: bool,
+    /// Files to import, in place of asking a provider.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub import: Vec<PathBuf>,
     /// Tell what would be asked for, and nothing else.
     pub dry_run: bool,
 }

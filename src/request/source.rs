@@ -6,13 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
-use crate::provider::limits::Throttle;
+use crate::provider::barchart::{Access, Barchart};
+use crate::provider::ibkr::Ibkr;
+use crate::provider::limits::pacing::MachineTime;
+use crate::provider::limits::{Quota, Throttle};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
-use crate::provider::{Provider, sample, yahoo};
+use crate::provider::{Provider, barchart, ibkr, sample, yahoo};
 
 /// The providers that this version asks.
-pub const SERVED: &[&str] = &[yahoo::NAME, sample::NAME, "replay"];
+pub const SERVED: &[&str] = &[yahoo::NAME, barchart::NAME, ibkr::NAME, sample::NAME, "replay"];
 
 /// This machine's clock.
 pub fn clock() -> Clock {
@@ -29,13 +32,36 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     match name {
         sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
-        "barchart" | "ibkr" => Err(Refused::Provider(format!(
-            "provider {name} is not served by this version; yahoo, sample and replay are"
-        ))),
-        _ => Err(Refused::Provider(format!(
-            "provider {name:?} is unknown; allowed are yahoo, sample and replay"
-        ))),
+        barchart::NAME => Ok(Arc::new(barchart(config)?)),
+        ibkr::NAME => Ok(Arc::new(ibkr(config)?)),
+        _ => {
+            Err(Refused::Provider(format!("provider {name:?} is unknown; allowed are {}", SERVED.join(", "))))
+        }
     }
+}
+
+/// The limits kept in the state folder; a dry run changes none.
+fn throttle(config: &Config) -> Result<Throttle, Refused> {
+    let folder = &config.state_directory;
+    Ok(if config.dry_run { Throttle::open_to_read(folder) } else { Throttle::open(folder) }?)
+}
+
+/// The daily allowance of the account that the configuration has at a provider; `None` where there is none.
+pub fn quota(config: &Config, name: &str) -> Option<Quota> {
+    let access = (name == barchart::NAME).then(|| barchart::access(config))?.ok()?;
+    (!matches!(access, Access::None)).then(|| barchart::quota(&config.barchart, &access))
+}
+
+/// Barchart, by the way that the configuration and the stored session allow.
+pub fn barchart(config: &Config) -> Result<Barchart, Refused> {
+    barchart_by(config, barchart::access(config).map_err(Refused::Invalid)?)
+}
+
+/// Barchart by one way.
+pub fn barchart_by(config: &Config, access: Access) -> Result<Barchart, Refused> {
+    let throttle = Arc::new(throttle(config)?);
+    Barchart::new(&config.barchart, access, config.random_sleep_max, throttle, clock())
+        .map_err(|error| Refused::Invalid(error.to_string()))
 }
 
 /// Yahoo Finance, under the limits kept in the state folder.
@@ -45,10 +71,13 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
             "provider yahoo is switched off: providers.yahoo.enabled is false".to_owned(),
         ));
     }
-    let throttle =
-        if config.dry_run { Throttle::in_memory() } else { Throttle::open(&config.state_directory) };
-    let throttle = Arc::new(throttle?);
+    let throttle = Arc::new(throttle(config)?);
     let yahoo =
         Yahoo::new(&config.yahoo, throttle, clock()).map_err(|error| Refused::Invalid(error.to_string()))?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))
+}
+
+/// Interactive Brokers, under the limits kept in the state folder.
+pub fn ibkr(config: &Config) -> Result<Ibkr, Refused> {
+    Ok(Ibkr::new(&config.ibkr, throttle(config)?, clock(), Arc::new(MachineTime)))
 }

@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::{Notify, watch};
 
 use super::history;
+use super::leftover;
 use super::refresh::Refreshes;
 use super::state::{JobPhase, JobView, Phase, Running, State, StopReason};
 use crate::archive::{Archive, ArchiveError};
@@ -39,8 +40,8 @@ pub struct Engine {
     pub(super) refreshes: Refreshes,
     /// What a scheduled run of the whole list asks for, by the configuration.
     whole: WholeList,
-    /// The configuration was read again.
-    reloaded: Notify,
+    /// The configuration was read again, or what is left for later changed.
+    schedule_changed: Notify,
     /// The worker looks at the queue again.
     pub(super) work: Notify,
     /// When the service started, in µs since the epoch.
@@ -66,6 +67,7 @@ impl Engine {
             State { paused: archive.note(PAUSED)?.is_some_and(|it| it == "yes"), ..State::default() };
         state.configuration_changed = changed;
         history::take_over(&archive, &mut state)?;
+        state.leftovers = leftover::noted(&archive)?;
         let engine = Engine {
             sources,
             overrides,
@@ -76,7 +78,7 @@ impl Engine {
             changes: watch::Sender::new(0),
             refreshes: Refreshes::default(),
             whole,
-            reloaded: Notify::new(),
+            schedule_changed: Notify::new(),
             work: Notify::new(),
             started: micros(),
         };
@@ -138,7 +140,9 @@ impl Engine {
     /// Checks a request, notes it in the catalogue and puts it into the queue.
     fn queue(&self, request: &Request, origin: &str, client: &str) -> Result<u32, Error> {
         request.check_dates(("start", "end")).map_err(refused)?;
-        request.resolve(&self.config()).map_err(refused)?;
+        if request.import.is_empty() {
+            request.resolve(&self.config()).map_err(refused)?;
+        }
         let text =
             serde_json::to_string(request).map_err(|error| Error::InvalidRequest(error.to_string()))?;
         let id = self.archive.queue_job(origin, client, &text).map_err(archive_busy)?;
@@ -242,13 +246,18 @@ impl Engine {
         let changed = newest(&loaded.files);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
         self.change(|state| state.configuration_changed = changed);
-        self.reloaded.notify_waiters();
+        self.schedule_changed();
         Ok(())
     }
 
-    /// Returns when the configuration was read again.
-    pub(super) fn reloaded(&self) -> impl Future<Output = ()> {
-        self.reloaded.notified()
+    /// Returns when what is due next may have changed.
+    pub(super) fn schedule_changes(&self) -> impl Future<Output = ()> {
+        self.schedule_changed.notified()
+    }
+
+    /// What is due next may have changed.
+    pub(super) fn schedule_changed(&self) {
+        self.schedule_changed.notify_waiters();
     }
 
     /// The schedules in force.

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use crate::archive::ArchiveError;
-use crate::download::{self, Survey, Target};
+use crate::download::{Survey, Surveyor, Target};
 use crate::observe::logging::SCHEDULED;
 use crate::provider::Provider;
 use crate::request::source;
@@ -16,12 +16,12 @@ pub(super) fn tell(
 ) -> Result<(), ArchiveError> {
     let archive = engine.archive();
     let counts = archive.session_counts(provider.archive_name())?;
-    let now = source::clock()();
+    let surveyor = Surveyor::new(Some(archive), &counts, provider.archive_name(), (source::clock())())?;
     let mut requests = 0;
     for target in targets {
         // A period that is not served is told by a run that asks.
         let Ok(limits) = provider.limits(target.instrument.class, target.key.period) else { continue };
-        if let Survey::Missing(plan) = download::survey(Some(archive), &counts, target, limits, now)? {
+        if let Survey::Missing { plan, .. } = surveyor.look(target, limits)? {
             requests += plan.windows.len();
         }
     }

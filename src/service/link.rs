@@ -16,14 +16,14 @@ use super::engine::Engine;
 use super::objects::{JobObject, LogControl, Manager, ProviderObject};
 use super::state::JobPhase;
 use crate::bus::{self, Error};
-use crate::provider::{sample, yahoo};
+use crate::provider::{barchart, sample, yahoo};
 
 /// Changes are told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// Where `systemctl service-log-level` looks (org.freedesktop.LogControl1(5)).
 const LOG_CONTROL_PATH: &str = "/org/freedesktop/LogControl1";
 /// The providers that have an object.
-const PROVIDERS: &[&str] = &[yahoo::NAME, sample::NAME];
+const PROVIDERS: &[&str] = &[yahoo::NAME, barchart::NAME, sample::NAME];
 
 type Properties = HashMap<String, OwnedVariant>;
 

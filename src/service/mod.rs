@@ -1,14 +1,16 @@
 //! The service: a queue of jobs over the archive, on a bus, under systemd or any other supervisor.
 //!
 //! In reading order: `state` (what it knows), [`engine`] (what can be done), `history` (what
-//! earlier runs left), `worker` (runs jobs), `network` and `series` (what it waits for, what it lists),
-//! `refresh` (when that is read again); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
+//! earlier runs left), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
+//! `refresh` (when that is read again), `inbox` (files that a person puts into a folder); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
 //! service manager.
 
 mod access;
 pub mod engine;
 mod foresee;
 mod history;
+mod inbox;
+mod leftover;
 mod link;
 mod network;
 mod objects;
@@ -84,6 +86,7 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> 
     tracing::info!(name: messages::STARTED, "serving {}", engine.archive().root().display());
     let helpers = [
         tokio::spawn(scheduler::keep(Arc::clone(&engine), starts_runs)),
+        tokio::spawn(inbox::keep(Arc::clone(&engine))),
         tokio::spawn(systemd::keep_status(Arc::clone(&engine))),
         tokio::spawn(systemd::watch_over(Arc::clone(&engine), watched)),
     ];

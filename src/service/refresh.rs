@@ -12,7 +12,8 @@ use super::series::SeriesIndex;
 use super::state::ProviderView;
 use crate::bus::Error;
 use crate::provider::limits::ThrottleError;
-use crate::provider::{limits, sample, yahoo};
+use crate::provider::{barchart, limits, sample, yahoo};
+use crate::request::source;
 
 /// An index of the series is read anew after so many seconds, because series become late by themselves.
 const INDEX_AGE: i64 = 3600;
@@ -75,7 +76,8 @@ impl Engine {
     fn providers(&self) -> Result<BTreeMap<&'static str, ProviderView>, ThrottleError> {
         let config = self.config();
         let standings = self.throttle.snapshot()?;
-        let view = |name: &'static str| {
+        let now = (micros() / 1_000_000) as i64;
+        let view = |name: &'static str| -> Result<_, ThrottleError> {
             let mut view = ProviderView { state: "ready", ..ProviderView::default() };
             if let Some(of) = standings.iter().find(|standing| standing.provider == name) {
                 view.state = of.state.name();
@@ -87,12 +89,15 @@ impl Engine {
                 view.last_error = of.last_error.clone();
                 view.last_success = in_micros(of.last_success);
             }
+            if let Some(quota) = source::quota(&config, name) {
+                view.show(&self.throttle.allowance(&quota, now)?);
+            }
             if name == yahoo::NAME && !config.yahoo.enabled {
                 view.state = "off";
             }
-            (name, view)
+            Ok((name, view))
         };
-        Ok([yahoo::NAME, sample::NAME].into_iter().map(view).collect())
+        [yahoo::NAME, barchart::NAME, sample::NAME].into_iter().map(view).collect()
     }
 }
 

@@ -23,10 +23,11 @@ struct Kept {
     fired: i64,
 }
 
-/// Starts scheduled runs until the service ends. With systemd's timers it only tells when the next one is due.
+/// Starts scheduled runs until the service ends, and goes on with what a daily limit left over. With systemd's
+/// timers it only tells when the next scheduled one is due.
 pub(super) async fn keep(engine: Arc<Engine>, starts_runs: bool) {
     loop {
-        let reloaded = engine.reloaded();
+        let changes = engine.schedule_changes();
         let zone = TimeZone::system();
         let mut kept = Vec::new();
         for entry in engine.schedules() {
@@ -39,7 +40,7 @@ pub(super) async fn keep(engine: Arc<Engine>, starts_runs: bool) {
                 tracing::error!("the schedule cannot be kept: {error}");
                 tokio::time::sleep(Duration::from_secs(60)).await;
             },
-            () = reloaded => {}
+            () = changes => {}
         }
     }
 }
@@ -57,7 +58,10 @@ async fn round(
             let calendar = &kept.entry.calendar;
             due::due(calendar, if starts_runs { kept.fired } else { now }, now, zone).map(|due| (due, at))
         });
-        let Some((due, at)) = next.min() else {
+        let scheduled = next.min();
+        let left = engine.next_leftover();
+        let next = scheduled.map(|(due, _)| due).into_iter().chain(left.as_ref().map(|left| left.at));
+        let Some(due) = next.min() else {
             engine.change(|state| state.next_run = 0);
             return std::future::pending().await;
         };
@@ -67,7 +71,11 @@ async fn round(
             // Woken by the clock being set, or at the instant: look again.
             continue;
         }
-        if let (true, Some(kept)) = (starts_runs, kept.get_mut(at)) {
+        if let Some(left) = left.filter(|left| left.at <= now) {
+            engine.go_on(left, now).await;
+        } else if let Some((due, kept)) =
+            scheduled.and_then(|(due, at)| Some((due, kept.get_mut(at)?))).filter(|_| starts_runs)
+        {
             start(engine, kept, due, zone).await;
         }
     }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::engine::in_micros;
+use super::leftover::Leftover;
 use super::series::SeriesIndex;
 use crate::download::{Event, Outcome};
 use crate::observe::logging::SCHEDULED;
+use crate::provider::Allowance;
 use crate::request::Request;
 
 /// A finished job keeps its object until so many newer ones exist.
@@ -17,7 +20,7 @@ pub(super) const KEPT_JOBS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(super) struct JobView {
     pub(super) id: u32,
-    /// `request`, `timer`, `schedule` or `startup`.
+    /// `request`, `timer`, `schedule`, `startup` or `import`.
     pub(super) origin: String,
     /// Who asked, in words.
     pub(super) client: String,
@@ -108,13 +111,28 @@ impl JobView {
 pub(super) struct ProviderView {
     /// `ready`, `limited`, `broken` or `off`.
     pub(super) state: &'static str,
-    /// Requests a day; 0 = without end.
+    /// Downloads a day; 0 = without end.
     pub(super) quota_limit: u32,
+    /// Of those used today; where there is no limit, requests of this day of UTC.
     pub(super) quota_used: u32,
+    /// When the next day's downloads are there, in µs since the epoch; 0 = never.
     pub(super) quota_resets: u64,
     pub(super) retry_after: u64,
     pub(super) last_error: String,
     pub(super) last_success: u64,
+}
+
+impl ProviderView {
+    /// Shows the account's allowance; one that is used up limits the provider.
+    pub(super) fn show(&mut self, allowance: &Allowance) {
+        self.quota_limit = allowance.limit;
+        self.quota_used = allowance.used;
+        self.quota_resets = in_micros(allowance.resets);
+        if let Some(until) = allowance.waits_until() {
+            self.state = "limited";
+            self.retry_after = self.retry_after.max(in_micros(until));
+        }
+    }
 }
 
 /// Why a running job is to stop.
@@ -156,8 +174,9 @@ pub(super) struct State {
     pub(super) offline: bool,
     pub(super) last_result: String,
     pub(super) last_finished: u64,
-    /// When the next scheduled run begins.
+    /// When the next run begins: a scheduled one, or what a daily limit left over.
     pub(super) next_run: u64,
+    pub(super) leftovers: Vec<Leftover>,
     pub(super) series: Arc<SeriesIndex>,
     pub(super) providers: BTreeMap<&'static str, ProviderView>,
     /// When the newest of the configuration's files in force was changed.

@@ -11,8 +11,11 @@ use super::state::{JobView, StopReason};
 use super::{foresee, network};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, Writer};
-use crate::download::{self, Event, Job, Observer, Summary};
+use crate::config::Config;
+use crate::download::{self, Event, Job, Observer, Summary, Target};
+use crate::import::{self, How, Sorted, Wish};
 use crate::observe::messages;
+use crate::provider::Provider;
 use crate::request::source;
 
 /// How the archive's lock names its holder.
@@ -39,7 +42,8 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
                 engine.put_back(job.id);
             }
             Ended::Done(summary) => {
-                let error = summary.fatal.clone().unwrap_or_default();
+                let error = summary.fatal.as_ref().or(summary.refused.first()).cloned().unwrap_or_default();
+                engine.leave(&job.request, summary.resumes).await;
                 engine.finished(job.id, summary.result().word(), &summary.detail(), error).await;
             }
             Ended::Failed(why) => {
@@ -68,11 +72,13 @@ async fn one(
     pulses: &watch::Sender<Option<mpsc::UnboundedSender<Pulse>>>,
 ) -> Ended {
     let config = engine.config();
-    let (provider, targets) = match job.request.resolve(&config) {
-        Ok(resolved) => resolved,
-        Err(refused) => return Ended::Failed(refused.to_string()),
+    let wanted = match Wanted::of(job, &config) {
+        Ok(wanted) => wanted,
+        Err(refused) => return Ended::Failed(refused),
     };
-    if job.request.dry_run {
+    if job.request.dry_run
+        && let Wanted::Fetch(provider, targets) = wanted
+    {
         let (engine, id) = (Arc::clone(engine), job.id);
         let told = blocking(move || foresee::tell(&engine, id, provider.as_ref(), &targets)).await;
         return match told.map(|told| told.map_err(|error| error.to_string())) {
@@ -82,7 +88,7 @@ async fn one(
         };
     }
     let ready = async {
-        if let Some(host) = provider.endpoint() {
+        if let Some(host) = wanted.endpoint() {
             network::wait(engine, &host).await;
         }
         lock(engine).await
@@ -96,24 +102,15 @@ async fn one(
         Ok(writer) => writer,
         Err(error) => return Ended::Failed(error.to_string()),
     };
-    if let Err(error) = engine.archive().begin_job(job.id.into(), &format!("{} series", targets.len())) {
+    if let Err(error) = engine.archive().begin_job(job.id.into(), &wanted.detail()) {
         return Ended::Failed(error.to_string());
     }
     let (tell, cancelled) = watch::channel(false);
-    let work = Job {
-        number: job.id.into(),
-        provider: Arc::clone(&provider),
-        targets,
-        raw: RawTrail::new(&config.raw),
-        parquet: job.request.parquet.unwrap_or(config.parquet),
-        force_parquet: config.force_parquet || job.request.force_parquet,
-        observer: Arc::new(Progress { engine: Arc::clone(engine), id: job.id }),
-        now: source::clock(),
-        cancelled,
-    };
+    let observer: Arc<dyn Observer> = Arc::new(Progress { engine: Arc::clone(engine), id: job.id });
+    let work = wanted.into_work(job, &config, observer, cancelled);
     let (answer_to, answers) = mpsc::unbounded_channel();
     pulses.send_replace(Some(answer_to));
-    let mut done = match in_threads(writer, work, answers) {
+    let mut done = match in_threads(Arc::clone(engine), writer, work, answers) {
         Ok(done) => done,
         Err(error) => return Ended::Failed(format!("no thread for the job: {error}")),
     };
@@ -128,6 +125,95 @@ async fn one(
         Ok(Ok(summary)) => Ended::Done(summary),
         Ok(Err(error)) => Ended::Failed(error.to_string()),
         Err(_) => Ended::Failed("it ended abnormally; the journal has more".to_owned()),
+    }
+}
+
+/// What a job is to do, before the archive is its own.
+enum Wanted {
+    Fetch(Arc<dyn Provider>, Vec<Target>),
+    Import(Sorted),
+}
+
+/// What its threads do.
+enum Work {
+    Fetch(Job),
+    Import(Sorted, How),
+}
+
+impl Wanted {
+    fn of(job: &JobView, config: &Config) -> Result<Wanted, String> {
+        if job.request.import.is_empty() {
+            let resolved = job.request.resolve(config).map_err(|refused| refused.to_string());
+            return resolved.map(|(provider, targets)| Wanted::Fetch(provider, targets));
+        }
+        let wish = Wish { paths: job.request.import.clone(), ..Wish::default() };
+        let sorted = import::sort_out(&wish, config, (source::clock())());
+        sorted.map(Wanted::Import).map_err(|error| error.to_string())
+    }
+
+    fn endpoint(&self) -> Option<(String, u16)> {
+        match self {
+            Wanted::Fetch(provider, _) => provider.endpoint(),
+            Wanted::Import(_) => None,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Wanted::Fetch(_, targets) => format!("{} series", targets.len()),
+            Wanted::Import(sorted) => format!("import of {} files", sorted.files.len()),
+        }
+    }
+
+    fn into_work(
+        self,
+        job: &JobView,
+        config: &Config,
+        observer: Arc<dyn Observer>,
+        cancelled: watch::Receiver<bool>,
+    ) -> Work {
+        let (number, raw, now) = (job.id.into(), RawTrail::new(&config.raw), source::clock());
+        let parquet = job.request.parquet.unwrap_or(config.parquet);
+        match self {
+            Wanted::Fetch(provider, targets) => Work::Fetch(Job {
+                number,
+                provider,
+                targets,
+                raw,
+                parquet,
+                force_parquet: config.force_parquet || job.request.force_parquet,
+                observer,
+                now,
+                cancelled,
+            }),
+            Wanted::Import(sorted) => {
+                Work::Import(sorted, How { number, raw, parquet, force: false, observer, now, cancelled })
+            }
+        }
+    }
+}
+
+impl Work {
+    async fn run(self, engine: Arc<Engine>, writer: Writer) -> Result<Summary, ArchiveError> {
+        match self {
+            Work::Fetch(job) => download::run(writer, job).await,
+            Work::Import(sorted, how) => {
+                let (summary, files) = import::import(writer, sorted, how).await?;
+                engine.note_imported(&files);
+                for file in files.iter().filter(|file| file.outcome.reason().is_none()) {
+                    tracing::info!(
+                        "{} imported: {} of {} rows taken",
+                        file.path.display(),
+                        file.taken,
+                        file.rows
+                    );
+                }
+                for refused in &summary.refused {
+                    tracing::error!(name: messages::IMPORT_REFUSED, "a file is not imported: {refused}");
+                }
+                Ok(summary)
+            }
+        }
     }
 }
 
@@ -163,8 +249,9 @@ type Ending = oneshot::Receiver<Result<Summary, ArchiveError>>;
 
 /// Runs a job in threads that end with it, and that answer pulses meanwhile.
 fn in_threads(
+    engine: Arc<Engine>,
     writer: Writer,
-    job: Job,
+    work: Work,
     mut pulses: mpsc::UnboundedReceiver<Pulse>,
 ) -> std::io::Result<Ending> {
     let (tell, ending) = oneshot::channel();
@@ -179,7 +266,7 @@ fn in_threads(
                 std::future::pending::<()>().await;
             };
             tokio::select! {
-                worked = download::run(writer, job) => worked,
+                worked = work.run(engine, writer) => worked,
                 () = answering => Err(ArchiveError::Refused("the job stopped answering".to_owned())),
             }
         });

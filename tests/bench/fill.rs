@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// Fills an archive.
-pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let archive = Archive::open(&arguments.root, &arguments.root)?;
     let writer = archive.write("bench")?;
     let models: Vec<Model> = LISTINGS.iter().filter_map(|code| Model::new(code, arguments)).collect();
@@ -89,6 +89,7 @@ impl Model {
             every_day: false,
             session_open: Some(listing.exchange.open),
             session_close: Some(listing.exchange.close),
+            con_id: None,
         };
         let first_day = Some(listing.first_day.number());
         let state = SeriesState { meta, coverage, first_day, asked_at: now, ..SeriesState::default() };

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::binary::Home;
 use crate::yahoo;
 use crate::yahoo_server::{Action, Rule};
 
@@ -45,18 +46,29 @@ fn agrees(heading: &str, outputs: &[&Value]) {
     assert_eq!(found, known, "{heading}");
 }
 
+/// An instruments file for a provider with a daily limit.
+fn futures(home: &Home) -> String {
+    let file = home.path("futures.json");
+    let text = r#"{"future": {"GOLD": {"code": "GC", "cycle": "GZ", "start_date": "2024-01-02"}}}"#;
+    fs::write(&file, text).unwrap();
+    file.display().to_string()
+}
+
 #[test]
 fn every_field_that_is_printed_is_in_the_page() {
     let (server, home) = yahoo();
     let asked = ["download", "--json", "-s", "AAPL", "--start-date", "2024-01-02"];
     let planned = home.expect(0, &[&asked[..], &["--dry-run"]].concat()).json();
-    agrees("vortex download --dry-run", &[&planned]);
+    let futures = ["download", "-p", "barchart", "--assets", &futures(&home), "--dry-run", "--json"];
+    agrees("vortex download --dry-run", &[&planned, &home.expect(0, &futures).json()]);
     agrees("vortex download", &[&home.expect(0, &asked).json()]);
     server.rule(Rule::new(Action::Restate { day: "2024-03-07".to_owned(), factor: 1.5 }));
     home.expect(0, &[&asked[..], &["--force"]].concat());
 
     let list = home.expect(0, &["archive", "list", "--json"]).json();
     agrees("vortex archive list", &[&list]);
+    home.expect(0, &["download", "-p", "sample", "-s", "GOLD", "--period", "1d"]);
+    agrees("vortex continuous", &[&home.expect(0, &["continuous", "GOLD", "--json"]).json()]);
     let mut shown = home.expect(0, &["archive", "show", "AAPL", "--json"]).json();
     let fields = shown[0].as_object_mut().unwrap();
     for listed in list[0].as_object().unwrap().keys() {
@@ -74,7 +86,7 @@ fn every_field_that_is_printed_is_in_the_page() {
     assert_eq!(listed[0], described);
     assert_eq!(described["state"], "ready");
     assert_eq!(described["default"], true);
-    assert_eq!(listed[1]["state"], "not-in-this-version");
+    assert_eq!(listed[1]["state"], "no-account");
     agrees("vortex providers", &[&listed]);
     agrees("vortex providers --test", &[&home.expect(0, &["providers", "--test", "--json"]).json()]);
     agrees("vortex resilience", &[&home.expect(0, &["resilience", "--json"]).json()]);

@@ -77,7 +77,8 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
 fn to_the_first_schema(path: &Path) {
     let catalogue = rusqlite::Connection::open(path).unwrap();
     let back = "ALTER TABLE jobs DROP COLUMN request; ALTER TABLE jobs DROP COLUMN client;
-        ALTER TABLE jobs DROP COLUMN queued; DROP TABLE notes; PRAGMA user_version = 1";
+        ALTER TABLE jobs DROP COLUMN queued; DROP TABLE notes; DROP TABLE complete;
+        PRAGMA user_version = 1";
     catalogue.execute_batch(back).unwrap();
 }
 

@@ -110,7 +110,7 @@ fn words(reason: &str) -> String {
 /// A series without its times of fetching.
 fn essence(archive: &Archive, series: &SeriesRecord) -> Value {
     let mut state = serde_json::to_value(&series.state).unwrap();
-    for time in ["asked_at", "pending_asked_at"] {
+    for time in ["asked_at", "pending_asked_at", "given_at"] {
         state.as_object_mut().unwrap().remove(time).unwrap();
     }
     if let Some(failure) = state["failure"].as_object_mut() {

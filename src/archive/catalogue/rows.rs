@@ -1,12 +1,13 @@
 //! Series and partitions.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{bad_text, json};
 use crate::archive::{PartitionRecord, SeriesRecord, SeriesState};
-use crate::model::{Class, Contract, SeriesKey};
+use crate::model::{Class, Contract, Day, SeriesKey};
 
 const SERIES: &str =
     "SELECT id, provider, class, symbol, contract, period, state, bars, first, last FROM series";
@@ -97,6 +98,33 @@ pub(in crate::archive) fn each_series(
     Ok(())
 }
 
+/// The series of a provider; of those that are complete, since which day. Reads an index, no state.
+pub(in crate::archive) fn known_series(
+    connection: &Connection,
+    provider: &str,
+) -> rusqlite::Result<HashMap<SeriesKey, Option<Day>>> {
+    let sql = "SELECT complete.since, provider, class, symbol, contract, period
+               FROM series LEFT JOIN complete ON complete.series = series.id WHERE provider = ?";
+    let mut statement = connection.prepare_cached(sql)?;
+    let row = |row: &Row<'_>| Ok((key_of(row)?, row.get::<_, Option<i32>>(0)?.map(Day::new)));
+    statement.query_map([provider], row)?.collect()
+}
+
+/// Notes since which day a series is complete.
+pub(in crate::archive) fn note_complete(
+    connection: &Connection,
+    key: &SeriesKey,
+    since: Day,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO complete SELECT id, ?1 FROM series
+               WHERE provider = ?2 AND class = ?3 AND symbol = ?4 AND contract = ?5 AND period = ?6";
+    let key_text = (key.class.name(), contract_text(key), key.period.name());
+    connection
+        .prepare_cached(sql)?
+        .execute(params![since.number(), key.provider, key_text.0, key.symbol, key_text.1, key_text.2])
+        .map(drop)
+}
+
 /// The providers that have series.
 pub(in crate::archive) fn providers(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut statement =
@@ -104,13 +132,13 @@ pub(in crate::archive) fn providers(connection: &Connection) -> rusqlite::Result
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Stores what is known of a series; its number.
+/// Stores what is known of a series, which is to be looked at again; its number.
 pub(in crate::archive) fn put_series(
     connection: &Connection,
     key: &SeriesKey,
     state: &SeriesState,
 ) -> rusqlite::Result<i64> {
-    connection
+    let id: i64 = connection
         .prepare_cached(
             "INSERT INTO series (provider, class, symbol, contract, period, state)
              VALUES (?, ?, ?, ?, ?, ?)
@@ -127,7 +155,9 @@ pub(in crate::archive) fn put_series(
                 json(state)?
             ],
             |row| row.get(0),
-        )
+        )?;
+    connection.prepare_cached("DELETE FROM complete WHERE series = ?")?.execute([id])?;
+    Ok(id)
 }
 
 /// The partitions of a series, oldest first.

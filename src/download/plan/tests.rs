@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::archive::SessionCounts;
+use crate::model::Class;
 
 fn day(text: &str) -> Day {
     text.parse().unwrap()
@@ -16,7 +17,7 @@ const NOON: i64 = 1_710_518_400;
 
 struct Scene {
     state: SeriesState,
-    period: Period,
+    key: SeriesKey,
     limits: Limits,
     now: i64,
     counts: SessionCounts,
@@ -29,10 +30,13 @@ impl Scene {
             zone: Some("America/New_York".to_owned()),
             session_open: Some(34_200),
             session_close: Some(57_600),
+            con_id: None,
             ..SeriesMeta::default()
         };
         let state = SeriesState { meta, ..SeriesState::default() };
-        Scene { state, period, limits, now: NOON, counts: SessionCounts::default() }
+        let (provider, symbol) = ("yahoo".to_owned(), "A".to_owned());
+        let key = SeriesKey { provider, class: Class::Stock, symbol, contract: None, period };
+        Scene { state, key, limits, now: NOON, counts: SessionCounts::default() }
     }
 
     /// Every weekday of the range has a bar, weekends none.
@@ -51,9 +55,9 @@ impl Scene {
 
     fn at<T>(&self, use_it: impl FnOnce(&Standpoint<'_>) -> T) -> T {
         let today = today_of(&self.state.meta, self.now);
-        let judge = Judge::new(&self.counts, &self.state.meta, self.period, today);
-        let (period, state, limits, now) = (self.period, &self.state, self.limits, self.now);
-        use_it(&Standpoint { period, state, judge, limits, today, now })
+        let judge = Judge::new(&self.counts, &self.key, &self.state.meta, today);
+        let (key, state, limits, now) = (&self.key, &self.state, self.limits, self.now);
+        use_it(&Standpoint { key, state, judge, limits, today, now })
     }
 
     fn plan(&self, wanted: Wanted) -> Plan {
@@ -97,7 +101,8 @@ fn nothing_is_asked_while_the_next_bar_cannot_exist() {
 }
 
 fn asked_again(scene: &Scene) -> Scene {
-    Scene { state: scene.state.clone(), counts: scene.counts.clone(), ..*scene }
+    let (key, state, counts) = (scene.key.clone(), scene.state.clone(), scene.counts.clone());
+    Scene { key, state, counts, ..*scene }
 }
 
 #[test]
@@ -184,4 +189,49 @@ fn no_backfill_asks_for_nothing_older_than_the_first_bar() {
     assert_eq!(scene.plan(wanted).windows, []);
     let forced = Wanted { force: true, ..wanted };
     assert_eq!(scene.plan(forced).windows, [days("2024-01-02", "2024-03-15")]);
+}
+
+/// ES of March 2024, a month before 2024-03-15, with bars since the beginning of the year.
+fn contract(year: i16, month: u8) -> Scene {
+    let mut scene = Scene::new(Period::D1, FREE).stored("2024-01-02", "2024-03-14").asked(NOON - 16 * 3600);
+    scene.key.contract = Some(Contract { year, month });
+    scene
+}
+
+/// The windows that the contract's own days are asked for with, that many hours later.
+fn later(scene: &Scene, hours: i64) -> Vec<Days> {
+    let scene = Scene { now: NOON + hours * 3600, ..asked_again(scene) };
+    let last = scene.key.contract.map(Contract::last_day);
+    scene.plan(Wanted { to: last, ..since("2024-01-02") }).windows
+}
+
+#[test]
+fn a_contract_that_trades_is_asked_for_like_any_series() {
+    let scene = contract(2024, 6);
+    assert_eq!(later(&scene, 0), []);
+    assert_eq!(later(&scene, 5), [days("2024-03-15", "2024-03-15")]);
+}
+
+#[test]
+fn an_expired_contract_is_asked_for_once_more_and_never_again() {
+    // Its month ends on 2024-03-31; it traded until the 14th.
+    let mut scene = contract(2024, 3);
+    assert_eq!(later(&scene, 12 * 24), [], "no bar for ten days: it is over");
+    assert_eq!(later(&scene, 20 * 24), [], "still settling on 2024-04-04");
+    assert_eq!(later(&scene, 21 * 24), [days("2024-03-15", "2024-03-31")]);
+    scene.state.asked_at = NOON + 21 * 24 * 3600;
+    assert_eq!(later(&scene, 21 * 24 + 1), [], "whatever came of it");
+    assert_eq!(later(&scene, 4000 * 24), []);
+}
+
+#[test]
+fn a_contract_that_seldom_trades_is_asked_for_once_a_week() {
+    let mut scene = contract(2024, 12);
+    scene.state.asked_at = NOON + 11 * 24 * 3600;
+    assert_eq!(later(&scene, 17 * 24), []);
+    assert_eq!(later(&scene, 18 * 24), [days("2024-03-15", "2024-04-02")]);
+    // The same for one that never had a bar.
+    scene.state.coverage = Coverage::default();
+    assert_eq!(later(&scene, 17 * 24), []);
+    assert_eq!(later(&scene, 18 * 24), [days("2024-01-02", "2024-04-02")]);
 }

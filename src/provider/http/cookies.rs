@@ -26,6 +26,17 @@ impl Cookies {
         }
     }
 
+    /// The value of a cookie.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        let jar = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        jar.get(name).cloned()
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The Cookie header, where there is anything to send.
     pub(super) fn header(&self) -> Option<String> {
         let jar = self.0.lock().unwrap_or_else(PoisonError::into_inner);

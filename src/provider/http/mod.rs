@@ -3,13 +3,19 @@
 
 mod address;
 mod cookies;
+mod gzip;
+pub mod html;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+pub use reqwest::header::HeaderValue;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE,
+    LOCATION, SET_COOKIE,
+};
 use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use thiserror::Error;
 use url::Url;
@@ -128,8 +134,11 @@ impl HttpError {
     }
 }
 
-/// One request.
-#[derive(Clone, Debug)]
+/// Query parameters that may carry a secret, whoever the provider is.
+const SECRET_PARAMETERS: [&str; 4] = ["crumb", "apikey", "token", "_token"];
+
+/// One request. Its form may hold a password, so that it has no `Debug`.
+#[derive(Clone)]
 pub struct Call<'a> {
     /// The provider's own address; `base_url` is put in on the way out.
     pub url: Url,
@@ -137,6 +146,8 @@ pub struct Call<'a> {
     pub accept: &'a str,
     /// A form to POST; `None` is a GET.
     pub form: Option<String>,
+    /// Further headers; those that hold a secret say so of themselves.
+    pub headers: Vec<(&'static str, HeaderValue)>,
 }
 
 /// An answer and where it came from in the end.
@@ -183,6 +194,19 @@ impl Http {
         })
     }
 
+    /// The value of a cookie.
+    pub fn cookie(&self, name: &str) -> Option<String> {
+        self.cookies.value(name)
+    }
+
+    /// Forgets all cookies and keeps these, given as name and value, in their place.
+    pub fn replace_cookies<'a>(&self, cookies: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        self.cookies.clear();
+        for (name, value) in cookies {
+            self.cookies.keep(&format!("{name}={value}"));
+        }
+    }
+
     /// Sends a request, follows its redirects and reads the whole answer, of whatever status.
     pub async fn send(&self, call: Call<'_>) -> Result<Reply, HttpError> {
         tokio::time::timeout(self.timeout, self.follow(call))
@@ -191,7 +215,7 @@ impl Http {
     }
 
     async fn follow(&self, mut call: Call<'_>) -> Result<Reply, HttpError> {
-        let asked = without_crumb(self.addresses.outgoing(&call.url)?);
+        let asked = without_secrets(self.addresses.outgoing(&call.url)?);
         for _ in 0..=REDIRECT_LIMIT {
             let response = self.exchange(&call).await?;
             let Some(next) = redirection(&call.url, &response)? else {
@@ -222,6 +246,10 @@ impl Http {
             None => self.client.get(url),
         };
         request = request.header(ACCEPT, call.accept).header(ACCEPT_LANGUAGE, "en-US,en;q=0.9");
+        request = request.header(ACCEPT_ENCODING, gzip::ACCEPTED);
+        for (name, value) in &call.headers {
+            request = request.header(*name, value);
+        }
         if let Some(cookies) = self.cookies.header() {
             request = request.header(COOKIE, cookies);
         }
@@ -241,27 +269,34 @@ impl Http {
         Ok(response)
     }
 
-    /// The whole answer. The body is counted as it is decoded, so that one that unpacks without end
-    /// stops at the limit.
+    /// The whole answer. The body is counted as it comes, and again as it is unpacked, so that one without
+    /// end stops at the limit.
     async fn receive(&self, asked: Url, mut response: Response) -> Result<RawAnswer, HttpError> {
+        let packed = gzip::is_packed(response.headers());
+        // Those of a packed body tell nothing of the one that is handed on.
+        let of_packed = |name| packed && [CONTENT_ENCODING, CONTENT_LENGTH].contains(name);
         let headers = response
             .headers()
             .iter()
-            .filter(|(name, _)| **name != SET_COOKIE)
+            .filter(|(name, _)| **name != SET_COOKIE && !of_packed(name))
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 (name.as_str().to_owned(), value)
             })
             .collect();
+        let broken = |said| HttpError::Broken { host: asked.host_str().unwrap_or_default().to_owned(), said };
+        let too_large = || HttpError::TooLarge { limit: self.body_limit };
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::Broken {
-            host: asked.host_str().unwrap_or_default().to_owned(),
-            said: causes(&error),
-        })? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| broken(causes(&error)))? {
             if body.len() + chunk.len() > self.body_limit {
-                return Err(HttpError::TooLarge { limit: self.body_limit });
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
+        }
+        let mut gzip = None;
+        if packed {
+            let unpacked = gzip::unpack(&body, self.body_limit).map_err(|error| broken(error.to_string()))?;
+            gzip = Some(std::mem::replace(&mut body, unpacked.ok_or_else(too_large)?));
         }
         Ok(RawAnswer {
             url: asked.into(),
@@ -269,6 +304,7 @@ impl Http {
             headers,
             received: now(),
             body,
+            gzip,
         })
     }
 }
@@ -321,17 +357,18 @@ fn redirection(from: &Url, response: &Response) -> Result<Option<Url>, HttpError
     })
 }
 
-/// The address without its crumb, which belongs to a session.
-fn without_crumb(mut url: Url) -> Url {
-    if url.query_pairs().any(|(name, _)| name == "crumb") {
+/// The address without parameters that may be secrets.
+pub fn without_secrets(mut url: Url) -> Url {
+    let secret = |name: &str| SECRET_PARAMETERS.contains(&name.to_lowercase().as_str());
+    if url.query_pairs().any(|(name, _)| secret(&name)) {
         let kept: Vec<(String, String)> =
-            url.query_pairs().into_owned().filter(|(name, _)| name != "crumb").collect();
+            url.query_pairs().into_owned().filter(|(name, _)| !secret(name)).collect();
         url.query_pairs_mut().clear().extend_pairs(kept);
     }
     url
 }
 
-/// An error with its causes but without the address, which may hold a crumb.
+/// An error with its causes but without the address, which may hold a secret.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut said = Vec::new();
     let mut cause = error.source();

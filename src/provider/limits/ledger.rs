@@ -1,17 +1,19 @@
-//! The file behind the limits: one row a provider. A rollback journal, not a WAL, so that it works on
-//! any file system; each change is one short transaction.
+//! The file behind the limits: one row a provider, and one an account and day. A rollback journal, not a
+//! WAL, so that it works on any file system; each change is one short transaction.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::{MICROS, State, ThrottleError, jitter};
+use super::{MICROS, State, ThrottleError, allowance, jitter};
 use crate::model::Day;
 
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
+/// How long another process's change is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The first cool-down after a rate limit, in seconds; each one in a row doubles it.
 const FIRST_COOL_DOWN: i64 = 15 * 60;
@@ -91,6 +93,24 @@ impl Ledger {
         Ledger::prepared(path, Connection::open(path).map_err(database)?)
     }
 
+    /// One to look at: a file of an older version stays as it is.
+    pub(super) fn open_to_read(path: &Path) -> Result<Ledger, ThrottleError> {
+        let database = |source| ThrottleError::Database { path: path.to_owned(), source };
+        // For writing, because SQLite then rolls back what a process that was killed left half done.
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
+        let connection = connection.map_err(database)?;
+        let prepare = || {
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            if found < SCHEMA {
+                connection.execute_batch(&allowance::TABLE.replace("CREATE TABLE", "CREATE TEMP TABLE"))?;
+            }
+            Ok(found)
+        };
+        let found: i64 = prepare().map_err(database)?;
+        Ledger { path: path.to_owned(), connection }.known(found)
+    }
+
     /// One that no file keeps.
     pub(super) fn in_memory() -> Result<Ledger, ThrottleError> {
         let path = Path::new(":memory:");
@@ -101,17 +121,21 @@ impl Ledger {
     fn prepared(path: &Path, connection: Connection) -> Result<Ledger, ThrottleError> {
         let mut ledger = Ledger { path: path.to_owned(), connection };
         let prepared = ledger.prepare();
-        match prepared.map_err(|source| ThrottleError::Database { path: path.to_owned(), source })? {
-            found if found > SCHEMA => {
-                Err(ThrottleError::Newer { path: path.to_owned(), found, known: SCHEMA })
-            }
-            _ => Ok(ledger),
+        let found = prepared.map_err(|source| ThrottleError::Database { path: path.to_owned(), source })?;
+        ledger.known(found)
+    }
+
+    /// Refuses a file that a newer version made.
+    fn known(self, found: i64) -> Result<Ledger, ThrottleError> {
+        match found > SCHEMA {
+            true => Err(ThrottleError::Newer { path: self.path, found, known: SCHEMA }),
+            false => Ok(self),
         }
     }
 
-    /// Makes the table in a new file; tells the schema version found.
+    /// Makes the tables in a new file, and the newer one in an older file; tells the schema version found.
     fn prepare(&mut self) -> rusqlite::Result<i64> {
-        self.connection.busy_timeout(Duration::from_secs(10))?;
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
         let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found = change.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found == 0 {
@@ -129,9 +153,12 @@ impl Ledger {
                     last_error TEXT NOT NULL DEFAULT '',
                     day INTEGER NOT NULL DEFAULT 0,
                     requests INTEGER NOT NULL DEFAULT 0
-                ) STRICT;
-                PRAGMA user_version = 1;",
+                ) STRICT;",
             )?;
+        }
+        if found < 2 {
+            change.execute_batch(allowance::TABLE)?;
+            change.pragma_update(None, "user_version", SCHEMA)?;
         }
         change.commit()?;
         Ok(found)
@@ -250,13 +277,14 @@ impl Ledger {
                 "UPDATE provider SET next_slot = 0, until = 0, broken_until = 0, reason = '',
                      consecutive = 0, failures = 0 WHERE name = ?1",
                 params![provider],
-            )
+            )?;
+            row.run("UPDATE allowance SET until = 0 WHERE provider = ?1", params![provider])
         })
     }
 
     pub(super) fn snapshot(&mut self, now: i64) -> Result<Vec<Standing>, ThrottleError> {
         let today = Day::of_utc(now).number();
-        let read = |connection: &Connection| {
+        self.read(|connection| {
             let mut all = connection.prepare(
                 "SELECT name, until, broken_until, reason, consecutive, failures, last_success,
                      last_error_at, last_error, CASE WHEN day = ?1 THEN requests ELSE 0 END
@@ -275,9 +303,8 @@ impl Ledger {
                     requests_today: row.get::<_, i64>(9)?.unsigned_abs(),
                 })
             })?
-            .collect::<rusqlite::Result<Vec<Standing>>>()
-        };
-        read(&self.connection).map_err(|source| self.database(source))
+            .collect()
+        })
     }
 
     /// One transaction on the row of a provider, which is made where it is missing.
@@ -286,15 +313,32 @@ impl Ledger {
         provider: &str,
         work: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, ThrottleError> {
+        self.transaction(|change| {
+            change.execute("INSERT OR IGNORE INTO provider (name) VALUES (?1)", [provider])?;
+            work(&Row { change, provider })
+        })
+    }
+
+    /// One transaction, on the disk when this returns.
+    pub(super) fn transaction<T>(
+        &mut self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ThrottleError> {
         let run = || {
             let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            change.execute("INSERT OR IGNORE INTO provider (name) VALUES (?1)", [provider])?;
-            let done = work(&Row { change: &change, provider })?;
+            let done = work(&change)?;
             change.commit()?;
             Ok(done)
         };
         let result = run();
         result.map_err(|source| self.database(source))
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        look: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, ThrottleError> {
+        look(&self.connection).map_err(|source| self.database(source))
     }
 
     fn database(&self, source: rusqlite::Error) -> ThrottleError {

@@ -1,3 +1,5 @@
+mod allowance;
+
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;

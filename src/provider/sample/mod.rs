@@ -104,6 +104,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
                 headers: vec![("content-type".into(), "application/json".into())],
                 received: clock,
                 body,
+                gzip: None,
             })
         })
     }
@@ -183,6 +184,7 @@ fn series(request: &Request, listing: &Listing, clock: i64) -> Series {
             every_day: exchange.every_day,
             session_open: Some(exchange.open),
             session_close: Some(exchange.close),
+            con_id: None,
         },
         first_day: listing.first_day.number(),
         finished: finished.number(),

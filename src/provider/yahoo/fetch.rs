@@ -1,7 +1,7 @@
 //! Gets an answer: under the rate limit, tried again where that is worth it, with a fresh session
 //! after a 401.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tracing::{debug, warn};
 use url::Url;
@@ -59,13 +59,13 @@ impl Yahoo {
     /// One request under the rate limit. A 429 opens the circuit.
     async fn ask(&self, url: Url, accept: &str, form: Option<String>) -> Result<Reply, Asked> {
         self.throttle.admit(NAME, self.requests_per_minute).await.map_err(Asked::Refused)?;
-        let call = Call { url, accept, form };
+        let call = Call { url, accept, form, headers: Vec::new() };
         let reply = self.http.send(call).await.map_err(Asked::Http)?;
         if reply.raw.status == 429 {
             let said = "it answered 429, too many requests";
             let until = self
                 .throttle
-                .limited(NAME, retry_after(&reply.raw), said)
+                .limited(NAME, reply.raw.retry_after(), said)
                 .map_err(|error| Asked::Refused(ledger_refusal(&error)))?;
             return Err(Asked::Refused(Refusal::Limited { provider: NAME, until, said: said.to_owned() }));
         }
@@ -174,16 +174,6 @@ enum Asked {
     Refused(Refusal),
     /// On the way.
     Http(HttpError),
-}
-
-/// The seconds of a Retry-After header, which may be a number or a date.
-fn retry_after(raw: &RawAnswer) -> Option<i64> {
-    let value = raw.header("retry-after")?.trim();
-    value.parse().ok().or_else(|| {
-        let date = httpdate::parse_http_date(value).ok()?;
-        let since = date.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Some(since.as_secs() as i64 - raw.received)
-    })
 }
 
 fn ledger_refusal(error: &ThrottleError) -> Refusal {

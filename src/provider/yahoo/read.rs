@@ -195,13 +195,7 @@ fn zone(meta: &Meta) -> Result<TimeZone, Refusal> {
 
 /// The provider's clock: the Date header, else the last trade's.
 fn clock(raw: &RawAnswer, meta: &Meta) -> i64 {
-    date_of(raw).or(meta.regular_market_time).unwrap_or(raw.received)
-}
-
-/// The Date header, in seconds since the epoch.
-pub(super) fn date_of(raw: &RawAnswer) -> Option<i64> {
-    let date = httpdate::parse_http_date(raw.header("date")?).ok()?;
-    date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs() as i64)
+    raw.date().or(meta.regular_market_time).unwrap_or(raw.received)
 }
 
 /// The last trading date that was over at `clock`: the session's own once it has closed, and every
@@ -252,5 +246,6 @@ fn series_meta(meta: Meta, context: &Context) -> SeriesMeta {
         every_day: meta.instrument_type.as_deref() == Some("CRYPTOCURRENCY"),
         session_open: session.and_then(|session| second_of_day(session.start)),
         session_close: session.and_then(|session| second_of_day(session.end)),
+        con_id: None,
     }
 }

@@ -7,7 +7,6 @@ use serde::Deserialize;
 
 use super::NAME;
 use super::chart::{Chart, Fault, INSTANTS, Reply};
-use super::read::date_of;
 use crate::provider::{RawAnswer, Refusal};
 
 /// How long a rate limit is taken to hold where nothing else is known, in seconds.
@@ -74,7 +73,7 @@ fn refusal(raw: &RawAnswer, fault: Option<Fault>, code: &str) -> Refusal {
     match status {
         404 if enveloped => Refusal::Unknown { provider: NAME, code: code.to_owned(), said },
         400 if said.starts_with("Data doesn't exist") => {
-            Refusal::EmptyWindow { clock: date_of(raw).unwrap_or(raw.received), said }
+            Refusal::EmptyWindow { clock: raw.date().unwrap_or(raw.received), said }
         }
         422 if said.contains(WITHIN) => Refusal::TooOld { reach_days: reach_days(&said), said },
         422 if said.contains("worth of") && said.contains("per request") => Refusal::TooWide { said },

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
+use crate::provider::http::html;
+
 /// What is kept between requests.
 #[derive(Default)]
 pub struct Session {
@@ -73,9 +75,10 @@ pub fn consent_form(page: &Url, html: &str) -> Option<ConsentForm> {
         let mut pairs = page.query_pairs();
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     };
-    let token = hidden(html, "csrfToken")?;
-    let session = hidden(html, "sessionId").or_else(|| of_page("sessionId"))?;
-    let done = hidden(html, "originalDoneUrl").unwrap_or_else(|| "https://finance.yahoo.com/".to_owned());
+    let token = html::hidden(html, "csrfToken")?;
+    let session = html::hidden(html, "sessionId").or_else(|| of_page("sessionId"))?;
+    let done =
+        html::hidden(html, "originalDoneUrl").unwrap_or_else(|| "https://finance.yahoo.com/".to_owned());
     let body = Serializer::new(String::new())
         .append_pair("csrfToken", &token)
         .append_pair("sessionId", &session)
@@ -93,21 +96,4 @@ pub fn consent_form(page: &Url, html: &str) -> Option<ConsentForm> {
 pub(super) fn with_session(mut url: Url, session: &str) -> Url {
     url.query_pairs_mut().clear().append_pair("sessionId", session);
     url
-}
-
-/// The value of a hidden field of a form.
-fn hidden(html: &str, name: &str) -> Option<String> {
-    html.split("<input")
-        .skip(1)
-        .filter_map(|rest| rest.split('>').next())
-        .find(|field| attribute(field, "name").as_deref() == Some(name))
-        .and_then(|field| attribute(field, "value"))
-}
-
-/// The value of an attribute within a tag, with the entities such values have.
-fn attribute(tag: &str, name: &str) -> Option<String> {
-    let (_, rest) = tag.split_once(&format!(" {name}="))?;
-    let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''))?;
-    let value = rest.get(1..)?.split(quote).next()?;
-    Some(value.replace("&quot;", "\"").replace("&#x3D;", "=").replace("&amp;", "&"))
 }

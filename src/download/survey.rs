@@ -1,0 +1,183 @@
+//! What is to be done for each series of a job, before anything is asked: a look at what the archive has of it.
+
+use std::collections::HashMap;
+
+use super::events::Outcome;
+use super::plan::{Plan, Standpoint, plan, today_of};
+use super::series::Target;
+use super::sessions::Judge;
+use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts};
+use crate::model::{Day, Mark, SeriesKey};
+use crate::provider::Limits;
+
+/// A symbol the provider does not know is asked for again after this many seconds …
+const UNKNOWN_EVERY: i64 = 24 * 3600;
+/// … and a contract, of which there are many a symbol, after this many.
+const UNKNOWN_CONTRACT_EVERY: i64 = 7 * 24 * 3600;
+
+/// What is to be done for a target, before anything is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Survey {
+    /// Nothing, and why.
+    Settled(Outcome),
+    /// The Parquet twins of these partitions are to be made again; no request.
+    TwinsGone(Vec<String>),
+    /// Requests.
+    Missing {
+        /// What to ask for.
+        plan: Plan,
+        /// When the provider was last asked for the newest part, in seconds since the epoch; 0 = never.
+        asked_at: i64,
+    },
+}
+
+/// Looks at the series of a provider. Writes nothing.
+#[derive(Debug)]
+pub struct Surveyor<'a> {
+    archive: Option<&'a Archive>,
+    counts: &'a SessionCounts,
+    /// The series there are; of those that are complete, since which day.
+    known: HashMap<SeriesKey, Option<Day>>,
+    now: i64,
+}
+
+impl<'a> Surveyor<'a> {
+    /// For the series of a provider, by its name in the archive, at `now`, in seconds since the epoch. Without an
+    /// archive everything is missing.
+    pub fn new(
+        archive: Option<&'a Archive>,
+        counts: &'a SessionCounts,
+        provider: &str,
+        now: i64,
+    ) -> Result<Surveyor<'a>, ArchiveError> {
+        let known = archive.map(|archive| archive.known_series(provider)).transpose()?;
+        Ok(Surveyor { archive, counts, known: known.unwrap_or_default(), now })
+    }
+
+    /// Whether nothing of an expired contract is missing and nothing further can come: then it is not looked at
+    /// again, which is most of an archive of futures. Its key, and since which day it is so.
+    pub fn completes(&self, target: &Target, survey: &Survey) -> Option<(SeriesKey, Day)> {
+        let (key, wanted) = (&target.key, &target.wanted);
+        let settled = *survey == Survey::Settled(Outcome::Current) && self.known.get(key) == Some(&None);
+        let expiry = key.contract?.last_day();
+        let over = expiry.plus(super::sessions::PENDING_DAYS + 1) < Day::of_utc(self.now);
+        let whole = wanted.backfill && !wanted.force && wanted.to.is_none_or(|to| to >= expiry);
+        (settled && over && whole).then(|| (key.clone(), wanted.from))
+    }
+
+    /// Looks at what the archive has of a target and works out what is missing.
+    pub fn look(&self, target: &Target, limits: Limits) -> Result<Survey, ArchiveError> {
+        let known = self.known.get(&target.key);
+        let complete = known.copied().flatten().is_some_and(|since| since <= target.wanted.from);
+        if complete && !target.wanted.force {
+            return Ok(Survey::Settled(Outcome::Current));
+        }
+        let archive = self.archive.filter(|_| known.is_some());
+        survey(archive, self.counts, target, limits, self.now)
+    }
+}
+
+fn survey(
+    archive: Option<&Archive>,
+    counts: &SessionCounts,
+    target: &Target,
+    limits: Limits,
+    now: i64,
+) -> Result<Survey, ArchiveError> {
+    let record = match archive {
+        Some(archive) => archive.series(&target.key)?,
+        None => None,
+    };
+    let files = match (archive, &record) {
+        (Some(archive), Some(record)) if !target.wanted.force => files(archive, record)?,
+        _ => Files::Sound,
+    };
+    if let Files::Bad(why) = files {
+        return Ok(Survey::Settled(Outcome::Failed(why)));
+    }
+    let mut state = record.map(|record| record.state).unwrap_or_default();
+    let same_code = state.code == target.instrument.code;
+    if !target.wanted.force
+        && let Some(outcome) = refused_earlier(&state, target, now)
+    {
+        return Ok(Survey::Settled(outcome));
+    }
+    if !same_code && state.coverage.known().is_none() {
+        state = SeriesState::default();
+    }
+    let today = today_of(&state.meta, now);
+    let judge = Judge::new(counts, &target.key, &state.meta, today);
+    let at = Standpoint { key: &target.key, state: &state, judge, limits, today, now };
+    let plan = plan(&at, &target.wanted);
+    let missing = |plan| Survey::Missing { plan, asked_at: state.asked_at };
+    if plan.windows.is_empty()
+        && let Some(why) = &state.suspect
+    {
+        // What was to be fetched again may be out of reach by now: then that is to be noted.
+        let settled = plan.out_of_reach.is_empty();
+        return Ok(if settled { Survey::Settled(Outcome::Suspect(why.clone())) } else { missing(plan) });
+    }
+    Ok(match files {
+        _ if !plan.windows.is_empty() => missing(plan),
+        Files::TwinsGone(twins) => Survey::TwinsGone(twins),
+        _ => Survey::Settled(Outcome::Current),
+    })
+}
+
+/// What a look at the sizes of a series' files tells.
+enum Files {
+    Sound,
+    /// Of these partitions the Parquet twin.
+    TwinsGone(Vec<String>),
+    Bad(String),
+}
+
+/// Looks whether the files of a series are there in their recorded sizes; reads those that are not.
+fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError> {
+    let size = |path: &std::path::Path| std::fs::metadata(path).map(|file| file.len()).ok();
+    let mut twins = Vec::new();
+    for part in archive.partitions(record.id)? {
+        let csv = archive.root().join(&part.csv);
+        let twin = part.parquet_hash.as_ref().map(|_| size(&csv.with_extension("parquet")));
+        let bytes = size(&csv).zip(twin.unwrap_or(Some(0))).map(|(csv, twin)| csv + twin);
+        if bytes == Some(part.bytes) || archive.is_damaged(&record.key, &part.name)? {
+            continue;
+        }
+        match archive.read_partition(&record.key, &part) {
+            Ok(_) => twins.push(part.name),
+            Err(error @ ArchiveError::Damaged { .. }) => {
+                let how = "`vortex validate --fix` mends it, or has it fetched again";
+                return Ok(Files::Bad(format!("{error}; {how}")));
+            }
+            Err(error @ ArchiveError::Edited { .. }) => return Ok(Files::Bad(error.to_string())),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(if twins.is_empty() { Files::Sound } else { Files::TwinsGone(twins) })
+}
+
+/// A series that waits for a person, or that the provider said it does not know.
+fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Outcome> {
+    let same_code = state.code == target.instrument.code;
+    if let Some(held) = &state.held {
+        return Some(Outcome::Held(format!("{held}; `vortex download --force` lets it go on")));
+    }
+    if let Some(why) = &state.suspect
+        && !state.coverage.has(Mark::Suspect)
+    {
+        return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
+    }
+    let failure = state.failure.as_ref().filter(|failure| failure.unknown && same_code)?;
+    let age = now - failure.at;
+    let (every, again) = match target.contract {
+        None => (UNKNOWN_EVERY, "tomorrow"),
+        Some(_) => (UNKNOWN_CONTRACT_EVERY, "a week later"),
+    };
+    (0..every).contains(&age).then(|| {
+        Outcome::Failed(format!(
+            "{} (asked {} hours ago, again {again} or with --force)",
+            failure.text,
+            age / 3600
+        ))
+    })
+}

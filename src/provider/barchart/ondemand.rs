@@ -1,0 +1,241 @@
+//! The OnDemand service: `getHistory` by a key, JSON for days and longer, CSV where the rows are many.
+//!
+//! Known of it: the parameters below, the shape `{"status": {"code", "message"}, "results": […]}`, and that the CSV has
+//! the same fields as columns. Its bars carry the trading day beside an instant with its offset.
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use super::read::{columns, finished_answer};
+use super::refusal::{by_status, limited, said, speaks_of_limit, unusable};
+use super::request::{asked_days, period, symbol};
+use super::{Access, Barchart, MOST_ROWS, NAME};
+use crate::model::{Bars, Class, Column, Day, Days, Instrument, Period};
+use crate::provider::http::Call;
+use crate::provider::{Answer, RawAnswer, Refusal, Request};
+
+const SERVICE: &str = "https://ondemand.websol.barchart.com";
+
+/// The ways of the service, without and with many rows.
+pub(super) const JSON: &str = "/getHistory.json";
+pub(super) const CSV: &str = "/getHistory.csv";
+
+impl Barchart {
+    /// One call of the service.
+    pub(super) async fn fetch_from_service(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+        let url = self.service_url(request)?;
+        let spent = self.throttle.spend(&self.quota, (self.now)())?;
+        let call = Call { url, accept: "*/*", form: None, headers: Vec::new() };
+        let raw = self.ask_counted(call, spent).await?.raw;
+        if matches!(problem(&raw), Some(Refusal::Limited { .. })) {
+            self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
+        }
+        Ok(self.kept(raw))
+    }
+
+    /// Asks for a few days of one well-known stock, which costs one call.
+    pub(super) async fn look_at_service(&self) -> Result<String, Refusal> {
+        let today = Day::of_utc((self.now)());
+        let request = Request {
+            instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
+            contract: None,
+            period: Period::D1,
+            days: Days { first: today.plus(-10), last: today },
+            correlation: "test".to_owned(),
+        };
+        let raw = self.fetch_from_service(&request).await?;
+        let bars = super::read(&request, &raw)?.bars.len();
+        Ok(format!("{}, {bars} daily bars of AAPL, {}", self.access.words(), self.used_today()))
+    }
+
+    fn service_url(&self, request: &Request) -> Result<Url, Refusal> {
+        let (path, kind) = match request.period.seconds() {
+            Some(_) => (CSV, "minutes"),
+            None => (JSON, period(request.period)),
+        };
+        let invalid = |error: url::ParseError| Refusal::Invalid { provider: NAME, said: error.to_string() };
+        let mut url = Url::parse(&format!("{SERVICE}{path}")).map_err(invalid)?;
+        let days = asked_days(request);
+        let plain = |day: Day| day.to_string().replace('-', "");
+        let mut query = url.query_pairs_mut();
+        if let Access::Key(key) = &self.access {
+            query.append_pair("apikey", key.expose_secret());
+        }
+        query.append_pair("symbol", &symbol(request)).append_pair("type", kind);
+        if let Some(seconds) = request.period.seconds() {
+            query.append_pair("interval", &(seconds / 60).to_string());
+        }
+        query
+            .append_pair("startDate", &plain(days.first))
+            .append_pair("endDate", &plain(days.last))
+            .append_pair("maxRecords", &MOST_ROWS.to_string())
+            .append_pair("order", "asc");
+        drop(query);
+        Ok(url)
+    }
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    status: Option<Status>,
+    #[serde(default)]
+    results: Option<Vec<Row>>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    code: i64,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    symbol: String,
+    timestamp: String,
+    #[serde(default)]
+    trading_day: Option<String>,
+    #[serde(deserialize_with = "number")]
+    open: f64,
+    #[serde(deserialize_with = "number")]
+    high: f64,
+    #[serde(deserialize_with = "number")]
+    low: f64,
+    #[serde(deserialize_with = "number")]
+    close: f64,
+    #[serde(default = "missing", deserialize_with = "number")]
+    volume: f64,
+    #[serde(default = "missing", deserialize_with = "number")]
+    open_interest: f64,
+}
+
+fn missing() -> f64 {
+    f64::NAN
+}
+
+/// A number, which may come as a text or be missing.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Number {
+        Plain(f64),
+        Text(String),
+    }
+    match Option::<Number>::deserialize(from)? {
+        None => Ok(f64::NAN),
+        Some(Number::Plain(number)) => Ok(number),
+        Some(Number::Text(text)) if text.trim().is_empty() => Ok(f64::NAN),
+        Some(Number::Text(text)) => match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => Err(serde::de::Error::custom(format!("{text:?} is no number"))),
+        },
+    }
+}
+
+pub(super) fn read(request: &Request, raw: &RawAnswer, is_csv: bool) -> Result<Answer, Refusal> {
+    if let Some(refusal) = problem(raw) {
+        return Err(match refusal {
+            Refusal::Unknown { said, .. } => Refusal::Unknown { provider: NAME, code: symbol(request), said },
+            other => other,
+        });
+    }
+    let rows = if is_csv { rows_of_csv(raw)? } else { rows_of_json(raw)? };
+    if rows.is_empty() {
+        let clock = super::read::clock(raw);
+        return Err(Refusal::EmptyWindow { clock, said: "the service has no rows there".to_owned() });
+    }
+    if rows.len() >= MOST_ROWS {
+        return Err(Refusal::TooWide {
+            said: format!("the answer has {MOST_ROWS} rows, the most there are"),
+        });
+    }
+    let code = symbol(request);
+    let columns = columns(request);
+    let mut bars = Bars::new(columns);
+    for (at, row) in rows.iter().enumerate() {
+        let wrong = |said: String| unusable(format!("its row {}: {said}", at + 1));
+        if !row.symbol.eq_ignore_ascii_case(&code) {
+            return Err(wrong(format!("it is of {} where {code} was asked for", row.symbol)));
+        }
+        let time = time(request, row).map_err(&wrong)?;
+        if bars.times.last().is_some_and(|last| *last >= time) {
+            return Err(wrong(format!("{} is not after the row before", row.timestamp)));
+        }
+        let value = |column: &Column| match column {
+            Column::Open => row.open,
+            Column::High => row.high,
+            Column::Low => row.low,
+            Column::Close => row.close,
+            Column::Volume => row.volume,
+            Column::OpenInterest => row.open_interest,
+            _ => f64::NAN,
+        };
+        if row.close.is_finite() {
+            bars.push(time, &columns.iter().map(value).collect::<Vec<_>>());
+        }
+    }
+    let dropped = match rows.len() - bars.len() {
+        0 => Vec::new(),
+        count => vec![format!("{count} rows without a price, dropped")],
+    };
+    Ok(finished_answer(request, bars, super::read::clock(raw), dropped, Vec::new()))
+}
+
+/// How a bar is stamped: by its trading day, or by the instant it opens.
+fn time(request: &Request, row: &Row) -> Result<i64, String> {
+    if request.period.is_intraday() {
+        let instant: Timestamp =
+            row.timestamp.parse().map_err(|_| format!("{:?} is no instant with an offset", row.timestamp))?;
+        return Ok(instant.as_second());
+    }
+    let day = row.trading_day.as_deref().or_else(|| row.timestamp.get(..10)).unwrap_or_default();
+    let day: Day = day.parse()?;
+    Ok(request.period.bar_day(day).midnight())
+}
+
+fn rows_of_json(raw: &RawAnswer) -> Result<Vec<Row>, Refusal> {
+    let reply: Reply = serde_json::from_slice(&raw.body)
+        .map_err(|error| unusable(format!("the JSON cannot be read: {error}")))?;
+    Ok(reply.results.unwrap_or_default())
+}
+
+fn rows_of_csv(raw: &RawAnswer) -> Result<Vec<Row>, Refusal> {
+    let rows: csv::Result<Vec<Row>> =
+        csv::Reader::from_reader(raw.body.as_slice()).into_deserialize().collect();
+    rows.map_err(|error| unusable(format!("the CSV cannot be read: {error}")))
+}
+
+/// What the service says in place of bars.
+fn problem(raw: &RawAnswer) -> Option<Refusal> {
+    let is_json = raw.body.trim_ascii_start().starts_with(b"{");
+    let reply: Option<Reply> = if is_json { serde_json::from_slice(&raw.body).ok() } else { None };
+    let Some(Status { code, message }) = reply.and_then(|reply| reply.status) else {
+        return match raw.status {
+            200 if super::page::is_page(&raw.body) => {
+                Some(unusable(format!("a web page in place of data: {}", said(raw))))
+            }
+            200 => None,
+            _ => Some(by_status(raw, "its OnDemand service")),
+        };
+    };
+    let said = format!("code {code}, {message}");
+    match code {
+        200 => None,
+        204 => Some(Refusal::EmptyWindow { clock: super::read::clock(raw), said }),
+        404 => Some(Refusal::Unknown { provider: NAME, code: String::new(), said }),
+        400 => Some(Refusal::Invalid { provider: NAME, said }),
+        402 | 429 => Some(limited(raw, said)),
+        401 | 403 if speaks_of_limit(&message) => Some(limited(raw, said)),
+        401 | 403 => Some(Refusal::Denied {
+            provider: NAME,
+            said: format!(
+                "its OnDemand service does not accept the key of providers.barchart.api_key for this: {said}"
+            ),
+        }),
+        500.. => Some(Refusal::Unavailable { provider: NAME, said }),
+        _ => Some(unusable(said)),
+    }
+}

@@ -1,0 +1,402 @@
+//! The way through the site's pages, as its own download button goes: the page of a symbol, the question what the
+//! account may still download, the download. Who has no session of a browser logs in before and out behind.
+
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use url::Url;
+
+use super::page::{self, Page};
+use super::read::refusal_of;
+use super::refusal::{error_of, no_account, no_export, speaks_of_login};
+use super::request::{self, DOWNLOAD, encoded, form, symbol};
+use super::session::XSRF;
+use super::{Access, Barchart, NAME, csv};
+use crate::model::Class;
+use crate::provider::http::{Call, HeaderValue, HttpError, Reply};
+use crate::provider::limits::{Spent, ThrottleError, jitter};
+use crate::provider::{RawAnswer, Refusal, Request};
+
+/// How often a question that costs nothing is asked again where the connection broke.
+const RETRIES: u32 = 2;
+/// The longest that logging out may take.
+const GOODBYE: Duration = Duration::from_secs(4);
+
+const HTML: &str = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8";
+const ANY: &str = "*/*";
+
+/// What is known of the visit to the site.
+#[derive(Debug, Default)]
+pub(super) struct Visit {
+    /// The site knows who we are, as far as we know.
+    known: bool,
+    /// When the last download ended.
+    last: Option<Instant>,
+}
+
+/// Why a step leads to no next one.
+enum Ended {
+    /// Nothing to read came.
+    Refused(Refusal),
+    /// This came, and it says why.
+    Answer(RawAnswer),
+    /// This came because the site does not know us any more.
+    LoggedOut(RawAnswer),
+}
+
+/// What the site is visited for.
+#[derive(Clone, Copy)]
+enum Errand<'a> {
+    /// A download.
+    Download(&'a Request),
+    /// To see whether all is well.
+    Look,
+}
+
+type Step<T> = Result<T, Ended>;
+
+/// The page of a symbol: where it is, and the token for its forms.
+struct HistoryPage {
+    url: Url,
+    token: String,
+}
+
+impl Barchart {
+    /// One download through the site, or the answer of the step at which it ended.
+    pub(super) async fn fetch_from_site(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+        let mut visit = self.visit.lock().await;
+        self.check_allowance()?;
+        self.pause(&visit).await;
+        let answered = self.run(&mut visit, Errand::Download(request)).await;
+        visit.last = Some(Instant::now());
+        answered?.ok_or_else(no_account)
+    }
+
+    /// Asks what may still be downloaded today, which costs nothing.
+    pub(super) async fn look_at_site(&self) -> Result<String, Refusal> {
+        let mut visit = self.visit.lock().await;
+        match self.run(&mut visit, Errand::Look).await? {
+            None => Ok(format!("{}, {}", self.access.words(), self.used_today())),
+            Some(raw) => Err(refusal_of(&raw)),
+        }
+    }
+
+    /// Runs an errand at the site, known to it; where it turns out to have forgotten who logged in, once more.
+    async fn run(&self, visit: &mut Visit, errand: Errand<'_>) -> Result<Option<RawAnswer>, Refusal> {
+        let mut again = matches!(self.access, Access::Login { .. });
+        loop {
+            let stepped = match self.introduce(visit).await {
+                Ok(()) => match errand {
+                    Errand::Download(request) => self.download(request).await.map(Some),
+                    Errand::Look => self.look_around().await.map(|()| None),
+                },
+                Err(ended) => Err(ended),
+            };
+            match stepped {
+                Ok(done) => return Ok(done),
+                Err(Ended::Refused(refusal)) => return Err(refusal),
+                Err(Ended::Answer(raw)) => return Ok(Some(self.kept(raw))),
+                Err(Ended::LoggedOut(raw)) => {
+                    visit.known = false;
+                    if !std::mem::take(&mut again) {
+                        return Ok(Some(self.kept(raw)));
+                    }
+                    debug!("barchart logged us out, logging in again");
+                }
+            }
+        }
+    }
+
+    async fn look_around(&self) -> Step<()> {
+        let page = self.history_page(Class::Stock, "AAPL").await?;
+        self.ask_allowance(&page).await
+    }
+
+    /// Makes us known to the site, where we are not.
+    async fn introduce(&self, visit: &mut Visit) -> Step<()> {
+        if visit.known {
+            return Ok(());
+        }
+        match &self.access {
+            Access::Session(cookies) => self.http.replace_cookies(cookies.pairs()),
+            Access::Login { username, password } => {
+                self.http.replace_cookies([]);
+                self.log_in(username.expose_secret(), password.expose_secret()).await?;
+            }
+            Access::Key(_) | Access::None => {}
+        }
+        visit.known = true;
+        Ok(())
+    }
+
+    async fn log_in(&self, username: &str, password: &str) -> Step<()> {
+        let url = request::site("/login")?;
+        let page = self.ask(get(url.clone())).await?;
+        let token = page::form_token(&text(&page.raw)).filter(|_| page.raw.status == 200);
+        let Some(token) = token else { return Err(Ended::Answer(page.raw)) };
+        let fields = [("email", username), ("password", password), ("_token", token.as_str())];
+        let call = Call { form: Some(encoded(fields)), headers: referer(&url), ..get(url) };
+        let answer = self.ask(call).await?;
+        // A refused login is the form again, with status 200.
+        match answer.raw.status >= 400 || answer.last.path() == "/login" {
+            true => Err(Ended::Answer(answer.raw)),
+            false => Ok(()),
+        }
+    }
+
+    /// Logs out where we logged in; whether or not that works, the session is forgotten here.
+    pub(super) async fn log_out(&self) {
+        let mut visit = self.visit.lock().await;
+        if !matches!(self.access, Access::Login { .. }) || !std::mem::take(&mut visit.known) {
+            return;
+        }
+        if let Ok(url) = request::site("/logout") {
+            let goodbye = tokio::time::timeout(GOODBYE, self.http.send(get(url))).await;
+            debug!("logged out of barchart: {}", matches!(goodbye, Ok(Ok(_))));
+        }
+        self.http.replace_cookies([]);
+    }
+
+    async fn history_page(&self, class: Class, symbol: &str) -> Step<HistoryPage> {
+        let url = request::page(class, symbol)?;
+        let reply = self.ask(get(url.clone())).await?;
+        let html = text(&reply.raw);
+        if reply.last.path() == "/login" || page::of(&html) == Page::Login {
+            return Err(Ended::LoggedOut(reply.raw));
+        }
+        match page::page_token(&html).filter(|_| reply.raw.status == 200) {
+            Some(token) => Ok(HistoryPage { url, token }),
+            None => Err(Ended::Answer(reply.raw)),
+        }
+    }
+
+    /// Asks how many of the day's downloads are used, which costs none.
+    async fn ask_allowance(&self, page: &HistoryPage) -> Step<()> {
+        let question = [("onlyCheckPermissions", "true".to_owned())];
+        let reply = self.send_form(page, &question, None).await?;
+        let Ok(said) = serde_json::from_slice::<Value>(&reply.body) else {
+            return Err(ended(reply));
+        };
+        let now = (self.now)();
+        if let Some(error) = error_of(&said) {
+            if speaks_of_login(&error) {
+                return Err(Ended::LoggedOut(reply));
+            }
+            let refusal = match self.throttle.exhausted(&self.quota, None, now) {
+                Ok(until) => Refusal::Limited { provider: NAME, until, said: error },
+                Err(problem) => self.uncounted(&problem),
+            };
+            return Err(Ended::Refused(refusal));
+        }
+        match count_of(&said) {
+            Some(count) => self.record(self.throttle.correct(&self.quota, count, now)),
+            None => return Err(ended(reply)),
+        }
+        Ok(())
+    }
+
+    async fn download(&self, request: &Request) -> Step<RawAnswer> {
+        let page = self.history_page(request.instrument.class, &symbol(request)).await?;
+        self.ask_allowance(&page).await?;
+        let spent = self.throttle.spend(&self.quota, (self.now)())?;
+        let fields = form(request);
+        let raw = self.send_form(&page, &fields, Some(spent)).await?;
+        if matches!(page_of(&raw), Some(Page::Login)) || raw.status == 419 {
+            return Err(Ended::LoggedOut(raw));
+        }
+        self.note_limit(&raw);
+        Ok(self.kept(raw))
+    }
+
+    /// Sends a form of the page, for a download with the page's token; its answer says in its address what was asked,
+    /// but for that token.
+    async fn send_form(
+        &self,
+        page: &HistoryPage,
+        fields: &[(&'static str, String)],
+        spent: Option<Spent>,
+    ) -> Step<RawAnswer> {
+        let plain = || fields.iter().map(|(name, value)| (*name, value.as_str()));
+        let token = spent.as_ref().map(|_| ("_token", page.token.as_str()));
+        let form = encoded(plain().chain(token));
+        let mut headers = referer(&page.url);
+        if let Some(token) = self.xsrf() {
+            headers.push(("x-xsrf-token", token));
+        }
+        let call = Call { accept: ANY, form: Some(form), headers, ..get(request::site(DOWNLOAD)?) };
+        let mut reply = match spent {
+            Some(spent) => self.ask_counted(call, spent).await?,
+            None => self.ask(call).await?,
+        };
+        if let Ok(mut asked) = Url::parse(&reply.raw.url) {
+            asked.query_pairs_mut().extend_pairs(plain());
+            reply.raw.url = asked.into();
+        }
+        Ok(reply.raw)
+    }
+
+    /// The token of the cookie, as the header has it.
+    fn xsrf(&self) -> Option<HeaderValue> {
+        let cookie = self.http.cookie(XSRF)?;
+        let token = percent_decode_str(&cookie).decode_utf8().ok()?;
+        let mut value = HeaderValue::from_str(&token).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// Waits a while between two downloads, as long as chance says.
+    async fn pause(&self, visit: &Visit) {
+        let Some(last) = visit.last else { return };
+        let longest = u64::from(self.longest_pause) * 1000;
+        let pause = Duration::from_millis(jitter(longest + 1));
+        tokio::time::sleep_until(last + pause).await;
+    }
+
+    /// Refuses while nothing is left of the day's downloads, before anything is asked.
+    pub(super) fn check_allowance(&self) -> Result<(), Refusal> {
+        let allowance = self.throttle.allowance(&self.quota, (self.now)());
+        let allowance = allowance.map_err(|error| self.uncounted(&error))?;
+        match allowance.waits_until() {
+            None => Ok(()),
+            Some(until) => Err(Refusal::Limited {
+                provider: NAME,
+                until,
+                said: format!("{} of the day's {} downloads are used", allowance.used, allowance.limit),
+            }),
+        }
+    }
+
+    /// Remembers that the provider said in an answer that the day's downloads are used up.
+    pub(super) fn note_limit(&self, raw: &RawAnswer) {
+        let limited = match no_export(raw) {
+            Some(refusal) => matches!(refusal, Refusal::Limited { .. }),
+            // An export is longer than such a sentence.
+            None => raw.body.len() < 4096 && matches!(csv::read(&raw.body), Err(csv::Refused::Limit(_))),
+        };
+        if limited {
+            self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
+        }
+    }
+
+    /// One request that spends a download, which is given back only where nothing was sent.
+    pub(super) async fn ask_counted(&self, call: Call<'_>, spent: Spent) -> Result<Reply, Refusal> {
+        if let Err(refusal) = self.throttle.admit(NAME, self.requests_per_minute).await {
+            self.record(self.throttle.give_back(spent));
+            return Err(refusal);
+        }
+        let sent = self.http.send(call).await;
+        if let Err(HttpError::Connect { .. } | HttpError::Certificate { .. }) = &sent {
+            self.record(self.throttle.give_back(spent));
+        }
+        self.judged(sent)
+    }
+
+    /// One request under the rate limit. Where the connection broke, a page is asked for again, a form never.
+    async fn ask(&self, call: Call<'_>) -> Result<Reply, Refusal> {
+        let mut retries = if call.form.is_none() { RETRIES } else { 0 };
+        loop {
+            self.throttle.admit(NAME, self.requests_per_minute).await?;
+            match self.http.send(call.clone()).await {
+                Err(HttpError::Broken { .. }) if retries > 0 => retries -= 1,
+                sent => return self.judged(sent),
+            }
+        }
+    }
+
+    /// Notes for everybody who asks this provider how it answered. A 429 opens its circuit.
+    fn judged(&self, sent: Result<Reply, HttpError>) -> Result<Reply, Refusal> {
+        let reply = match sent {
+            Ok(reply) => reply,
+            Err(error) => {
+                self.record(self.throttle.failed(NAME, &error.to_string()));
+                return Err(error.into_refusal(NAME));
+            }
+        };
+        match reply.raw.status {
+            429 => {
+                let said = "it answered 429, too many requests";
+                Err(match self.throttle.limited(NAME, reply.raw.retry_after(), said) {
+                    Ok(until) => Refusal::Limited { provider: NAME, until, said: said.to_owned() },
+                    Err(error) => self.uncounted(&error),
+                })
+            }
+            status @ 500.. => {
+                self.record(self.throttle.failed(NAME, &format!("it answered {status}")));
+                Ok(reply)
+            }
+            _ => {
+                self.record(self.throttle.succeeded(NAME));
+                Ok(reply)
+            }
+        }
+    }
+
+    /// An answer as it may be kept: of pages without tokens and names.
+    pub(super) fn kept(&self, mut raw: RawAnswer) -> RawAnswer {
+        if page::is_page(&raw.body) {
+            let mut page = page::without_secrets(&text(&raw));
+            if let Access::Login { username, .. } = &self.access {
+                page = page.replace(username.expose_secret(), "removed");
+            }
+            raw.body = page.into_bytes();
+            // As it came it has them still.
+            raw.gzip = None;
+        }
+        raw
+    }
+
+    /// The ledger of limits could not take something in: the answer at hand is good all the same.
+    pub(super) fn record(&self, result: Result<(), ThrottleError>) {
+        if let Err(error) = result {
+            warn!("limits: {error}");
+        }
+    }
+
+    /// Without its ledger nothing is asked: nobody would know what is left.
+    fn uncounted(&self, error: &ThrottleError) -> Refusal {
+        Refusal::Unavailable { provider: NAME, said: format!("its limits cannot be kept: {error}") }
+    }
+}
+
+impl From<Refusal> for Ended {
+    fn from(refusal: Refusal) -> Ended {
+        Ended::Refused(refusal)
+    }
+}
+
+/// An answer that is not the one of the question: most often the login page.
+fn ended(raw: RawAnswer) -> Ended {
+    match page_of(&raw) {
+        Some(Page::Login) => Ended::LoggedOut(raw),
+        _ if raw.status == 419 => Ended::LoggedOut(raw),
+        _ => Ended::Answer(raw),
+    }
+}
+
+fn page_of(raw: &RawAnswer) -> Option<Page> {
+    page::is_page(&raw.body).then(|| page::of(&text(raw)))
+}
+
+/// Today's downloads in the answer to the question for the allowance: a number, which may come as a text.
+fn count_of(said: &Value) -> Option<u32> {
+    match said.get("count")? {
+        Value::String(text) => text.trim().parse().ok(),
+        count => u32::try_from(count.as_u64()?).ok(),
+    }
+}
+
+fn text(raw: &RawAnswer) -> String {
+    String::from_utf8_lossy(&raw.body).into_owned()
+}
+
+fn get(url: Url) -> Call<'static> {
+    Call { url, accept: HTML, form: None, headers: Vec::new() }
+}
+
+fn referer(page: &Url) -> Vec<(&'static str, HeaderValue)> {
+    HeaderValue::from_str(page.as_str()).map(|page| ("referer", page)).into_iter().collect()
+}

@@ -1,0 +1,181 @@
+//! Whatever the site sends in place of data is told apart, says what to do, and is never stored.
+
+use crate::barchart_server::{Action, EMAIL, Rule, Server, Step};
+use crate::binary::{Home, Ran};
+use crate::{account, barchart, download, with_session};
+
+/// One run of the account under a rule, which stores nothing.
+#[track_caller]
+fn refused(rule: Rule, code: i32) -> (Server, Home, Ran) {
+    let (server, home) = barchart(&account());
+    server.rule(rule);
+    let ran = download(&home, code, 20, &["GOLD"]);
+    assert!(home.csvs().is_empty(), "{:?}", home.csvs().keys());
+    (server, home, ran)
+}
+
+fn logins(server: &Server) -> u64 {
+    server.counts().paths.get("POST /login").copied().unwrap_or_default()
+}
+
+#[test]
+fn a_wrong_password_is_tried_once() {
+    let wrong = account().replace("battery", "buttery");
+    let (server, home) = barchart(&wrong);
+    let ran = download(&home, 1, 20, &["GOLD"]);
+    ran.says("does not accept this username and password").says("--set-credentials");
+    assert_eq!(logins(&server), 1);
+    home.expect(1, &["providers", "--test", "barchart"]).says("does not accept this username and password");
+}
+
+#[test]
+fn a_login_for_browsers_alone_is_no_wrong_password() {
+    let (server, _, ran) = refused(Rule::new(Action::NoToken {}), 1);
+    ran.says("lets browsers alone log in").says("--login barchart").says("vortex import");
+    assert_eq!(logins(&server), 0);
+    let (_, _, ran) = refused(Rule::new(Action::Challenge {}).at(Step::LoginPage), 1);
+    ran.says("lets browsers alone log in");
+    let (_, _, ran) = refused(Rule::new(Action::Challenge {}).at(Step::Page), 1);
+    ran.says("does not pass for a browser");
+}
+
+#[test]
+fn who_is_logged_out_in_the_middle_logs_in_again_once() {
+    for step in [Step::Page, Step::Allowance, Step::Download] {
+        let (server, home) = barchart(&account());
+        server.rule(Rule::new(Action::LogOut {}).at(step).skip(1).times(1));
+        download(&home, 0, 20, &["GOLD"]);
+        assert_eq!(logins(&server), 2, "{step:?}");
+        assert!(home.csvs().len() >= 2);
+    }
+    let (server, _, ran) = refused(Rule::new(Action::LogOut {}).at(Step::Page), 1);
+    ran.says("not logged in");
+    assert_eq!(logins(&server), 2);
+}
+
+#[test]
+fn an_allowance_that_is_not_told_to_strangers_is_no_used_up_one() {
+    let (server, home) = barchart(&account());
+    let stranger =
+        Action::Reply { status: 200, body: r#"{"success":false,"error":"Unauthenticated."}"#.into() };
+    server.rule(Rule::new(stranger).at(Step::Allowance).times(1));
+    download(&home, 0, 20, &["GOLD"]);
+    assert_eq!(logins(&server), 2);
+}
+
+#[test]
+fn an_ended_session_asks_for_the_browser_again() {
+    let (server, home) = with_session();
+    server.end_sessions();
+    download(&home, 1, 20, &["GOLD"]).says("not logged in").says("providers --login barchart");
+    assert_eq!(server.counts().total, 2, "the page and where it leads, for one contract alone");
+    let again = home.expect(1, &["providers", "--login", "barchart", "--cookies", "cookies.txt"]);
+    again.says("not logged in").says("Nothing was stored");
+}
+
+#[test]
+fn used_up_downloads_are_a_normal_end_and_nothing_more_is_asked() {
+    let (server, home, ran) = refused(Rule::new(Action::LimitPage {}).at(Step::Download), 75);
+    ran.says("used up");
+    let asked = server.counts().total;
+    download(&home, 75, 20, &["GOLD"]);
+    assert_eq!(server.counts().total, asked);
+    home.expect(0, &["resilience"]).says("barchart");
+}
+
+#[test]
+fn the_sites_own_count_stops_before_its_limit() {
+    let (server, home) = barchart(&account());
+    server.add_account(EMAIL, crate::PASSWORD, 5);
+    server.downloaded_by_hand(EMAIL, 4);
+    download(&home, 75, 20, &["GOLD"]).says("daily limit");
+    let counts = server.counts();
+    assert_eq!((counts.downloads.len(), counts.over_limit), (1, 0));
+    assert_eq!(home.csvs().len(), 1);
+}
+
+#[test]
+fn the_configured_limit_stops_without_a_word_to_the_site() {
+    let (server, home) = barchart(&format!("{}providers.barchart.daily_limit = 1\n", account()));
+    download(&home, 75, 20, &["GOLD"]);
+    assert_eq!(server.counts().downloads.len(), 1);
+    let asked = server.counts().total;
+    download(&home, 75, 20, &["GOLD"]);
+    assert_eq!(server.counts().total, asked);
+}
+
+#[test]
+fn a_spoilt_export_is_refused_whole() {
+    let html = "<html><title>Maintenance tonight</title></html>".to_owned();
+    for (action, words) in [
+        (Action::NoFooter {}, "cut off"),
+        (Action::Truncate { bytes: 150 }, "cut off"),
+        (Action::NoData {}, "Error retrieving data"),
+        (Action::Rename { from: "Latest".into(), to: "Settle".into() }, "version does not know"),
+        (Action::Reply { status: 200, body: html }, "Maintenance tonight"),
+    ] {
+        let (_, _, ran) = refused(Rule::new(action).at(Step::Download), 1);
+        ran.says(words);
+    }
+}
+
+#[test]
+fn one_spoilt_export_holds_the_others_up_no_more_than_itself() {
+    let (server, home) = barchart(&account());
+    server.rule(Rule::new(Action::NoFooter {}).at(Step::Download).times(1));
+    download(&home, 3, 20, &["GOLD"]).says("cut off");
+    assert!(!home.csvs().is_empty());
+    download(&home, 0, 20, &["GOLD"]);
+    let symbols: Vec<_> = server.counts().downloads.into_iter().map(|download| download.symbol).collect();
+    let mut once = symbols.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert_eq!(symbols.len(), once.len() + 1, "{symbols:?}");
+}
+
+#[test]
+fn exports_of_older_sites_are_read_all_the_same() {
+    use crate::barchart_server::Generation::{Of2020, Of2021, Of2024};
+    for generation in [Of2020, Of2021, Of2024] {
+        let (server, home) = barchart(&account());
+        server.rule(Rule::new(Action::Layout { generation }).at(Step::Download));
+        download(&home, 0, 20, &["GOLD"]);
+        for (path, csv) in home.csvs() {
+            let expected = server.bars(&crate::symbol_of(&path), None, crate::last_days(20));
+            assert_eq!(crate::closes(&csv), expected, "{generation:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_symbol_costs_no_download() {
+    let (server, home) = barchart(&account());
+    download(&home, 1, 20, &["NOSUCH1"]).says("does not know NOSUCH1");
+    let counts = server.counts();
+    assert!(counts.downloads.is_empty() && counts.paths.get("POST /my/download").is_none());
+}
+
+#[test]
+fn a_site_that_is_down_or_wants_to_be_left_alone_is_asked_later() {
+    let down = Action::Reply { status: 503, body: "<html>down</html>".into() };
+    let (_, _, ran) = refused(Rule::new(down).at(Step::Page), 75);
+    ran.says("answers 503");
+    let (server, home, _) = refused(Rule::new(Action::RetryAfter { value: "600".into() }), 75);
+    let asked = server.counts().total;
+    assert_eq!(asked, 1);
+    download(&home, 75, 20, &["GOLD"]);
+    assert_eq!(server.counts().total, asked);
+    let (server, _, _) = refused(Rule::new(Action::HangUp {}).at(Step::Download), 75);
+    assert!(server.counts().paths["POST /my/download"] >= 2);
+}
+
+#[test]
+fn a_key_that_is_refused_or_used_up_is_told_so() {
+    let (server, home) = barchart("providers.barchart.api_key = \"k3y-secret\"\n");
+    download(&home, 1, 20, &["GOLD"]).says("does not accept the key of providers.barchart.api_key");
+    // Two are asked at once, and nobody any more.
+    assert!(server.counts().total <= 2);
+    server.add_key("k3y-secret", 1);
+    download(&home, 75, 20, &["GOLD"]).says("used up");
+    assert_eq!(server.counts().downloads.len(), 1);
+}

@@ -1,0 +1,94 @@
+//! The watched folder of the service: what is put there is imported by itself, and once.
+
+#[path = "import/exports.rs"]
+#[allow(dead_code)] // Only the daily ones.
+mod exports;
+#[path = "support/place.rs"]
+mod place;
+
+use std::fs;
+use std::path::PathBuf;
+
+use exports::{Export, rows, weekdays};
+use place::Place;
+use serde_json::Value;
+
+fn start() -> Place {
+    let mut place = Place::with_bus();
+    let inbox = place.home.path().join("inbox");
+    place.configure(&format!(
+        "[general]\ndefault_provider = \"sample\"\n[providers.barchart]\nimport_directory = {inbox:?}\n"
+    ));
+    place.start(&["--bus", "user"]);
+    place
+}
+
+fn export(first: &str, last: &str) -> String {
+    Export::daily(rows(weekdays(first, last)), "02-05-2024 06:11am CST").text()
+}
+
+fn archived(place: &Place, name: &str) -> PathBuf {
+    place.home.path().join(".local/share/vortex/barchart/futures/1d").join(name)
+}
+
+/// Origin and result of each job, oldest first.
+fn jobs(place: &Place) -> Vec<(String, String)> {
+    let output = place.ctl(&["jobs", "--json"]);
+    let jobs: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let jobs = jobs.as_array().or(jobs["jobs"].as_array()).unwrap();
+    let word = |job: &Value, name: &str| job[name].as_str().unwrap_or_default().to_owned();
+    jobs.iter().map(|job| (word(job, "origin"), word(job, "result"))).collect()
+}
+
+#[test]
+fn what_is_put_into_the_folder_is_imported_by_itself_and_once() {
+    let mut place = start();
+    place.until("the missing folder is told", || {
+        place.log().contains("there is no such folder; it is looked for")
+    });
+    let inbox = place.home.path().join("inbox");
+    fs::create_dir(&inbox).unwrap();
+    // Half of a file, as a download in progress leaves it; then the whole of it.
+    let text = export("2024-01-02", "2024-01-31");
+    let file = inbox.join("gcj24_daily_historical-data-02-05-2024.csv");
+    fs::write(&file, &text[..text.len() / 2]).unwrap();
+    fs::write(inbox.join("gcm24_daily.csv"), export("2024-01-02", "2024-01-31")).unwrap();
+    let gold = |contract: &str| archived(&place, &format!("GOLD/GOLD_{contract}.csv"));
+    place.until("the whole file is imported", || gold("20240600").is_file());
+    assert!(!gold("20240400").exists(), "half a file was taken");
+    fs::write(&file, &text).unwrap();
+    place.until("the other one too", || gold("20240400").is_file());
+    place.until("both jobs are over", || {
+        jobs(&place).iter().filter(|(_, result)| result == "done").count() == 2
+    });
+    assert!(jobs(&place).iter().all(|(origin, _)| origin == "import"), "{:?}", jobs(&place));
+    assert!(file.is_file(), "it stays where it is");
+
+    // Neither a start anew nor another name has it imported again; a file beside it is.
+    place.stop();
+    fs::rename(&file, inbox.join("gcj24_daily (1).csv")).unwrap();
+    place.start(&["--bus", "user"]);
+    fs::write(inbox.join("gcq24_daily.csv"), export("2024-01-02", "2024-01-31")).unwrap();
+    let gold = |contract: &str| archived(&place, &format!("GOLD/GOLD_{contract}.csv"));
+    place.until("the new file is imported", || gold("20240800").is_file());
+    place
+        .until("its job is over", || jobs(&place).iter().filter(|(_, result)| result == "done").count() == 3);
+    assert_eq!(jobs(&place).len(), 3, "{:?}", jobs(&place));
+}
+
+#[test]
+fn what_cannot_be_taken_is_told_and_a_better_file_is_tried() {
+    let place = start();
+    let inbox = place.home.path().join("inbox");
+    fs::create_dir(&inbox).unwrap();
+    let file = inbox.join("gcj24_intraday-60min.csv");
+    fs::write(&file, export("2024-01-02", "2024-01-31")).unwrap();
+    place.until("the refusal is told", || place.log().contains("its name says 60min and its rows are daily"));
+    place.until("the job is over", || jobs(&place).iter().any(|(_, result)| result == "failed"));
+    let status = place.ctl(&["jobs", "--json"]).stdout;
+    assert!(String::from_utf8_lossy(&status).contains("\"import\""));
+    fs::rename(&file, inbox.join("gcj24_daily.csv")).unwrap();
+    place.until("under its right name it is imported", || {
+        archived(&place, "GOLD/GOLD_20240400.csv").is_file()
+    });
+}
