@@ -98,14 +98,54 @@ fn pandas_makes_the_same_continuous_series_of_the_contracts() {
 fn the_lines_for_pysystemtrade_bring_the_bars() {
     let home = Home::configured("general.default_provider = 'sample'\n");
     home.expect(0, &["download", "-s", "GOLD_20260400", "--period", "1d"]).says("done");
+    pysystemtrade_reads(
+        &home,
+        ["sample/futures/1d/GOLD", "GOLD", "20260400"],
+        &home.file("sample/futures/1d/GOLD/GOLD_20260400.csv"),
+    );
+}
+
+/// The bars of an older Vortex, read from the archive after their import.
+#[test]
+fn pysystemtrade_reads_the_same_bars_after_moving_in() {
+    let home = Home::new();
+    let source = home.path("old/futures/1h/AUD/AUD_20240300.csv");
+    std::fs::create_dir_all(source.parent().unwrap()).unwrap();
+    let row = |at: u32| {
+        let close = 0.65 + f64::from(at * 37 % 1000) / 1e5;
+        let stamp = jiff::Timestamp::from_second(1_700_000_000 / 3600 * 3600 + i64::from(at) * 3600).unwrap();
+        format!(
+            "{},{close},{:?},{:?},{close},{}\n",
+            stamp.strftime("%Y-%m-%dT%H:%M:%S+0000"),
+            close + 1e-4,
+            close - 3e-4,
+            at * 7919 % 5000
+        )
+    };
+    let rows: String = (0..1000).map(row).collect();
+    std::fs::write(&source, format!("Datetime,Open,High,Low,Close,Volume\n{rows}")).unwrap();
+    home.expect(0, &["import", "-p", "barchart", source.to_str().unwrap()]);
+    let read = ["barchart/futures/1h/AUD", "AUD", "20240300"];
+    pysystemtrade_reads(&home, read, &source);
+}
+
+/// The lines of the page, for a folder of the archive, an instrument and its contract, bring the bars of a CSV.
+fn pysystemtrade_reads(home: &Home, [folder, instrument, contract]: [&str; 3], csv: &Path) {
     let page =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/futures.md")).unwrap();
-    let lines = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
-    assert!(lines.contains("demo/archive"), "{lines}");
-    let lines = lines.replace("demo/archive", home.archive().to_str().unwrap());
+    let mut lines = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap().to_owned();
+    let folder = home.file(folder).display().to_string();
+    for (of_page, ours) in [
+        ("demo/archive/sample/futures/1d/GOLD", folder.as_str()),
+        ("\"GOLD\"", &format!("{instrument:?}")),
+        ("20260400", contract),
+    ] {
+        assert!(lines.contains(of_page), "{lines}");
+        lines = lines.replace(of_page, ours);
+    }
     let mut judge = python();
     judge.arg(program("pysystemtrade_reads.py"));
-    judge.arg(home.file("sample/futures/1d/GOLD/GOLD_20260400.csv")).stdin(Stdio::piped());
+    judge.arg(csv).stdin(Stdio::piped());
     let mut judge = judge.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     judge.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
     let said = succeeded(judge.wait_with_output().unwrap());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
@@ -39,6 +40,23 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(io("read", path)(error)),
     }
+}
+
+/// The last `length` bytes of a file; `None` where it is shorter, no file, or was written to after `written`,
+/// in seconds since the epoch.
+pub(super) fn end_of(path: &Path, written: i64, length: usize) -> Result<Option<Vec<u8>>, ArchiveError> {
+    // A pipe would be waited for when it is opened.
+    if !fs::metadata(path).is_ok_and(|found| found.is_file() && found.mtime() <= written) {
+        return Ok(None);
+    }
+    let read = || {
+        let file = File::open(path)?;
+        let Some(from) = file.metadata()?.len().checked_sub(length as u64) else { return Ok(None) };
+        let mut end = vec![0; length];
+        file.read_exact_at(&mut end, from)?;
+        Ok(Some(end))
+    };
+    read().map_err(io("read", path))
 }
 
 /// Writes a new file, given in parts, and syncs it. After a failed sync the kernel may have dropped the pages and

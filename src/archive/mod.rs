@@ -196,7 +196,8 @@ impl Archive {
         self.read_partition_since(key, partition, i64::MIN)
     }
 
-    /// As [`Archive::read_partition`]; the bars whose stamps are `since` or later.
+    /// As [`Archive::read_partition`]; the bars whose stamps are `since` or later. Of a file that by its
+    /// times nobody wrote to since it was recorded only the end is read: a commit compares all of it.
     pub fn read_partition_since(
         &self,
         key: &SeriesKey,
@@ -205,6 +206,11 @@ impl Archive {
     ) -> Result<Bars, ArchiveError> {
         let path = self.root().join(&partition.csv);
         let damaged = |said| ArchiveError::Damaged { path: path.clone(), said };
+        if since > partition.first
+            && let Some((end, rows)) = end_since(&path, partition.written, since)?
+        {
+            return csv::decode_last(&end, rows, key.columns()).map_err(|error| damaged(error.to_string()));
+        }
         let bytes = files::read(&path)?.ok_or_else(|| damaged("the file is missing".to_owned()))?;
         if files::hash(&bytes) != partition.csv_hash {
             return Err(ArchiveError::Edited { path, symbol: key.symbol.clone() });
@@ -310,6 +316,21 @@ impl Writer {
     pub fn revert(&self, revision: i64) -> Result<Committed, ArchiveError> {
         revision::revert(self, revision)
     }
+}
+
+/// The end of a CSV and how many of its last rows have stamps from `since` on; `None` where it was written to
+/// after `written`, or that end is long: then it is read whole.
+fn end_since(path: &Path, written: i64, since: i64) -> Result<Option<(Vec<u8>, usize)>, ArchiveError> {
+    // Ten rows of a day, or the minutes of a session.
+    for length in [8 << 10, 128 << 10] {
+        let Some(end) = files::end_of(path, written, length)? else { break };
+        let rows = csv::count_since(&end, since);
+        // All of them are in it if the row before them is.
+        if csv::last_rows(&end, rows + 1) < csv::last_rows(&end, rows) {
+            return Ok(Some((end, rows)));
+        }
+    }
+    Ok(None)
 }
 
 /// This machine's clock, in seconds since the epoch.

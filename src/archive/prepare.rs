@@ -110,8 +110,7 @@ pub(super) fn prepare_with_removals(
 /// Whether the partition was found damaged, and is fetched again for that: what is in its place is
 /// not worth keeping then.
 pub(super) fn is_damaged(key: &SeriesKey, name: &str, state: &SeriesState) -> bool {
-    let coverage = state.coverage.within(layout::partition_days(key, name));
-    coverage.first_where(|mark| mark == Mark::Suspect).is_some()
+    state.coverage.within(layout::partition_days(key, name)).has(Mark::Suspect)
 }
 
 /// The CSV that is to be replaced, where there is one; an error where it may not be.

@@ -1,10 +1,13 @@
 //! The raw trail: answers as received, with what was asked, so that bars can be read from them again.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 use super::files;
@@ -95,14 +98,14 @@ impl RawTrail {
         let at = jiff::Timestamp::from_second(answer.received).map_err(io::Error::other)?;
         let folder = self.folder(provider, &at.strftime("%Y/%m/%d").to_string())?;
         let stem = stem(request, &at.strftime("%H%M%S").to_string())?;
-        let extension = if self.settings.compress { "body.zst" } else { "body" };
+        let (extension, body) = match &answer.gzip {
+            _ if !self.settings.compress => ("body", Cow::from(&answer.body)),
+            Some(as_it_came) => ("body.gz", Cow::from(as_it_came)),
+            None => ("body.zst", Cow::from(zstd::bulk::compress(&answer.body, LEVEL)?)),
+        };
         let name = free_name(&folder, &stem, extension);
         let path = folder.join(format!("{name}.{extension}"));
-        if self.settings.compress {
-            put(&path, &zstd::bulk::compress(&answer.body, LEVEL)?)?;
-        } else {
-            put(&path, &answer.body)?;
-        }
+        put(&path, &body)?;
         if self.settings.include_metadata {
             let about = about(provider, request, answer, format!("{name}.{extension}"));
             put(&folder.join(format!("{name}.json")), &serde_json::to_vec_pretty(&about)?)?;
@@ -202,8 +205,13 @@ impl RawEntry {
     /// What was answered, with the body.
     pub fn answer(&self) -> io::Result<RawAnswer> {
         let stored = fs::read(&self.body)?;
-        let body = match self.body.extension() {
-            Some(extension) if extension == "zst" => zstd::stream::decode_all(stored.as_slice())?,
+        let body = match self.body.extension().and_then(OsStr::to_str) {
+            Some("zst") => zstd::stream::decode_all(stored.as_slice())?,
+            Some("gz") => {
+                let mut body = Vec::new();
+                MultiGzDecoder::new(stored.as_slice()).read_to_end(&mut body)?;
+                body
+            }
             _ => stored,
         };
         Ok(RawAnswer {
@@ -212,6 +220,7 @@ impl RawEntry {
             headers: self.about.headers.clone(),
             received: self.about.received,
             body,
+            gzip: None,
         })
     }
 }
@@ -307,7 +316,8 @@ fn sweep_day(folder: &Path) -> io::Result<bool> {
 /// Whether a file is named as [`RawTrail::keep`] names them, or as [`put`] does before.
 fn is_of_a_trail(name: &str) -> bool {
     let name = name.strip_prefix('.').unwrap_or(name);
-    let stem = [".json", ".body", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
+    let stem =
+        [".json", ".body", ".body.gz", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
     let Some((clock, words)) = stem.and_then(|stem| stem.split_once('_')) else {
         return false;
     };

@@ -408,7 +408,9 @@ pub struct RevertArgs {
 
 /// `vortex continuous`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = "\
+#[command(
+    arg_required_else_help = true,
+    after_help = "\
 Examples:
   vortex continuous GOLD                                   by volume, each bar its contract's own
   vortex continuous GOLD --roll calendar --days-before 10  ten weekdays before the contract's month
@@ -416,7 +418,8 @@ Examples:
   vortex continuous GOLD SILVER --period 1d,1h --dry-run   what would be made
 
 It is stored under vortex/futures/ in the archive, with a table of its rolls beside it, and made again from
-the stored contracts each time.")]
+the stored contracts each time."
+)]
 pub struct ContinuousArgs {
     /// The instruments
     #[arg(value_name = "SYMBOL", required = true)]

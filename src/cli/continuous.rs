@@ -196,10 +196,8 @@ fn series_json(
             "from_close": old, "to_close": new, "gap": roll.gap(), "ratio": roll.ratio(), "why": roll.why,
         })
     });
-    let next = derived
-        .next
-        .as_ref()
-        .map(|(contract, why)| json!({ "to": contract.stored_name(&recipe.symbol), "why": why }));
+    let next =
+        derived.next.as_ref().map(|(contract, why)| (contract.stored_name(&recipe.symbol), why)).unzip();
     let (first, last) = (derived.days.first(), derived.days.last());
     Ok(json!({
         "symbol": recipe.name, "instrument": recipe.symbol, "provider": recipe.source, "period": recipe.period.name(),
@@ -207,6 +205,6 @@ fn series_json(
         "bars": derived.bars.len(), "first": first.map(Day::to_string), "last": last.map(Day::to_string),
         "added": changes.added, "changed": changes.changed, "removed": changes.removed,
         "made_before": changes.made_before, "moved": changes.moved, "notes": derived.notes,
-        "rolls": rolls.collect::<Vec<_>>(), "next": next, "rolls_file": table(archive, recipe)?,
+        "rolls": rolls.collect::<Vec<_>>(), "next": next.0, "next_why": next.1, "rolls_file": table(archive, recipe)?,
     }))
 }

@@ -79,7 +79,7 @@ pub const KEYS: &[Key] = &[
     key("general.metrics.textfile", Kind::Path, UNSET, &[], "Write the metrics for node_exporter to this file."),
     key("general.raw.enabled", Kind::Bool, Is("true"), &["VORTEX_RAW_ENABLED"], "Keep answers as received."),
     key("general.raw.retention_days", Kind::Retention, Is("30"), &["VORTEX_RAW_RETENTION_DAYS"], "How many days answers are kept; `\"none\"` is for ever."),
-    key("general.raw.compress", Kind::Bool, Is("true"), &["VORTEX_RAW_COMPRESS"], "Compress kept answers by zstd."),
+    key("general.raw.compress", Kind::Bool, Is("true"), &["VORTEX_RAW_COMPRESS"], "Keep answers compressed: as they came where that is gzip, else by zstd."),
     key("general.raw.include_metadata", Kind::Bool, Is("true"), &["VORTEX_RAW_INCLUDE_METADATA"], "Keep the request's metadata beside the answer."),
     key("providers.yahoo.enabled", Kind::Bool, Is("true"), &[], "May be used."),
     key("providers.yahoo.base_url", Kind::BaseUrl, UNSET, &[], "Stands for scheme, host and port of every host of the provider."),

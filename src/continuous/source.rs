@@ -6,7 +6,7 @@ use super::PROVIDER;
 use super::derive::{DeriveError, Recipe};
 use super::rolls::{Hold, Leg, Rule};
 use crate::archive::{Archive, ArchiveError, SeriesRecord};
-use crate::model::{Bars, Class, Column, Contract, Day, Days, Period, SeriesKey, SeriesMeta};
+use crate::model::{Bars, Class, Column, Contract, Day, Days, Period, SeriesKey};
 
 /// The providers that have daily bars of contracts of an instrument.
 pub fn sources(archive: &Archive, symbol: &str) -> Result<Vec<String>, ArchiveError> {
@@ -121,9 +121,8 @@ impl<'a> Source<'a> {
                 continue;
             };
             let bars = self.bars(record)?;
-            let sessions = sessions(&record.state.meta);
             let day = |stamp: &i64| match record.key.period.is_intraday() {
-                true => sessions.trading_day(*stamp),
+                true => record.state.meta.trading_day(*stamp),
                 false => Day::of_utc(*stamp),
             };
             let from = bars.times.partition_point(|stamp| day(stamp) < held.first);
@@ -141,12 +140,4 @@ impl<'a> Source<'a> {
     pub(super) fn record(&self, contract: Contract) -> Option<&SeriesRecord> {
         self.wanted.get(&contract)
     }
-}
-
-/// The sessions by which an intraday series rolls. A provider whose futures are covered by the wall's dates, around
-/// the clock, shows them by Chicago's; there a session opens at 17:00 on the evening before.
-fn sessions(meta: &SeriesMeta) -> SeriesMeta {
-    let by_wall = meta.session_open == Some(0) && meta.zone.as_deref() == Some("America/Chicago");
-    let session_open = if by_wall { Some(-7 * 3600) } else { meta.session_open };
-    SeriesMeta { session_open, ..meta.clone() }
 }

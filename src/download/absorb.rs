@@ -125,7 +125,7 @@ pub(super) fn learn(
     if asked.last >= today.plus(-super::sessions::PENDING_DAYS) {
         next.pending_asked_at = answer.clock;
     }
-    if next.coverage.first_where(|mark| mark == Mark::Suspect).is_none() {
+    if !next.coverage.has(Mark::Suspect) {
         next.suspect = None;
     }
     next
@@ -135,7 +135,7 @@ pub(super) fn learn(
 pub(super) fn leave_unreachable(state: &SeriesState, unreachable: &[Days]) -> SeriesState {
     let mut next = state.clone();
     let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
-    let suspect = |state: &SeriesState| state.coverage.first_where(|mark| mark == Mark::Suspect).is_some();
+    let suspect = |state: &SeriesState| state.coverage.has(Mark::Suspect);
     for days in unreachable {
         for run in state.coverage.runs(*days, open) {
             next.coverage.set(run, Mark::OutOfReach);

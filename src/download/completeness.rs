@@ -81,21 +81,29 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
     let weekdays = judge.weekdays(&state.coverage);
     let mut absent = [0; Absence::ALL.len()];
     let mut bar = None;
-    for (day, mark) in state.coverage.known_marks() {
-        let standing = judge.standing(day, mark);
-        told.extend_spans(day, standing);
-        // A longer bar is counted once, at its first day.
-        let counts = match period <= Period::D1 {
-            true => standing != Standing::Unknown || weekdays[usize::from(day.weekday())],
-            false => bar.replace(period.bar_day(day)) != Some(period.bar_day(day)),
-        };
-        match standing {
-            _ if !counts => {}
-            Standing::Present => told.present += 1,
-            Standing::Pending => told.pending.push(day),
-            Standing::Suspect => told.suspect += 1,
-            Standing::Unknown => told.unknown += 1,
-            Standing::Absent(why) => absent[why as usize] += 1,
+    for (run, mark) in state.coverage.known_runs() {
+        if mark == Mark::Present && period <= Period::D1 {
+            // By far the most days: they are looked at together.
+            told.present += run.len() as u32;
+            told.extend_spans(run, Standing::Present);
+            continue;
+        }
+        for day in run.iter() {
+            let standing = judge.standing(day, mark);
+            told.extend_spans(Days { first: day, last: day }, standing);
+            // A longer bar is counted once, at its first day.
+            let counts = match period <= Period::D1 {
+                true => standing != Standing::Unknown || weekdays[usize::from(day.weekday())],
+                false => bar.replace(period.bar_day(day)) != Some(period.bar_day(day)),
+            };
+            match standing {
+                _ if !counts => {}
+                Standing::Present => told.present += 1,
+                Standing::Pending => told.pending.push(day),
+                Standing::Suspect => told.suspect += 1,
+                Standing::Unknown => told.unknown += 1,
+                Standing::Absent(why) => absent[why as usize] += 1,
+            }
         }
     }
     told.absent = Absence::ALL.into_iter().zip(absent).filter(|(_, days)| *days > 0).collect();
@@ -111,11 +119,11 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
 }
 
 impl Completeness {
-    fn extend_spans(&mut self, day: Day, standing: Standing) {
+    fn extend_spans(&mut self, days: Days, standing: Standing) {
         let no_session = standing == Standing::Absent(Absence::NoSession);
         match self.spans.last_mut() {
-            Some(span) if span.standing == standing || no_session => span.days.last = day,
-            _ => self.spans.push(Span { days: Days { first: day, last: day }, standing }),
+            Some(span) if span.standing == standing || no_session => span.days.last = days.last,
+            _ => self.spans.push(Span { days, standing }),
         }
     }
 }
@@ -150,7 +158,7 @@ pub fn status(record: &SeriesRecord, told: &Completeness, counts: &SessionCounts
     if state.held.is_some() {
         return SeriesStatus::Held;
     }
-    if state.suspect.is_some() || state.coverage.first_where(|mark| mark == Mark::Suspect).is_some() {
+    if state.suspect.is_some() || state.coverage.has(Mark::Suspect) {
         return SeriesStatus::Suspect;
     }
     if state.failure.is_some() {

@@ -7,7 +7,7 @@ use super::plan::{Plan, Standpoint, plan, today_of};
 use super::series::Target;
 use super::sessions::Judge;
 use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts};
-use crate::model::{Day, SeriesKey};
+use crate::model::{Day, Mark, SeriesKey};
 use crate::provider::Limits;
 
 /// A symbol the provider does not know is asked for again after this many seconds …
@@ -159,12 +159,11 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError
 /// A series that waits for a person, or that the provider said it does not know.
 fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Outcome> {
     let same_code = state.code == target.instrument.code;
-    let marked = |mark| state.coverage.first_where(|m| m == mark).is_some();
     if let Some(held) = &state.held {
         return Some(Outcome::Held(format!("{held}; `vortex download --force` lets it go on")));
     }
     if let Some(why) = &state.suspect
-        && !marked(crate::model::Mark::Suspect)
+        && !state.coverage.has(Mark::Suspect)
     {
         return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
     }

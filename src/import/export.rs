@@ -1,7 +1,9 @@
 //! Exports of Barchart.com.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
+use super::name;
 use super::report::{FileReport, UNFINISHED};
 use super::source::Source;
 use crate::download::Piece;
@@ -37,7 +39,7 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
     let bytes = read_file(&source.path)?;
     let export = csv::read(&bytes).map_err(|refused| refused.to_string())?;
     told.rows = export.len() as u64;
-    told.hash = Some(hash(&bytes));
+    told.hash = Some(hash(&source.path, &bytes));
     let zone = barchart::zone(source.key.class);
     let taken = export.bars(source.key.columns(), &zone).map_err(|refused| refused.to_string())?;
     for (why, rows) in taken.left_out {
@@ -58,13 +60,19 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
         headers: vec![("content-type".to_owned(), "text/csv".to_owned())],
         received: now,
         body: bytes,
+        gzip: None,
     };
     Ok(Piece { request, covered, answer, raw: Some(raw) })
 }
 
-/// The hash that tells whether a file was imported before.
-pub fn hash(bytes: &[u8]) -> String {
-    blake3::hash(bytes).to_hex().to_string()
+/// The hash that tells whether a file was imported before: of its content, and of what its name says of the series.
+pub fn hash(path: &Path, bytes: &[u8]) -> String {
+    let file_name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let named = match name::of_plain(path) {
+        Some(_) => file_name.to_owned(),
+        None => format!("{:?}", name::of_export(file_name)),
+    };
+    blake3::Hasher::new().update(bytes).update(named.as_bytes()).finalize().to_hex().to_string()
 }
 
 /// The bytes of a file.

@@ -45,7 +45,7 @@ pub(super) fn read(
     told: &mut FileReport,
 ) -> Result<Piece, String> {
     let bytes = read_file(&source.path)?;
-    told.hash = Some(hash(&bytes));
+    told.hash = Some(hash(&source.path, &bytes));
     let modified = std::fs::metadata(&source.path).and_then(|about| about.modified()).ok();
     let modified = modified
         .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())

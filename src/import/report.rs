@@ -14,7 +14,7 @@ pub const UNFINISHED: &str = "of a bar that was not over";
 pub struct FileReport {
     /// The file.
     pub path: PathBuf,
-    /// blake3 of its content, in hex, once it was read whole.
+    /// What tells it from any other file ([`super::hash`]), once it was read whole.
     pub hash: Option<String>,
     /// The series it is of.
     pub series: Option<SeriesKey>,

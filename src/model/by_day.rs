@@ -26,6 +26,20 @@ impl<T: Copy + Default> ByDay<T> {
         Days::new(self.first, self.first.plus(self.values.len() as i32 - 1))
     }
 
+    /// The values of the run, in the order of its days.
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+
+    /// The values there are of a range of days, and the first of these days.
+    pub fn within(&self, range: Days) -> (Day, &[T]) {
+        let Some(days) = self.days().and_then(|days| days.intersection(range)) else {
+            return (range.first, &[]);
+        };
+        let from = (days.first.number() - self.first.number()) as usize;
+        (days.first, &self.values[from..from + days.len()])
+    }
+
     /// The value of a day.
     pub fn get(&self, day: Day) -> T {
         let at = i64::from(day.number()) - i64::from(self.first.number());

@@ -91,19 +91,25 @@ pub const MARKABLE: Days = Days { first: Day::new(-62_091), last: Day::new(157_0
 /// (`download::sessions`), so that the order in which series are fetched does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
-    marks: ByDay<Mark>,
+    /// The bytes that are stored: most of them are read and written without a look at each.
+    marks: ByDay<u8>,
+}
+
+/// What a stored byte stands for.
+fn mark_of(byte: u8) -> Mark {
+    MARKS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 impl Coverage {
     /// The mark of a day.
     pub fn get(&self, day: Day) -> Mark {
-        self.marks.get(day)
+        mark_of(self.marks.get(day))
     }
 
     /// Marks every day of a range that lies in the years 1800 to 2399; others are left out.
     pub fn set(&mut self, days: Days, mark: Mark) {
         if let Some(days) = days.intersection(MARKABLE) {
-            self.marks.range_mut(days).fill(mark);
+            self.marks.range_mut(days).fill(mark as u8);
         }
     }
 
@@ -114,25 +120,33 @@ impl Coverage {
 
     /// From the first to the last day that is known.
     pub fn known(&self) -> Option<Days> {
-        self.marks.extent(|mark| mark != Mark::Unknown)
+        self.marks.extent(|byte| mark_of(byte) != Mark::Unknown)
     }
 
-    /// Each day from the first to the last that is known, with its mark.
-    pub fn known_marks(&self) -> impl Iterator<Item = (Day, Mark)> + '_ {
-        let known = self.known();
-        let before =
-            known.zip(self.marks.days()).map_or(0, |(known, all)| known.first.number() - all.first.number());
-        self.marks.iter().skip(before as usize).take(known.map_or(0, Days::len))
+    /// The runs of equal marks from the first to the last day that is known.
+    pub fn known_runs(&self) -> impl Iterator<Item = (Days, Mark)> + '_ {
+        let (mut first, bytes) =
+            self.known().map_or((Day::new(0), &[][..]), |known| self.marks.within(known));
+        bytes.chunk_by(|a, b| a == b).map(move |run| {
+            let days = Days { first, last: first.plus(run.len() as i32 - 1) };
+            first = days.last.plus(1);
+            (days, run.first().map_or(Mark::Unknown, |byte| mark_of(*byte)))
+        })
+    }
+
+    /// Whether any day from the first to the last that was marked has this mark.
+    pub fn has(&self, mark: Mark) -> bool {
+        self.marks.values().contains(&(mark as u8))
     }
 
     /// The last day with a mark that satisfies `wanted`.
     pub fn last_where(&self, wanted: impl Fn(Mark) -> bool) -> Option<Day> {
-        self.marks.iter().rev().find(|(_, mark)| wanted(*mark)).map(|(day, _)| day)
+        self.marks.iter().rev().find(|(_, byte)| wanted(mark_of(*byte))).map(|(day, _)| day)
     }
 
     /// The first day with a mark that satisfies `wanted`.
     pub fn first_where(&self, wanted: impl Fn(Mark) -> bool) -> Option<Day> {
-        self.marks.iter().find(|(_, mark)| wanted(*mark)).map(|(day, _)| day)
+        self.marks.iter().find(|(_, byte)| wanted(mark_of(*byte))).map(|(day, _)| day)
     }
 
     /// The maximal runs of days within `range` whose mark satisfies `wanted`, ascending; days that
@@ -151,16 +165,17 @@ impl Coverage {
 
     /// The part of this coverage within a range, as kept in the metadata of one partition.
     pub fn within(&self, range: Days) -> Coverage {
-        let Some(days) = self.known().and_then(|known| known.intersection(range)) else {
-            return Coverage::default();
-        };
-        Coverage { marks: ByDay::new(days.first, days.iter().map(|day| self.get(day)).collect()) }
+        let known = self.known().and_then(|known| known.intersection(range));
+        known.map_or_else(Coverage::default, |days| {
+            let (first, bytes) = self.marks.within(days);
+            Coverage { marks: ByDay::new(first, bytes.to_vec()) }
+        })
     }
 
     /// Takes over every known mark of `other`.
     pub fn absorb(&mut self, other: &Coverage) {
-        for (day, mark) in other.marks.iter().filter(|(_, mark)| *mark != Mark::Unknown) {
-            self.set_day(day, mark);
+        for (days, mark) in other.known_runs().filter(|(_, mark)| *mark != Mark::Unknown) {
+            self.set(days, mark);
         }
     }
 
@@ -176,7 +191,7 @@ impl Coverage {
     pub fn to_bytes(&self) -> Vec<u8> {
         let first = self.marks.days().map_or(0, |days| days.first.number());
         let mut plain = first.to_le_bytes().to_vec();
-        plain.extend(self.marks.iter().map(|(_, mark)| mark as u8));
+        plain.extend_from_slice(self.marks.values());
         packed::pack(&plain).unwrap_or_default()
     }
 
@@ -186,17 +201,16 @@ impl Coverage {
         let plain = packed::unpack(bytes, 1 << 20).map_err(|e| format!("stored coverage: {e}"))?;
         let (first, marks) =
             plain.split_first_chunk::<4>().ok_or("stored coverage is shorter than four bytes")?;
-        if marks.iter().any(|byte| usize::from(*byte) >= MARKS.len()) {
+        if marks.iter().max().is_some_and(|largest| usize::from(*largest) >= MARKS.len()) {
             return Err("stored coverage has a mark this version does not know".to_owned());
         }
-        let marks: Vec<Mark> = marks.iter().map(|byte| MARKS[usize::from(*byte)]).collect();
         let first = i32::from_le_bytes(*first);
         let last = i64::from(first) + marks.len() as i64 - 1;
         if !marks.is_empty() && (first < MARKABLE.first.number() || last > i64::from(MARKABLE.last.number()))
         {
             return Err("stored coverage has days outside of the years 1800 to 2399".to_owned());
         }
-        Ok(Coverage { marks: ByDay::new(Day::new(first), marks) })
+        Ok(Coverage { marks: ByDay::new(Day::new(first), marks.to_vec()) })
     }
 
     /// The stored form as text, for Parquet metadata and intents.
@@ -246,7 +260,7 @@ mod tests {
         assert_eq!(Coverage::from_bytes(&coverage.to_bytes()).unwrap(), coverage);
         assert_eq!(coverage.runs(days(i32::MIN, i32::MAX), |_, mark| mark != Mark::Unknown), [MARKABLE]);
         for first in [i32::MIN, -62_092, 157_053, i32::MAX] {
-            let absurd = Coverage { marks: ByDay::new(Day::new(first), vec![Mark::Present; 2]) };
+            let absurd = Coverage { marks: ByDay::new(Day::new(first), vec![Mark::Present as u8; 2]) };
             let error = Coverage::from_bytes(&absurd.to_bytes()).unwrap_err();
             assert!(error.contains("1800 to 2399"), "{error}");
         }
@@ -266,7 +280,13 @@ mod tests {
                 prop_assert_eq!(coverage.get(Day::new(day)), model.get(&day).copied().unwrap_or(Mark::Unknown));
             }
             prop_assert_eq!(&Coverage::from_text(&coverage.to_text()).unwrap(), &coverage);
-            // The runs of any condition are disjoint, ascending, maximal, and hold just its days.
+            // The runs of equal marks are maximal, and together the known days.
+            let runs: Vec<(Days, Mark)> = coverage.known_runs().collect();
+            prop_assert!(runs.windows(2).all(|pair| pair[0].0.last.plus(1) == pair[1].0.first && pair[0].1 != pair[1].1));
+            prop_assert!(runs.iter().all(|(days, mark)| days.iter().all(|day| coverage.get(day) == *mark)));
+            let both = runs.first().zip(runs.last());
+            prop_assert_eq!(both.map(|(a, b)| Days { first: a.0.first, last: b.0.last }), coverage.known());
+            // Those of any condition are disjoint, ascending, maximal, and hold just its days.
             let present = |mark| mark == Mark::Present;
             let runs = coverage.runs(days(-500, 499), |_, mark| present(mark));
             prop_assert!(runs.windows(2).all(|pair| pair[0].last.plus(1) < pair[1].first));

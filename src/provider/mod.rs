@@ -57,6 +57,8 @@ pub struct RawAnswer {
     pub received: i64,
     /// The body, decoded from its transfer and content encodings.
     pub body: Vec<u8>,
+    /// The body as it came, where that was compressed by gzip: the raw trail keeps it so.
+    pub gzip: Option<Vec<u8>>,
 }
 
 impl RawAnswer {

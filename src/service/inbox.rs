@@ -2,7 +2,8 @@
 //!
 //! The folder is looked through every few seconds: that works on any file system, where notices of the kernel do
 //! not. A file is taken once it is whole and has not changed between two looks. What was imported is noted in the
-//! catalogue by the hash of its content, so that neither a restart nor a new name has it imported again; what was
+//! catalogue by the hash of its content and of the series that it names, so that neither a restart nor a copy has it
+//! imported again; what was
 //! refused is tried again when it changes, or when the service starts anew.
 
 use std::collections::{HashMap, HashSet};
@@ -172,7 +173,7 @@ impl Memory {
             self.say(format!("{}: its name is not UTF-8; give it another", path.display()));
             return false;
         }
-        match engine.archive().note(&note_name(&hash(&bytes))) {
+        match engine.archive().note(&note_name(&hash(path, &bytes))) {
             Ok(None) => true,
             Ok(Some(_)) => {
                 self.settled.insert(path.to_owned(), seen);

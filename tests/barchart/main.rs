@@ -1,4 +1,4 @@
-//! Barchart through the binary, against a server that plays it, on this machine's clock: by name and password, by the
+//! Barchart through the binary, against a server that plays it: by name and password, by the
 //! session of a browser, by a key of the service; each refusal; and where secrets must not be.
 
 #[path = "../barchart_server/mod.rs"]
@@ -14,7 +14,7 @@ mod server;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use barchart_server::{Clock, EMAIL, PASSWORD, Server};
+use barchart_server::{EMAIL, PASSWORD, Server};
 use binary::Home;
 use vortex::model::{Day, Days};
 
@@ -25,7 +25,8 @@ const ASSETS: &str = r#"{
 
 /// A server, and a home whose configuration knows its address and these further lines.
 fn barchart(lines: &str) -> (Server, Home) {
-    let server = Server::listen(Clock::System, 0, None).unwrap();
+    // Its clock stands still, so that it has the same afterwards.
+    let server = Server::start(jiff::Timestamp::now().as_second());
     let home = Home::configured(&format!(
         "general.default_provider = \"barchart\"\ngeneral.random_sleep_max = 0\ngeneral.assets_file = \"assets.json\"\n\
          providers.barchart.base_url = \"{}\"\nproviders.barchart.requests_per_minute = 1_000_000\n{lines}",
@@ -62,11 +63,11 @@ fn with_session() -> (Server, Home) {
     (server, home)
 }
 
-/// The last days up to today, by Chicago's clock.
+/// The last days, by Chicago's clock, up to the trading date of this evening.
 fn last_days(count: i32) -> Days {
     let now = jiff::Timestamp::now().as_second();
     let today = Day::of_local(now, &jiff::tz::TimeZone::get("America/Chicago").unwrap());
-    Days { first: today.plus(1 - count), last: today }
+    Days { first: today.plus(1 - count), last: today.plus(1) }
 }
 
 /// Downloads of these symbols since so many days ago; ends with this code.

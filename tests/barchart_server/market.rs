@@ -9,7 +9,7 @@ const LIFE: u32 = 540;
 /// A contract that expires later than in so many days trades now and then only.
 const DENSE: i32 = 45;
 /// When the rows of a day are there, in seconds after local midnight.
-const SETTLED: i32 = 16 * 3600 + 1800;
+const SETTLED: i32 = 17 * 3600;
 
 /// Something that is quoted.
 pub(super) struct Quoted {

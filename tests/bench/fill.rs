@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 }
 
 /// Fills an archive.
-pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let archive = Archive::open(&arguments.root, &arguments.root)?;
     let writer = archive.write("bench")?;
     let models: Vec<Model> = LISTINGS.iter().filter_map(|code| Model::new(code, arguments)).collect();

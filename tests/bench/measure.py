@@ -3,7 +3,7 @@
 
 usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
 
-Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, service.
+Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, import, service.
 --quick   few series and short history: shows that all works, its numbers mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
@@ -169,6 +169,16 @@ class Bench:
         done.requests = self.server.requests()
         return done
 
+    def bare(self, mode, folder, symbols, counted=False):
+        """The program that does no more than a download needs."""
+        self.server.requests()
+        command = [HELPER, "bare", mode, self.server.url, folder, symbols, self.first_date()]
+        if counted:
+            return fsyncs(command)
+        done = run(command)
+        done.requests = self.server.requests()
+        return done
+
     def yesterday(self):
         self.server.set(now=self.server.nights[0])
 
@@ -180,6 +190,7 @@ class Bench:
         few = self.symbols(4)
         self.download(self.home("warm"), few)
         self.script("first", BENCH_DIR / "warm-script", few)
+        self.bare("first", BENCH_DIR / "warm-bare", few)
 
     def table(self, part, title, header, rows, notes=()):
         self.tables.append((part, title, header, rows, notes))
@@ -202,19 +213,23 @@ class Bench:
         files = archive_files(BENCH_DIR / "first")
         script = self.script("first", BENCH_DIR / "first-script", symbols)
         threads = self.script("threads", BENCH_DIR / "first-threads", symbols)
+        bare = self.bare("first", BENCH_DIR / "first-bare", symbols)
+        bare_waits = self.bare("first", BENCH_DIR / "first-bare-counted", symbols, counted=True)
         waits = self.download(self.home("first-counted"), symbols, counted=True)
         rows = [
             ["vortex", *ours.cells(), ours.requests, files, waits],
+            ["bare program", *bare.cells(), bare.requests, 2 * self.series, bare_waits],
             ["yfinance, one by one", *script.cells(), script.requests, 2 * self.series, 0],
             ["yf.download, threads", *threads.cells(), threads.requests, 2 * self.series, 0],
             ["script / vortex", *ratios(script, ours), "", "", ""],
+            ["vortex / bare program", *ratios(ours, bare), "", "", ""],
         ]
         self.table(
             "first",
             f"First download: {self.series} symbols, {self.years} years of daily bars",
             ["", "CPU", "wall", "peak", "requests", "files", "fsyncs"],
             rows,
-            [f"vortex has each answer in its raw trail as well, {size(BENCH_DIR / 'first')}."],
+            [f"vortex has each answer in its raw trail as well, {size(raw_trail(BENCH_DIR / 'first'))}; the bare program too, {size(BENCH_DIR / 'first-bare/raw')}."],
         )
         self.aim("first download: CPU of the script", script.cpu / ours.cpu, least=12, unit="×")
         self.aim("first download: wall time of the script", script.wall / ours.wall, least=15, unit="×")
@@ -231,6 +246,8 @@ class Bench:
             shutil.copytree(BENCH_DIR / name, BENCH_DIR / f"{name}-counted", dirs_exist_ok=True)
         self.script("first", BENCH_DIR / "update-script", symbols)
         shutil.copytree(BENCH_DIR / "update-script", BENCH_DIR / "update-usual", dirs_exist_ok=True)
+        self.bare("first", BENCH_DIR / "update-bare", symbols)
+        shutil.copytree(BENCH_DIR / "update-bare", BENCH_DIR / "update-bare-counted", dirs_exist_ok=True)
         self.today()
         rows, runs = [], {}
         for name, years in (("update", self.years), ("update-short", 1)):
@@ -241,7 +258,11 @@ class Bench:
             rows.append([f"vortex, {years_of(years)}", *done.cells(), each(done, self.series), done.requests, written, waits])
         usual = self.script("usual", BENCH_DIR / "update-usual", symbols)
         script = self.script("update", BENCH_DIR / "update-script", symbols)
+        bare = self.bare("update", BENCH_DIR / "update-bare", symbols)
+        waits = self.bare("update", BENCH_DIR / "update-bare-counted", symbols, counted=True)
         files = 2 * self.series
+        label = f"bare program, {years_of(self.years)}"
+        rows.append([label, *bare.cells(), each(bare, self.series), bare.requests, files, waits])
         for label, one in (("usual script, pandas", usual), ("fastest script, pyarrow", script)):
             rows.append([f"{label}, {years_of(self.years)}", *one.cells(), each(one, self.series), one.requests, files, files])
         ratio, fastest = usual.cpu / runs["update"].cpu, script.cpu / runs["update"].cpu
@@ -253,7 +274,7 @@ class Bench:
             rows,
             [
                 f"usual script / vortex, CPU: {ratio:.1f}; fastest script / vortex: {fastest:.1f}.",
-                f"{years_of(self.years)} / 1 year, CPU of vortex: {growth:.2f}.",
+                f"{years_of(self.years)} / 1 year, CPU of vortex: {growth:.2f}; vortex / bare program: {runs['update'].cpu / bare.cpu:.2f}.",
             ],
         )
         self.aim("update: CPU of the usual script", ratio, least=30, unit="×")
@@ -447,6 +468,31 @@ class Bench:
         header = ["", "RssAnon, KiB", "threads", "wake-ups in a minute", "CPU in a minute, ticks"]
         self.table("service", "The idle service, without a watchdog", header, rows)
 
+    def import_(self):
+        """Files as Barchart exports them, taken into an empty archive by each."""
+        megabytes, folder = 5 if self.quick else 100, BENCH_DIR / "exports"
+        script = [os.environ["VORTEX_PEERS"], HERE / "exports.py"]
+        shutil.rmtree(folder, ignore_errors=True)
+        said = subprocess.run([*script, "make", folder, str(megabytes)], check=True, capture_output=True, text=True)
+        runs = {"vortex import": [], "pandas": [], "pandas, pyarrow writes": []}
+        for _ in range(1 if self.quick else 3):
+            runs["vortex import"].append(self.vortex(self.home("import"), "import", folder))
+            for label, mode in (("pandas", "pandas"), ("pandas, pyarrow writes", "pyarrow")):
+                shutil.rmtree(BENCH_DIR / "import-script", ignore_errors=True)
+                runs[label].append(run([*script, mode, folder, BENCH_DIR / "import-script"]))
+        best = {label: min(some, key=lambda one: one.wall) for label, some in runs.items()}
+        ours, theirs = best["vortex import"], best["pandas"]
+        rows = [[label, *one.cells(), f"{megabytes / one.wall:.0f} MB/s"] for label, one in best.items()]
+        rows.append(["pandas / vortex", *ratios(theirs, ours), ""])
+        self.table(
+            "import",
+            f"Import of {megabytes} MB of minute bars: {said.stdout.strip()}",
+            ["", "CPU", "wall", "peak", "read"],
+            rows,
+            ["vortex has each file in its raw trail as well, its catalogue, and every Parquet file in the one schema."],
+        )
+        self.aim("import: wall time of pandas", theirs.wall / ours.wall, least=20, unit="×")
+
     def large(self, series):
         """An archive of ten partitions a series, on a tmpfs: it would take very long to make on a disk."""
         home = pathlib.Path(f"/dev/shm/vortex-bench/{series}")
@@ -530,8 +576,12 @@ def archive_state(home):
     return found
 
 
-def size(home):
-    bytes_ = sum(path.stat().st_size for path in (home / ".local/share/vortex/raw").rglob("*") if path.is_file())
+def raw_trail(home):
+    return home / ".local/share/vortex/raw"
+
+
+def size(folder):
+    bytes_ = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return f"{bytes_ / 2**20:.0f} MiB"
 
 
@@ -574,7 +624,7 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {int(memory[1]) // 2**20} GiB, Linux {platform.release()}; {vortex}; {versions}"
 
 
-PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "service"]
+PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "import", "service"]
 
 
 def write_page(bench):
@@ -600,7 +650,7 @@ def main():
     try:
         for part in PARTS:
             if part in options.parts or not options.parts:
-                getattr(bench, part)()
+                getattr(bench, "import_" if part == "import" else part)()
     finally:
         bench.server.child.kill()
     missed = sum(one[-1] == "no" for one in bench.aims)

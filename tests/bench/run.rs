@@ -1,6 +1,7 @@
-//! What `scripts/bench` needs beside the measured programs: a server, and archives that could not be
-//! downloaded.
+//! What `scripts/bench` needs beside Vortex and the scripts: a server, archives that could not be downloaded,
+//! and the least that a program can do.
 
+mod bare;
 mod contracts;
 mod fill;
 mod server;
@@ -14,13 +15,15 @@ use clap::Parser;
 /// What every symbol is in truth: American shares with more than twenty years of history.
 const LISTINGS: [&str; 4] = ["AAPL", "MSFT", "GE", "SPY"];
 
-/// The server and the archives of the bench.
+/// The server, the archives and the bare program of the bench.
 #[derive(Parser)]
 enum Command {
     /// Plays Yahoo at almost no cost; prints its address.
     Serve,
     /// Makes an archive of what the server has.
     Fill(fill::Arguments),
+    /// Downloads with nothing but what a download needs.
+    Bare(bare::Arguments),
     /// Makes an archive of dated contracts.
     Contracts(contracts::Arguments),
 }
@@ -32,10 +35,11 @@ fn listing(symbol: &str) -> &'static str {
     LISTINGS[number % LISTINGS.len()]
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     match Command::parse() {
         Command::Serve => Ok(server::serve()?),
         Command::Fill(arguments) => fill::fill(&arguments),
+        Command::Bare(arguments) => bare::run(&arguments),
         Command::Contracts(arguments) => contracts::fill(&arguments),
     }
 }

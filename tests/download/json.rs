@@ -67,6 +67,8 @@ fn every_field_that_is_printed_is_in_the_page() {
 
     let list = home.expect(0, &["archive", "list", "--json"]).json();
     agrees("vortex archive list", &[&list]);
+    home.expect(0, &["download", "-p", "sample", "-s", "GOLD", "--period", "1d"]);
+    agrees("vortex continuous", &[&home.expect(0, &["continuous", "GOLD", "--json"]).json()]);
     let mut shown = home.expect(0, &["archive", "show", "AAPL", "--json"]).json();
     let fields = shown[0].as_object_mut().unwrap();
     for listed in list[0].as_object().unwrap().keys() {
@@ -84,7 +86,7 @@ fn every_field_that_is_printed_is_in_the_page() {
     assert_eq!(listed[0], described);
     assert_eq!(described["state"], "ready");
     assert_eq!(described["default"], true);
-    assert_eq!(listed[1]["state"], "not-in-this-version");
+    assert_eq!(listed[1]["state"], "no-account");
     agrees("vortex providers", &[&listed]);
     agrees("vortex providers --test", &[&home.expect(0, &["providers", "--test", "--json"]).json()]);
     agrees("vortex resilience", &[&home.expect(0, &["resilience", "--json"]).json()]);

@@ -8,6 +8,7 @@ mod yahoo_server;
 
 mod asking;
 mod care;
+mod futures;
 mod json;
 mod refusals;
 mod trouble;

@@ -52,7 +52,7 @@ def held_by_session(tables, wanted):
 
 
 def exact(value):
-    return decimal.Decimal(repr(value))
+    return decimal.Decimal(repr(float(value)))
 
 
 def main():

@@ -3,20 +3,29 @@
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result as Read};
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
+    /// The panic that was caught last came from our own lines.
+    static OURS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reads bytes with the library; a panic of its becomes an error, and is not printed.
+/// Whether a file is one of this crate: its name begins as that of this file does.
+fn is_ours(file: &str) -> bool {
+    file!().strip_suffix("archive/parquet/guard.rs").is_some_and(|sources| file.starts_with(sources))
+}
+
+/// Reads bytes with the library; a panic of its becomes an error, and is not printed. A fuzzer is shown the
+/// panics of our own lines between them.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let loud = take_hook();
         set_hook(Box::new(move |panic| {
-            if !GUARDED.get() {
+            OURS.set(panic.location().is_some_and(|place| is_ours(place.file())));
+            if !GUARDED.get() || (cfg!(fuzzing) && OURS.get()) {
                 loud(panic);
             }
         }));
@@ -24,7 +33,11 @@ pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, 
     let before = GUARDED.replace(true);
     let read = catch_unwind(AssertUnwindSafe(read));
     GUARDED.set(before);
-    read.unwrap_or_else(|_| Err("it is damaged so that the Parquet library cannot cope with it".to_owned()))
+    match read {
+        Ok(read) => read,
+        Err(panic) if cfg!(fuzzing) && OURS.get() => resume_unwind(panic),
+        Err(_) => Err("it is damaged so that the Parquet library cannot cope with it".to_owned()),
+    }
 }
 
 /// The pages of a column. The library makes room for as many values as a dictionary page says it has, so one
@@ -87,6 +100,15 @@ mod tests {
         fn next(&mut self) -> Option<Self::Item> {
             self.get_next_page().transpose()
         }
+    }
+
+    #[test]
+    fn a_panic_of_ours_is_told_from_one_of_the_library() {
+        assert!(guarded::<()>(|| panic!("as the library does")).is_err());
+        assert!(OURS.get(), "this file is ours");
+        // The caller of the standard library is the one to blame.
+        assert!(guarded(|| Ok(bytes::Bytes::from_static(b"x").slice(1..3))).is_err());
+        assert!(!OURS.get(), "{:?} is not ours", std::any::type_name::<bytes::Bytes>());
     }
 
     #[test]

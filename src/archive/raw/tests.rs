@@ -1,3 +1,8 @@
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 use super::*;
 
 fn trail(folder: &Path, compress: bool) -> RawTrail {
@@ -27,16 +32,25 @@ fn answer(received: i64) -> RawAnswer {
         headers: vec![("date".into(), "today".into()), ("set-cookie".into(), "SECRET".into())],
         received,
         body: b"{\"chart\":1}".to_vec(),
+        gzip: None,
     }
 }
 
 #[test]
 fn answers_are_kept_and_read_again_in_order_without_secrets() {
-    for compress in [true, false] {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(&answer(0).body).unwrap();
+    let gzip = packer.finish().unwrap();
+    for (compress, gzip, ending) in [
+        (true, None, ".body.zst"),
+        (true, Some(&gzip), ".body.gz"),
+        (false, None, ".body"),
+        (false, Some(&gzip), ".body"),
+    ] {
+        let answer = |received| RawAnswer { gzip: gzip.cloned(), ..answer(received) };
         let folder = tempfile::tempdir().unwrap();
         let trail = trail(folder.path(), compress);
         let path = trail.keep("yahoo", &request(), &answer(1_700_000_100)).unwrap().unwrap();
-        let ending = if compress { ".body.zst" } else { ".body" };
         let expected = format!("yahoo/2023/11/14/221500_EURUSD%3DX_1d_abc-1{ending}");
         assert_eq!(path, folder.path().join(expected));
         trail.keep("yahoo", &request(), &answer(1_600_000_000)).unwrap();
@@ -46,6 +60,9 @@ fn answers_are_kept_and_read_again_in_order_without_secrets() {
         assert_eq!(times, [1_600_000_000, 1_600_000_000, 1_700_000_100]);
         let read = entries[2].answer().unwrap();
         assert_eq!(read.body, answer(0).body);
+        if let (true, Some(as_it_came)) = (compress, gzip) {
+            assert_eq!(fs::read(&path).unwrap(), *as_it_came);
+        }
         assert_eq!(read.url, "https://example.org/v8/chart/X?interval=1d");
         assert_eq!(read.headers, [("date".to_owned(), "today".to_owned())]);
         let asked = entries[2].request().unwrap();
@@ -60,7 +77,8 @@ fn the_sweep_removes_old_days_only() {
     let trail = trail(folder.path(), true);
     let now = 1_700_000_000;
     for age in [0, 30, 31, 400] {
-        trail.keep("yahoo", &request(), &answer(now - age * 86_400)).unwrap();
+        let answer = RawAnswer { gzip: (age == 31).then(Vec::new), ..answer(now - age * 86_400) };
+        trail.keep("yahoo", &request(), &answer).unwrap();
     }
     assert_eq!(trail.sweep(now).unwrap(), 2);
     assert_eq!(entries(folder.path()).unwrap().count(), 2);

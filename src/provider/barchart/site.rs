@@ -343,6 +343,8 @@ impl Barchart {
                 page = page.replace(username.expose_secret(), "removed");
             }
             raw.body = page.into_bytes();
+            // As it came it has them still.
+            raw.gzip = None;
         }
         raw
     }

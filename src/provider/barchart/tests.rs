@@ -30,6 +30,7 @@ fn raw(url: &str, status: u16, body: &str) -> RawAnswer {
         headers: Vec::new(),
         received: THURSDAY_NOON,
         body: body.as_bytes().to_vec(),
+        gzip: None,
     }
 }
 

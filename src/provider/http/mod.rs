@@ -3,6 +3,7 @@
 
 mod address;
 mod cookies;
+mod gzip;
 pub mod html;
 #[cfg(test)]
 mod tests;
@@ -11,7 +12,10 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use reqwest::header::HeaderValue;
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE,
+    LOCATION, SET_COOKIE,
+};
 use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use thiserror::Error;
 use url::Url;
@@ -242,6 +246,7 @@ impl Http {
             None => self.client.get(url),
         };
         request = request.header(ACCEPT, call.accept).header(ACCEPT_LANGUAGE, "en-US,en;q=0.9");
+        request = request.header(ACCEPT_ENCODING, gzip::ACCEPTED);
         for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
@@ -264,27 +269,34 @@ impl Http {
         Ok(response)
     }
 
-    /// The whole answer. The body is counted as it is decoded, so that one that unpacks without end
-    /// stops at the limit.
+    /// The whole answer. The body is counted as it comes, and again as it is unpacked, so that one without
+    /// end stops at the limit.
     async fn receive(&self, asked: Url, mut response: Response) -> Result<RawAnswer, HttpError> {
+        let packed = gzip::is_packed(response.headers());
+        // Those of a packed body tell nothing of the one that is handed on.
+        let of_packed = |name| packed && [CONTENT_ENCODING, CONTENT_LENGTH].contains(name);
         let headers = response
             .headers()
             .iter()
-            .filter(|(name, _)| **name != SET_COOKIE)
+            .filter(|(name, _)| **name != SET_COOKIE && !of_packed(name))
             .map(|(name, value)| {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
                 (name.as_str().to_owned(), value)
             })
             .collect();
+        let broken = |said| HttpError::Broken { host: asked.host_str().unwrap_or_default().to_owned(), said };
+        let too_large = || HttpError::TooLarge { limit: self.body_limit };
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| HttpError::Broken {
-            host: asked.host_str().unwrap_or_default().to_owned(),
-            said: causes(&error),
-        })? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| broken(causes(&error)))? {
             if body.len() + chunk.len() > self.body_limit {
-                return Err(HttpError::TooLarge { limit: self.body_limit });
+                return Err(too_large());
             }
             body.extend_from_slice(&chunk);
+        }
+        let mut gzip = None;
+        if packed {
+            let unpacked = gzip::unpack(&body, self.body_limit).map_err(|error| broken(error.to_string()))?;
+            gzip = Some(std::mem::replace(&mut body, unpacked.ok_or_else(too_large)?));
         }
         Ok(RawAnswer {
             url: asked.into(),
@@ -292,6 +304,7 @@ impl Http {
             headers,
             received: now(),
             body,
+            gzip,
         })
     }
 }

@@ -79,6 +79,37 @@ async fn a_body_stops_at_the_limit_also_when_it_unpacks_to_it() {
 }
 
 #[tokio::test]
+async fn a_packed_body_is_unpacked_and_handed_on_as_it_came() {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(b"the answer").unwrap();
+    let packed = packer.finish().unwrap();
+    let serve_packed =
+        |body: Vec<u8>| get(move || async move { ([("content-encoding", "GZIP")], body.clone()) });
+    // A size at its end that is a lie is found out.
+    let lie = [&packed[..packed.len() - 1], &[0x7f]].concat();
+    let router = Router::new()
+        .route(
+            "/plain",
+            get(|headers: HeaderMap| async move { headers["accept-encoding"].to_str().unwrap().to_owned() }),
+        )
+        .route("/packed", serve_packed(packed.clone()))
+        .route("/empty", serve_packed(Vec::new()))
+        .route("/cut", serve_packed(packed[..packed.len() - 9].to_vec()))
+        .route("/lie", serve_packed(lie));
+    let http = http(serve(router).await);
+    let ask = async |path: &str| http.send(call(&format!("https://data.example.com/{path}"))).await;
+    let plain = ask("plain").await.unwrap().raw;
+    assert_eq!((&*plain.body, plain.gzip), (&b"gzip"[..], None));
+    let raw = ask("packed").await.unwrap().raw;
+    assert_eq!((&*raw.body, raw.gzip.as_deref()), (&b"the answer"[..], Some(&*packed)));
+    assert!(raw.header("content-encoding").is_none() && raw.header("content-length").is_none());
+    assert!(ask("empty").await.unwrap().raw.body.is_empty());
+    for path in ["cut", "lie"] {
+        assert!(matches!(ask(path).await, Err(HttpError::Broken { .. })), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn redirects_stay_with_the_provider() {
     let to = |place: &'static str| get(move || async move { Redirect::temporary(place) });
     let router = Router::new()

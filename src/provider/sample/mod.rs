@@ -104,6 +104,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
                 headers: vec![("content-type".into(), "application/json".into())],
                 received: clock,
                 body,
+                gzip: None,
             })
         })
     }

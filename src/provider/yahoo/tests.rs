@@ -26,5 +26,6 @@ fn raw(status: u16, date: Option<&str>, body: &str) -> RawAnswer {
         headers: date.map(|date| ("date".to_owned(), date.to_owned())).into_iter().collect(),
         received: 1_800_000_000,
         body: body.as_bytes().to_vec(),
+        gzip: None,
     }
 }
