@@ -59,8 +59,8 @@ pub(super) fn read(source: &Source, now: i64, told: &mut FileReport) -> Result<P
         status: 200,
         headers: vec![("content-type".to_owned(), "text/csv".to_owned())],
         received: now,
-        body: bytes,
         gzip: None,
+        body: bytes,
     };
     Ok(Piece { request, covered, answer, raw: Some(raw) })
 }
