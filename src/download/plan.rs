@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::sessions::{Judge, Standing};
 use crate::archive::SeriesState;
+use crate::model::coverage::MARKABLE;
 use crate::model::{Contract, Coverage, Day, Days, Mark, Period, SeriesKey, SeriesMeta};
 use crate::provider::Limits;
 
@@ -99,7 +100,7 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
     let mut plan = Plan::default();
     if let Some(unreachable) = reach.and_then(|reach| Days::new(from, to.min(reach.plus(-1)))) {
         let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::Suspect);
-        plan.out_of_reach = coverage.runs(unreachable, open);
+        plan.out_of_reach = runs(coverage, unreachable, open);
     }
     let lower = from.max(reach.unwrap_or(from));
     let Some(range) = Days::new(lower, to) else {
@@ -119,6 +120,16 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
         plan.windows.extend(chunks(run, core, forwards));
     }
     plan
+}
+
+/// The runs of days of a range that are to be asked for or told of. Of a series that nothing is known of all days
+/// are alike, and need no look at each: there are thousands of them where contracts were never fetched.
+fn runs(coverage: &Coverage, range: Days, is_wanted: impl Fn(Day, Mark) -> bool) -> Vec<Days> {
+    if coverage.known().is_some() {
+        return coverage.runs(range, is_wanted);
+    }
+    let markable = range.intersection(MARKABLE).filter(|days| is_wanted(days.first, Mark::Unknown));
+    markable.into_iter().collect()
 }
 
 /// The first day the provider reaches, by UTC: a day more or less lies within its own margin.
@@ -155,7 +166,7 @@ fn missing(at: &Standpoint<'_>, range: Days) -> Vec<Days> {
     let tail = last_known.map_or(range.first, |last| last.plus(1));
     let due = tail <= range.last && is_due(at, tail, range.last);
     let pending = pending_to_ask(at, range, due);
-    coverage.runs(range, |day, mark| match mark {
+    runs(coverage, range, |day, mark| match mark {
         Mark::Unknown => day < tail || due,
         Mark::Suspect => true,
         _ => pending.contains(&day),

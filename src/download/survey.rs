@@ -181,3 +181,6 @@ fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Out
         ))
     })
 }
+
+#[cfg(test)]
+mod tests;

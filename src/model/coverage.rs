@@ -81,7 +81,7 @@ const MARKS: [Mark; 8] = [
 
 /// The days that can be marked: 1800-01-01 to 2399-12-31. No provider has bars before or after, and a
 /// wrong date of an answer must not make a coverage of gigabytes.
-const MARKABLE: Days = Days { first: Day::new(-62_091), last: Day::new(157_053) };
+pub const MARKABLE: Days = Days { first: Day::new(-62_091), last: Day::new(157_053) };
 
 /// The marks of a series over its days. A day outside the stored run is [`Mark::Unknown`], and one
 /// before 1800 or after 2399 always is.

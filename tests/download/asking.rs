@@ -136,7 +136,10 @@ fn what_json_promises_is_there() {
     let (_server, home) = yahoo_with(FAST);
     let json = home.expect(0, &["download", "-s", "AAPL", "--start-date", "2024-01-01", "--json"]).json();
     let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(keys, ["bytes_fetched", "error", "exit", "files", "job", "requests", "result", "series"]);
+    assert_eq!(
+        keys,
+        ["bytes_fetched", "error", "exit", "files", "job", "requests", "result", "resumes", "series"]
+    );
     assert_eq!((&json["result"], &json["exit"]), (&"done".into(), &0.into()));
     let series = &list(&json)[0];
     let keys: Vec<&str> = series.as_object().unwrap().keys().map(String::as_str).collect();
