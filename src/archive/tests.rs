@@ -131,6 +131,38 @@ fn a_commit_is_read_back_as_it_was() {
 }
 
 #[test]
+fn the_end_of_a_csv_is_enough_until_somebody_writes_to_it() {
+    let place = Place::new();
+    let writer = place.writer();
+    let key = key("AAPL", Period::D1);
+    let all = bars(&key, START, 4000, 1.0);
+    commit(&writer, change(&key, &all));
+    let archive = writer.archive();
+    let partition = archive.partitions(archive.series(&key).unwrap().unwrap().id).unwrap().remove(0);
+    let since = |since| archive.read_partition_since(&key, &partition, since);
+    // Of none, of an end that is read, of one that is too long for that, of all.
+    for from in [4000, 3999, 3990, 3800, 2000, 100, 1, 0] {
+        let first = all.times.get(from).copied().unwrap_or(i64::MAX);
+        assert!(since(first).unwrap().same(&all.slice(from..4000)), "{from}");
+    }
+    let path = place.root().join(&partition.csv);
+    let edited = fs::read_to_string(&path).unwrap().replacen("1000", "1001", 1);
+    fs::write(&path, edited).unwrap();
+    let touch = |seconds: i64| {
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds as u64);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(at).unwrap();
+    };
+    touch(partition.written + 1);
+    assert!(matches!(since(all.times[3990]), Err(ArchiveError::Edited { .. })));
+    // Whose clock went back is found out before anything is written.
+    touch(partition.written);
+    assert!(since(all.times[3990]).is_ok());
+    let news = Content::News(bars(&key, START, 4001, 1.0).slice(4000..4001));
+    let change = Change { partitions: vec![(String::new(), news)], ..change(&key, &all) };
+    assert!(matches!(writer.prepare(change), Err(ArchiveError::Edited { .. })));
+}
+
+#[test]
 fn an_edited_csv_is_named_and_never_overwritten() {
     let place = Place::new();
     let writer = place.writer();

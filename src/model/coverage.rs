@@ -134,7 +134,7 @@ impl Coverage {
         })
     }
 
-    /// Whether any day has this mark, which is a stored one.
+    /// Whether any day from the first to the last that was marked has this mark.
     pub fn has(&self, mark: Mark) -> bool {
         self.marks.values().contains(&(mark as u8))
     }

@@ -168,7 +168,7 @@ class Measured:
             with Service(PLACE, limited) as service:
                 self.job(service, "first download")
                 if self.size.sample:
-                    self.job(service, "first download, second provider", "--provider", "sample", "--symbol", *SAMPLE, "--period", "1d", "1h", "1m")
+                    self.job(service, "first download, second provider", "--provider", "sample", "--symbol", *SAMPLE, "--period", "1d,1h,1m")
                 server.set(now=server.nights[1])
                 self.job(service, "the next day's update")
                 self.job(service, "nothing new")

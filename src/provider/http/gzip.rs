@@ -20,17 +20,19 @@ pub(super) fn is_packed(headers: &HeaderMap) -> bool {
 
 /// Unpacks a body; `None` where it is more than `limit` bytes. An error where it is broken or cut off.
 pub(super) fn unpack(packed: &[u8], limit: usize) -> io::Result<Option<Vec<u8>>> {
-    // The last four bytes say how much it is, or lie: whatever is made room for is used only when it is filled.
+    // The last four bytes say how much it is, or lie: room that is not filled costs nothing.
     let said = packed.last_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize);
-    let mut body = Vec::with_capacity(said.min(limit));
+    let mut body = Vec::with_capacity(said.min(limit) + 1);
     // In one go where it is as long as it says: that way nothing is copied.
     let mut inflate = Decompress::new_gzip(WINDOW);
-    let done = inflate.decompress_vec(packed, &mut body, FlushDecompress::Finish);
-    if matches!(done, Ok(Status::StreamEnd)) && inflate.total_in() == packed.len() as u64 {
-        return Ok(Some(body));
-    }
-    body.clear();
-    if !packed.is_empty() {
+    let whole = said <= limit
+        && matches!(
+            inflate.decompress_vec(packed, &mut body, FlushDecompress::Finish),
+            Ok(Status::StreamEnd)
+        )
+        && inflate.total_in() == packed.len() as u64;
+    if !whole && !packed.is_empty() {
+        body.clear();
         MultiGzDecoder::new(packed).take(limit as u64 + 1).read_to_end(&mut body)?;
     }
     Ok((body.len() <= limit).then_some(body))
