@@ -412,13 +412,13 @@ pub struct RevertArgs {
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  vortex continuous GOLD                                   by volume, each bar its contract's own
-  vortex continuous GOLD --roll calendar --days-before 10  ten weekdays before the contract's month
-  vortex continuous GOLD --adjust ratio --name GOLD_RATIO  a second series beside the first
-  vortex continuous GOLD SILVER --period 1d,1h --dry-run   what would be made
+  vortex continuous GOLD                          by volume, prices as they are
+  vortex continuous GOLD --roll calendar --days-before 10
+  vortex continuous GOLD --adjust ratio --name GOLD_RATIO
+  vortex continuous GOLD SILVER --period 1d,1h --dry-run
 
-It is stored under vortex/futures/ in the archive, with a table of its rolls beside it, and made again from
-the stored contracts each time."
+It is stored under vortex/futures/ in the archive, with a table of its rolls
+beside it, and made again from the stored contracts each time."
 )]
 pub struct ContinuousArgs {
     /// The instruments
