@@ -171,11 +171,12 @@ pub struct DownloadArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  vortex import ~/Downloads                      CSV files of Barchart.com, whatever they are called
-  vortex import --dry-run ~/vortex-old/data      what an older Vortex left, nothing written yet
-  vortex import --symbol AUD=A6 a6h24_daily.csv  A6H24 is stored as AUD_20240300
+  vortex import ~/Downloads                  CSV files of Barchart.com
+  vortex import --dry-run ~/vortex-old/data  what an older Vortex left
+  vortex import --symbol AUD=A6 a6h24.csv    A6H24 is stored as AUD_20240300
 
-The files are only read. Every row is accounted for: taken, there already, or not taken and why.")]
+The files are only read. Every row is accounted for: taken, there already, or
+not taken and why.")]
 pub struct ImportArgs {
     /// CSV files, and folders of them
     #[arg(required = true, value_name = "FILE|FOLDER")]
