@@ -12,7 +12,7 @@ use crate::continuous;
 use crate::model::{Class, Day, Period};
 use crate::provider::barchart::Access;
 use crate::provider::limits::Throttle;
-use crate::provider::{Limits, barchart, sample, yahoo};
+use crate::provider::{Limits, barchart, ibkr, sample, yahoo};
 use crate::request::source;
 
 /// What is known of a provider without asking it.
@@ -43,7 +43,6 @@ enum State {
     Ready,
     Off,
     NoAccount,
-    NotInThisVersion,
 }
 
 impl State {
@@ -52,7 +51,6 @@ impl State {
             State::Ready => "ready",
             State::Off => "off",
             State::NoAccount => "no account",
-            State::NotInThisVersion => "not in this version",
         }
     }
 }
@@ -118,7 +116,9 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         let said = match *name {
             "yahoo" if names.len() > 1 && !context.config().yahoo.enabled => continue,
             "barchart" if names.len() > 1 && source::quota(context.config(), name).is_none() => continue,
-            "yahoo" | "barchart" | "sample" => {
+            // Whoever has no gateway need not hear that there is none.
+            "ibkr" if names.len() > 1 && !is_used("ibkr", context.config()) => continue,
+            "yahoo" | "barchart" | "ibkr" | "sample" => {
                 let provider = source::provider(context.config(), name)?;
                 runtime.block_on(provider.test())
             }
@@ -140,6 +140,12 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         }
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+/// Whether the configuration asks a provider anything.
+fn is_used(name: &str, config: &Config) -> bool {
+    let of_list = config.watchlists.values().any(|list| list.provider.as_deref() == Some(name));
+    config.default_provider == name || of_list
 }
 
 fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -> serde_json::Value {
@@ -243,14 +249,24 @@ fn describe(name: &'static str, config: &Config) -> Description {
     let described = match name {
         "yahoo" => describe_yahoo(config),
         "barchart" => describe_barchart(config),
-        "ibkr" => Description {
-            title: "Interactive Brokers: through a running TWS or gateway",
-            state: State::NotInThisVersion,
+        ibkr::NAME => Description {
+            title: "Interactive Brokers: stocks, dated futures, forex, through a running TWS or IB Gateway",
             account: "in TWS or the gateway",
+            periods: served(ibkr_limits),
+            concurrency: Some(ibkr::CONCURRENCY),
             words: Words {
-                periods: "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M",
-                reach: "as far as the market data subscriptions allow".to_owned(),
-                limits: format!("gateway {}:{}", config.ibkr.host, config.ibkr.port),
+                periods: ALL_PERIODS,
+                reach: format!(
+                    "as far as the market data subscriptions allow; {}; futures up to two years after they expired",
+                    reach(ibkr_limits)
+                ),
+                limits: format!(
+                    "{}, {} at once, by the gateway at {}:{}",
+                    ibkr::PACE,
+                    ibkr::CONCURRENCY,
+                    config.ibkr.host,
+                    config.ibkr.port
+                ),
             },
             ..nothing_special()
         },
@@ -275,6 +291,11 @@ fn describe(name: &'static str, config: &Config) -> Description {
         },
     };
     Description { name, default: config.default_provider == name, ..described }
+}
+
+/// What a gateway serves of anything but dated futures.
+fn ibkr_limits(period: Period) -> Limits {
+    ibkr::limits(Class::Stock, period)
 }
 
 fn describe_yahoo(config: &Config) -> Description {

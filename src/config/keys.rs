@@ -104,6 +104,8 @@ pub const KEYS: &[Key] = &[
     key("providers.ibkr.port", PORT, Is("7497"), &["VORTEX_IBKR_PORT"], "TCP port of the gateway."),
     key("providers.ibkr.client_id", Kind::Integer { min: 0, max: 999 }, Is("1"), &["VORTEX_IBKR_CLIENT_ID"], "API client id."),
     key("providers.ibkr.timeout", TIMEOUT, Is("30"), &["VORTEX_IBKR_TIMEOUT"], "Seconds a request may take."),
+    key("providers.ibkr.what_to_show", Kind::Choice(&["TRADES", "MIDPOINT", "BID", "ASK", "BID_ASK", "ADJUSTED_LAST"]), Words("`TRADES`, for forex `MIDPOINT`"), &[], "Which data; forex has no trades, `ADJUSTED_LAST` (adjusted for dividends too) is for stocks, from `1d` up."),
+    key("providers.ibkr.use_rth", Kind::Bool, Words("`true` for stocks, `false` for futures and forex"), &[], "Bars of regular trading hours alone."),
     key("date_range.start_year", YEAR, Is("2000"), &[], "Nothing before the first of January of this year is asked for."),
     key("date_range.end_year", YEAR, Words("this year"), &[], "Nothing after the end of this year is asked for; not before `start_year`."),
     key("date_range.backfill_enabled", Kind::Bool, Is("true"), &[], "Ask for history older than the first stored bar."),

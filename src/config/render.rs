@@ -298,6 +298,8 @@ impl Kind {
             Kind::Integer { .. } => "8000",
             Kind::Path => &path,
             Kind::Provider => "yahoo",
+            Kind::Bool => "true",
+            Kind::Choice(choices) => choices.first().copied().unwrap_or_default(),
             Kind::Texts => "AAPL, MSFT",
             Kind::Periods => "1d, 1h",
             Kind::BaseUrl | Kind::Url => "https://example.com",

@@ -52,6 +52,8 @@ pub(super) fn resolve(values: &BTreeMap<String, Entry>, sources: &Sources) -> Co
             port: values.count("providers.ibkr.port"),
             client_id: values.count("providers.ibkr.client_id"),
             timeout: values.count("providers.ibkr.timeout"),
+            what_to_show: values.text("providers.ibkr.what_to_show").map(str::to_owned),
+            use_rth: values.truth("providers.ibkr.use_rth"),
         },
         start_day: Day::of_date(date(values.count("date_range.start_year"), 1, 1)),
         end_day: values.number("date_range.end_year").map(|year| Day::of_date(date(year, 12, 31))),

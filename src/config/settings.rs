@@ -118,8 +118,12 @@ pub struct IbkrSettings {
     pub port: u16,
     /// API client id.
     pub client_id: u16,
-    /// Seconds.
+    /// Seconds an answer may take.
     pub timeout: u16,
+    /// Which data, by the protocol's name; `None` is what was traded, for forex the midpoint.
+    pub what_to_show: Option<String>,
+    /// Bars of regular trading hours alone; `None` is so for stocks alone.
+    pub use_rth: Option<bool>,
 }
 
 /// Log level, as configured.

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::compare::{Difference, compare, is_same, keep_stored_values};
+use super::compare::{Difference, compare, is_ratio, is_same, keep_stored_values};
 use super::plan::zone_of;
 use super::restate::Cause;
 use crate::archive::{SeriesState, partition_name};
-use crate::model::{Bars, Contract, Coverage, Day, Days, Mark, SeriesKey, SeriesMeta};
+use crate::model::{Bars, Column, Contract, Coverage, Day, Days, Mark, SeriesKey, SeriesMeta};
 use crate::provider::Answer;
 
 /// What an answer amounts to.
@@ -36,6 +36,45 @@ pub(super) fn judge(key: &SeriesKey, stored: &Bars, last_stored: Option<i64>, an
         }
         Difference::NoOverlap | Difference::None | Difference::Volume => Verdict::Merge(None),
     }
+}
+
+/// Why an answer may be in another unit than what is stored, as cents are not dollars and lots not shares: all
+/// that both have differs by a hundred, and no listed split says so. One price scale a series would hold, but
+/// nobody could tell which.
+pub(super) fn other_unit(meta: &SeriesMeta, stored: &Bars, answer: &Answer) -> Option<String> {
+    let hundred = |ratio: f64| is_ratio(ratio, 100.0) || is_ratio(ratio, 0.01);
+    let words = |what: &str, ratio: f64| {
+        let currencies = match (&meta.currency, &answer.meta.currency) {
+            (Some(old), Some(new)) if old != new => format!(", in {old} then and in {new} now"),
+            _ => String::new(),
+        };
+        Some(format!(
+            "stored {what} are {} times the provider's{currencies}, as where the unit changed, and no split is listed",
+            if ratio > 1.0 { "100" } else { "0.01" }
+        ))
+    };
+    match compare(stored, &answer.bars) {
+        Difference::Scale { ratio, until: None } if hundred(ratio) && answer.splits.is_empty() => {
+            words("prices", ratio)
+        }
+        Difference::Volume => {
+            volume_ratio(stored, &answer.bars).filter(|r| hundred(*r)).and_then(|r| words("volumes", r))
+        }
+        _ => None,
+    }
+}
+
+/// The one factor between all volumes that both have, of several bars at least.
+fn volume_ratio(stored: &Bars, fetched: &Bars) -> Option<f64> {
+    const ENOUGH: usize = 3;
+    let (old, new) = (stored.column(Column::Volume)?, fetched.column(Column::Volume)?);
+    let both = fetched.times.iter().zip(new).filter_map(|(time, new)| {
+        let old = old.get(stored.times.binary_search(time).ok()?)?;
+        (*old > 0.0 && *new > 0.0).then(|| old / new)
+    });
+    let ratios: Vec<f64> = both.collect();
+    let first = *ratios.first()?;
+    (ratios.len() >= ENOUGH && ratios.iter().all(|ratio| is_ratio(*ratio, first))).then_some(first)
 }
 
 /// `1 bar`, `2 bars`.
@@ -269,6 +308,7 @@ fn join_meta(old: &SeriesMeta, new: &SeriesMeta) -> SeriesMeta {
         every_day: new.every_day || (new.zone.is_none() && old.every_day),
         session_open: new.session_open.or(old.session_open),
         session_close: new.session_close.or(old.session_close),
+        con_id: new.con_id.or(old.con_id),
     }
 }
 

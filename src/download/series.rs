@@ -311,6 +311,11 @@ impl Shared {
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
+        // What was found to be meant once is meant for good, whatever the same words would find later.
+        if stored.new_code.is_none() && !course.target.wanted.force {
+            let own = &mut course.target.instrument.broker.con_id;
+            *own = own.or(stored.state.meta.con_id);
+        }
         let asked = self.overlapping(course, &stored.state, window);
         if !course.bridged && !stored.meets(asked) {
             course.bridged = true;
@@ -363,6 +368,11 @@ impl Shared {
                 return self.suspect(course, stored.state.clone(), why).await;
             }
             stored.confirm_code();
+        }
+        if !course.target.wanted.force
+            && let Some(why) = absorb::other_unit(&stored.state.meta, bars, &answer)
+        {
+            return self.suspect(course, stored.state.clone(), why).await;
         }
         let last = stored.last.filter(|_| !course.bridged);
         match absorb::judge(&course.target.key, bars, last, &answer) {

@@ -61,6 +61,9 @@ pub struct SeriesMeta {
     pub session_open: Option<i32>,
     /// Seconds after local midnight at which the regular session last closed.
     pub session_close: Option<i32>,
+    /// The broker's number of the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub con_id: Option<i64>,
 }
 
 impl SeriesMeta {

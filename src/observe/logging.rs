@@ -118,7 +118,12 @@ fn filter(level: LogLevel, verbosity: u8) -> Targets {
         1 => configured.max(LevelFilter::DEBUG),
         _ => LevelFilter::TRACE,
     };
-    Targets::new().with_default(asked.min(LevelFilter::WARN)).with_target("vortex", asked)
+    // The gateway's protocol: what it warns of the provider says in its own words.
+    let protocol = if verbosity > 1 { LevelFilter::WARN } else { LevelFilter::OFF };
+    Targets::new()
+        .with_default(asked.min(LevelFilter::WARN))
+        .with_target("ibapi", protocol)
+        .with_target("vortex", asked)
 }
 
 type BoxedLayer<S> = Box<dyn Layer<S> + Send + Sync>;

@@ -4,6 +4,7 @@
 
 mod allowance;
 mod ledger;
+pub mod pacing;
 #[cfg(test)]
 mod tests;
 

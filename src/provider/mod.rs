@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod barchart;
 pub mod http;
+pub mod ibkr;
 pub mod limits;
 pub mod sample;
 pub mod yahoo;

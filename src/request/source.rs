@@ -7,13 +7,15 @@ use super::Refused;
 use crate::config::Config;
 use crate::download::Clock;
 use crate::provider::barchart::{Access, Barchart};
+use crate::provider::ibkr::Ibkr;
+use crate::provider::limits::pacing::MachineTime;
 use crate::provider::limits::{Quota, Throttle};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
-use crate::provider::{Provider, barchart, sample, yahoo};
+use crate::provider::{Provider, barchart, ibkr, sample, yahoo};
 
 /// The providers that this version asks.
-pub const SERVED: &[&str] = &[yahoo::NAME, barchart::NAME, sample::NAME, "replay"];
+pub const SERVED: &[&str] = &[yahoo::NAME, barchart::NAME, ibkr::NAME, sample::NAME, "replay"];
 
 /// This machine's clock.
 pub fn clock() -> Clock {
@@ -31,12 +33,10 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
         sample::NAME => Ok(Arc::new(Sample::new(seconds))),
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
         barchart::NAME => Ok(Arc::new(barchart(config)?)),
-        "ibkr" => Err(Refused::Provider(format!(
-            "provider {name} is not served by this version; yahoo, barchart, sample and replay are"
-        ))),
-        _ => Err(Refused::Provider(format!(
-            "provider {name:?} is unknown; allowed are yahoo, barchart, sample and replay"
-        ))),
+        ibkr::NAME => Ok(Arc::new(ibkr(config)?)),
+        _ => {
+            Err(Refused::Provider(format!("provider {name:?} is unknown; allowed are {}", SERVED.join(", "))))
+        }
     }
 }
 
@@ -75,4 +75,9 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
     let yahoo =
         Yahoo::new(&config.yahoo, throttle, clock()).map_err(|error| Refused::Invalid(error.to_string()))?;
     Ok(yahoo.agree_to_consent(config.yahoo_consent))
+}
+
+/// Interactive Brokers, under the limits kept in the state folder.
+pub fn ibkr(config: &Config) -> Result<Ibkr, Refused> {
+    Ok(Ibkr::new(&config.ibkr, throttle(config)?, clock(), Arc::new(MachineTime)))
 }

@@ -1,6 +1,7 @@
 //! Names, passwords, keys, cookies and tokens stay where they belong.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::barchart_server::{Action, EMAIL, Rule, Step};
@@ -40,11 +41,13 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             found.extend(files(&path));
         } else if !["config.toml", "barchart.session", "cookies.txt"].contains(&name) {
             let bytes = fs::read(&path).unwrap();
-            let packed = path.extension().is_some_and(|extension| extension == "zst");
-            found.push((
-                path,
-                if packed { zstd::stream::decode_all(bytes.as_slice()).unwrap() } else { bytes },
-            ));
+            let mut plain = Vec::new();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                Some("zst") => plain = zstd::stream::decode_all(bytes.as_slice()).unwrap(),
+                Some("gz") => drop(flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut plain).unwrap()),
+                _ => plain = bytes,
+            }
+            found.push((path, plain));
         }
     }
     found

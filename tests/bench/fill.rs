@@ -89,6 +89,7 @@ impl Model {
             every_day: false,
             session_open: Some(listing.exchange.open),
             session_close: Some(listing.exchange.close),
+            con_id: None,
         };
         let first_day = Some(listing.first_day.number());
         let state = SeriesState { meta, coverage, first_day, asked_at: now, ..SeriesState::default() };

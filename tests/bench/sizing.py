@@ -157,6 +157,8 @@ class Measured:
             f'[providers.yahoo]\nbase_url = "{server.url}"\nrequests_per_minute = 1000000\nconcurrency = 4\n'
             '[schedule]\nschedule = ""\n[general.raw]\nenabled = true\n'
         )
+        # Without a run of ours: what shares the machine with it.
+        self.waiting = os.getloadavg()[0]
         server.set(now=server.nights[0])
         archive = PLACE / ".local/share/vortex"
         if self.minutes:
@@ -193,7 +195,8 @@ class Measured:
     def table(self):
         notes = [
             f"{self.count:,} series with {self.bars:,} bars, {self.bytes / 2**30:.2f} GiB on disk without the raw trail; "
-            f"idle afterwards: {self.idle:.1f} MiB of its own."
+            f"idle afterwards: {self.idle:.1f} MiB of its own.",
+            f"Measured {measured_on()}; the load of the machine was {self.waiting:.1f} before.",
         ]
         return markdown(self.size.title, ["", "wall", "CPU", "peak so far"], self.rows, notes)
 
@@ -201,15 +204,22 @@ class Measured:
 SAMPLE = ["SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA", "AMZN", "TLT", "GLD", "DIA"]
 
 
-def write_page(tables):
+def write_page(measured):
+    """Puts tables, by the title of their size, into the page; those of other sizes stay."""
     page = PROJECT / "docs/sizing.md"
     head, _, rest = page.read_text().partition("<!-- measured -->\n")
-    _, _, tail = rest.partition("<!-- end -->")
+    body, _, tail = rest.partition("<!-- end -->")
+    tables = {part.split("\n", 1)[0]: "### " + part.strip() for part in body.split("### ")[1:]} | measured
+    body = "\n\n".join(tables[size.title] for size in SIZES.values() if size.title in tables)
+    page.write_text(f"{head}<!-- measured -->\n{body}\n<!-- end -->{tail}")
+
+
+def measured_on():
+    """The day, the machine and the version."""
     version = subprocess.run([VORTEX, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     model = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
-    of = f"{os.cpu_count()} cores ({model[1] if model else platform.machine()}), Linux {platform.release()}; {version}"
-    body = f"Measured {datetime.date.today()} within {of}.\n\n" + "\n\n".join(tables) + "\n\n"
-    page.write_text(f"{head}<!-- measured -->\n{body}<!-- end -->{tail}")
+    cores = f"{os.cpu_count()} cores ({model[1] if model else platform.machine()})"
+    return f"{datetime.date.today()}, within {cores}, Linux {platform.release()}; {version}"
 
 
 def main():
@@ -222,19 +232,19 @@ def main():
     parser.add_argument("sizes", nargs="*", metavar="SIZE", choices=[*SIZES, []])
     options = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
-    server, tables = Server(), []
+    server = Server()
     try:
         for name in SIZES:
             if name in options.sizes or not options.sizes:
                 measured = Measured(SIZES[name], options.quick)
                 measured.run(server)
-                tables.append(measured.table())
-                print(f"\n{tables[-1]}\n", flush=True)
+                table = measured.table()
+                print(f"\n{table}\n", flush=True)
+                if options.write:
+                    write_page({SIZES[name].title: table})
     finally:
         server.child.kill()
         shutil.rmtree(PLACE, ignore_errors=True)
-    if options.write:
-        write_page(tables)
 
 
 if __name__ == "__main__":

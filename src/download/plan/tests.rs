@@ -30,6 +30,7 @@ impl Scene {
             zone: Some("America/New_York".to_owned()),
             session_open: Some(34_200),
             session_close: Some(57_600),
+            con_id: None,
             ..SeriesMeta::default()
         };
         let state = SeriesState { meta, ..SeriesState::default() };

@@ -185,5 +185,6 @@ fn meta(request: &Request, zone: &TimeZone) -> SeriesMeta {
         every_day: false,
         session_open: Some(opens(class)),
         session_close: Some(SETTLED),
+        con_id: None,
     }
 }

@@ -184,6 +184,7 @@ fn series(request: &Request, listing: &Listing, clock: i64) -> Series {
             every_day: exchange.every_day,
             session_open: Some(exchange.open),
             session_close: Some(exchange.close),
+            con_id: None,
         },
         first_day: listing.first_day.number(),
         finished: finished.number(),

@@ -246,5 +246,6 @@ fn series_meta(meta: Meta, context: &Context) -> SeriesMeta {
         every_day: meta.instrument_type.as_deref() == Some("CRYPTOCURRENCY"),
         session_open: session.and_then(|session| second_of_day(session.start)),
         session_close: session.and_then(|session| second_of_day(session.end)),
+        con_id: None,
     }
 }

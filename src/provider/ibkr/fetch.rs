@@ -1,0 +1,345 @@
+//! Gets what the gateway says to one request: the contract, where its data begin, the bars; each under the
+//! broker's limits, and again where it is worth it.
+
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+use tokio::sync::OnceCell;
+
+use super::api::{Asked, Asking, Fault, Gateway, Listing, Show, Told};
+use super::body::{Head, Writer};
+use super::fault::{self, Meaning, meaning};
+use super::read::unusable;
+use super::{Ibkr, NAME, code_of, contract, hours, windows, zones};
+use crate::model::{Day, Days, Period};
+use crate::provider::limits::pacing::Ask;
+use crate::provider::{RawAnswer, Refusal, Request};
+
+/// How often a request is asked again that had no answer, or that the gateway gave up.
+const RETRIES: u32 = 2;
+/// How often one is that broke a limit all the same, or was lost with a connection.
+const MORE_RETRIES: u32 = 8;
+/// An answer that takes longer comes from a gateway that slows us down.
+const SLOW: Duration = Duration::from_secs(10);
+/// Where data begin is asked for days before these: an update has no need of it.
+const HEAD_BEFORE_DAYS: i32 = 40;
+/// Messages a minute: the gateway closes the connection at more than 50 a second.
+const MESSAGES: u32 = 2400;
+
+/// The gateway's error: its number and words.
+type Said = (i32, String);
+
+/// What a job knows of a contract.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Those that match, or the gateway's error.
+    found: OnceCell<Result<Vec<Listing>, Said>>,
+    /// When its data begin, where that can be told, in seconds since the epoch.
+    head: OnceCell<Option<i64>>,
+}
+
+/// Why a question has no answer.
+enum Unanswered {
+    Fault(Fault),
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Unanswered {
+    fn from(refusal: Refusal) -> Unanswered {
+        Unanswered::Refused(refusal)
+    }
+}
+
+impl Ibkr {
+    /// What the gateway says to a request; see [`crate::provider::Provider::fetch`].
+    pub(super) async fn fetch_bars(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+        let class = request.instrument.class;
+        let (show, regular) = (contract::show(self.show, class), self.regular(class));
+        let known = self.known(request)?;
+        let body = match self.details(request, &known).await? {
+            Ok(found) => {
+                let listing = contract::choose(request, found, Day::of_utc(self.session.clock()))?;
+                self.is_also(request, &listing, &known);
+                self.bars_of(request, &known, listing, (show, regular)).await?
+            }
+            Err(said) => {
+                let asked = (show, regular);
+                let clock = self.session.clock();
+                let head = Head::unknown(code_of(request), request.period, asked, said, clock);
+                Writer::default().finish(&head).map_err(unwritable)?
+            }
+        };
+        let (host, port, code) = (&self.settings.host, self.settings.port, code_of(request));
+        Ok(RawAnswer {
+            url: format!("ibkr://{host}:{port}/{code}/{}/{}", request.period, request.days),
+            status: 200,
+            headers: vec![("content-type".to_owned(), "application/jsonl".to_owned())],
+            received: self.session.clock(),
+            body,
+        })
+    }
+
+    /// What is known of the contract a request means.
+    fn known(&self, request: &Request) -> Result<Arc<Known>, Refusal> {
+        let wanted = contract::wanted(request)?;
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(all.entry(format!("{wanted:?}")).or_default()))
+    }
+
+    /// By its number a contract is known as well from now on: later requests name it so.
+    fn is_also(&self, request: &Request, listing: &Listing, known: &Arc<Known>) {
+        let mut by_number = request.clone();
+        by_number.instrument.broker.con_id = Some(i64::from(listing.con_id));
+        if let Ok(wanted) = contract::wanted(&by_number) {
+            let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(format!("{wanted:?}")).or_insert_with(|| Arc::clone(known));
+        }
+    }
+
+    /// The contracts that may be meant, or the gateway's error: asked once a job, by the first who needs it.
+    async fn details(&self, request: &Request, known: &Known) -> Result<Result<Vec<Listing>, Said>, Refusal> {
+        let wanted = contract::wanted(request)?;
+        let ask = || async {
+            match self.ask(None, |gateway| gateway.details(wanted.clone())).await {
+                Ok(found) => Ok(Ok(found)),
+                Err(Unanswered::Fault(Fault::Said { code, text })) => Ok(Err((code, text))),
+                Err(other) => Err(self.refusal(request, other)),
+            }
+        };
+        known.found.get_or_try_init(ask).await.cloned()
+    }
+
+    /// The bars of all steps, as a body.
+    async fn bars_of(
+        &self,
+        request: &Request,
+        known: &Known,
+        listing: Listing,
+        (show, regular): (Show, bool),
+    ) -> Result<Vec<u8>, Refusal> {
+        let period = request.period;
+        let (_, zone) = zones::zone(&listing.time_zone).ok_or_else(|| {
+            unusable(format!("the contract's time zone {:?} is not known here", listing.time_zone))
+        })?;
+        let trading = Trading::of(if regular { &listing.liquid_hours } else { &listing.trading_hours });
+        let days =
+            Days { first: period.bar_day(request.days.first), last: period.last_day(request.days.last) };
+        let mut head = Head::new(code_of(request), period, (show, regular), listing.clone());
+        head.clock = self.session.clock();
+        if days.first < Day::of_utc(head.clock).plus(-HEAD_BEFORE_DAYS) {
+            head.head = self.head(request, known, &listing, (show, regular)).await?;
+        }
+        let begins = head.head.map(|begins| period.bar_day(Day::of_local(begins, &zone)));
+        let wanted = Days::new(begins.map_or(days.first, |begins| begins.max(days.first)), days.last);
+        let mut body = Writer::default();
+        for step in wanted.map(|days| windows::steps(period, days, trading.hours)).unwrap_or_default() {
+            // Taken before it is asked: what ends while it is answered is not over.
+            head.clock = self.session.clock();
+            let asked = asked(period, step, &trading, (show, regular), (head.clock, &zone));
+            match self.bars(&listing, &asked).await {
+                Ok(told) => body.told(asked, &told).map_err(unwritable)?,
+                Err(Unanswered::Fault(Fault::Said { code, text })) => {
+                    let goes_on = meaning(code, &text) == Meaning::Empty;
+                    body.refused(asked, code, text).map_err(unwritable)?;
+                    if !goes_on {
+                        break;
+                    }
+                }
+                Err(other) => return Err(self.refusal(request, other)),
+            }
+        }
+        body.finish(&head).map_err(unwritable)
+    }
+
+    async fn bars(&self, listing: &Listing, asked: &Asked) -> Result<Told, Unanswered> {
+        let pace = Ask {
+            identity: format!("{} {} {asked:?}", listing.con_id, listing.exchange),
+            of: thing(listing, asked.show),
+            weight: if asked.show == Show::BidAsk { 2 } else { 1 },
+        };
+        self.ask(Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await
+    }
+
+    /// When the data of a contract begin; nothing where the gateway does not say.
+    async fn head(
+        &self,
+        request: &Request,
+        known: &Known,
+        listing: &Listing,
+        (show, regular): (Show, bool),
+    ) -> Result<Option<i64>, Refusal> {
+        let pace = Ask {
+            identity: format!("{} {} head {}", listing.con_id, listing.exchange, show.name()),
+            of: thing(listing, show),
+            weight: 1,
+        };
+        let ask = || async {
+            match self.ask(Some(&pace), |gateway| gateway.head(listing.clone(), show, regular)).await {
+                Ok(begins) => Ok(Some(begins)),
+                // Only a bound of what is asked for: without it more is asked.
+                Err(Unanswered::Fault(Fault::Said { .. } | Fault::Silent(_) | Fault::Unreadable(_))) => {
+                    Ok(None)
+                }
+                Err(other) => Err(self.refusal(request, other)),
+            }
+        };
+        known.head.get_or_try_init(ask).await.copied()
+    }
+
+    /// Asks the gateway, under the limits, again where that is worth it.
+    async fn ask<T>(
+        &self,
+        pace: Option<&Ask>,
+        asking: impl Fn(Arc<dyn Gateway>) -> Asking<T>,
+    ) -> Result<T, Unanswered> {
+        let (mut retries, mut more) = (0, 0);
+        loop {
+            let gateway = self.connected().await?;
+            let _alone = self.alone().await;
+            let open = match pace {
+                Some(pace) => Some(self.pacing.enter(pace).await?),
+                None => None,
+            };
+            let began = Instant::now();
+            let answer = self.session.ask(&*gateway, asking(Arc::clone(&gateway))).await;
+            drop(open);
+            let fault = match answer {
+                Ok(answer) => {
+                    self.note_speed(began.elapsed());
+                    return Ok(answer);
+                }
+                Err(fault) => fault,
+            };
+            let (counter, most) = match again(&fault) {
+                Again::Once => (&mut retries, RETRIES),
+                Again::Often => (&mut more, MORE_RETRIES),
+                Again::Paced => {
+                    tracing::warn!(
+                        "Interactive Brokers says that its limits were broken; waiting its ten minutes out"
+                    );
+                    self.record(self.pacing.violated());
+                    (&mut more, MORE_RETRIES)
+                }
+                Again::Never => return Err(Unanswered::Fault(fault)),
+            };
+            *counter += 1;
+            if *counter > most {
+                return Err(Unanswered::Fault(fault));
+            }
+            tracing::debug!("{fault:?}, asked again");
+        }
+    }
+
+    /// A gateway; that there is none counts against the provider.
+    async fn connected(&self) -> Result<Arc<dyn Gateway>, Refusal> {
+        // One that failed again and again is left alone for a minute.
+        self.throttle.admit(NAME, MESSAGES).await?;
+        let gateway = self.session.gateway().await;
+        match &gateway {
+            Ok(_) => self.record(self.throttle.succeeded(NAME)),
+            Err(refusal) => self.record(self.throttle.failed(NAME, &refusal.to_string())),
+        }
+        gateway
+    }
+
+    /// While the gateway slows us down one request is made at a time.
+    async fn alone(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match self.slow.load(std::sync::atomic::Ordering::Relaxed) {
+            true => Some(self.one.lock().await),
+            false => None,
+        }
+    }
+
+    fn note_speed(&self, took: Duration) {
+        let slow = took >= SLOW;
+        if slow != self.slow.swap(slow, std::sync::atomic::Ordering::Relaxed) {
+            let seconds = took.as_secs();
+            match slow {
+                true => tracing::info!(
+                    "the gateway took {seconds} seconds for an answer: it slows us down; one request at a time"
+                ),
+                false => tracing::info!("the gateway is quick again"),
+            }
+        }
+    }
+
+    fn refusal(&self, request: &Request, unanswered: Unanswered) -> Refusal {
+        match unanswered {
+            Unanswered::Refused(refusal) => refusal,
+            Unanswered::Fault(fault) => fault::of(fault, &code_of(request), self.session.clock()),
+        }
+    }
+}
+
+/// The request for the bars of a step.
+fn asked(
+    period: Period,
+    step: Days,
+    trading: &Trading,
+    (show, regular): (Show, bool),
+    (clock, zone): (i64, &TimeZone),
+) -> Asked {
+    let duration = |days: Days| windows::duration(period, days, trading.overnight, trading.every_day);
+    let end = step.last.plus(1).instant(0, zone);
+    let today = Day::of_local(clock, zone);
+    let to_now = Days { first: step.first, last: step.last.max(today) };
+    // Adjusted bars are given up to now and no other end; nothing else may end ahead.
+    let (end, duration) = match show == Show::AdjustedLast || end > clock {
+        true => (None, duration(to_now)),
+        false => (Some(end), duration(step)),
+    };
+    Asked { end, duration, bar: windows::bar(period), show, regular }
+}
+
+/// Whether a question is asked again.
+enum Again {
+    Never,
+    Once,
+    Often,
+    /// When the limits allow it, after a violation.
+    Paced,
+}
+
+fn again(fault: &Fault) -> Again {
+    match fault {
+        Fault::Said { code, text } => match meaning(*code, text) {
+            Meaning::Pacing => Again::Paced,
+            Meaning::Again | Meaning::Later => Again::Once,
+            Meaning::Lost | Meaning::Notice => Again::Often,
+            _ => Again::Never,
+        },
+        Fault::Lost(_) | Fault::Dropped => Again::Often,
+        Fault::Silent(_) => Again::Once,
+        Fault::Unreadable(_) => Again::Never,
+    }
+}
+
+/// When a contract trades.
+struct Trading {
+    /// Hours a session at most.
+    hours: i32,
+    overnight: bool,
+    every_day: bool,
+}
+
+impl Trading {
+    fn of(hours: &[String]) -> Trading {
+        let sessions = hours::sessions(hours);
+        let longest = sessions.iter().map(|session| session.close - session.open).max();
+        Trading {
+            hours: longest.map_or(24, |seconds| (seconds + 3599) / 3600),
+            overnight: sessions.is_empty() || sessions.iter().any(|session| session.open < 0),
+            every_day: sessions.iter().any(|session| session.day.is_weekend()),
+        }
+    }
+}
+
+/// What the broker counts as one: contract, exchange, kind of data.
+fn thing(listing: &Listing, show: Show) -> String {
+    format!("{} {} {}", listing.con_id, listing.exchange, show.name())
+}
+
+fn unwritable(error: serde_json::Error) -> Refusal {
+    unusable(error.to_string())
+}

@@ -1,0 +1,173 @@
+//! Interactive Brokers: bars through a TWS or IB Gateway that the person runs.
+//!
+//! Reading order: `api` is what is asked of a gateway, `tws` asks it through the protocol's crate, `session`
+//! keeps the connection; `contract` finds the contract, `windows` says how much is asked for at once, `fetch`
+//! gets the answers under the limits; `body` is what they are kept as, `read` makes bars of it with `hours`,
+//! `zones` and, for errors, `fault`.
+
+mod api;
+mod body;
+mod contract;
+mod fault;
+mod fetch;
+mod hours;
+mod read;
+mod session;
+#[cfg(test)]
+mod tests;
+mod tws;
+mod windows;
+mod zones;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use self::api::Show;
+use self::fetch::Known;
+use self::session::Session;
+use super::limits::pacing::{Pacing, Rules, Time};
+use super::limits::{Throttle, ThrottleError};
+use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use crate::config::IbkrSettings;
+use crate::model::{Class, Day, Days, Instrument, Period};
+
+/// The name in configuration, paths and messages.
+pub const NAME: &str = "ibkr";
+
+/// Requests in flight: enough that the gateway never waits for us.
+pub const CONCURRENCY: usize = 4;
+
+/// The limits of the broker's page on historical data. It counts bars of 30 seconds and less by them, and slows
+/// down whoever breaks them with longer ones.
+const RULES: Rules =
+    Rules { identical: 15_000_000, of_one: (6, 2_000_000), all: (60, 600_000_000), open: 50 };
+
+/// The limits in words.
+pub const PACE: &str = "60 requests in ten minutes";
+
+/// The provider. It has one connection, made when it is first asked.
+pub struct Ibkr {
+    settings: IbkrSettings,
+    show: Option<Show>,
+    session: Session,
+    throttle: Throttle,
+    pacing: Pacing,
+    known: Mutex<HashMap<String, Arc<Known>>>,
+    /// The gateway slows us down.
+    slow: AtomicBool,
+    /// Held by the one request that is made then.
+    one: tokio::sync::Mutex<()>,
+}
+
+impl Ibkr {
+    /// A provider of these settings, under the limits that `throttle` keeps; `now` is this machine's clock,
+    /// `time` that by which limits are waited for.
+    pub fn new(settings: &IbkrSettings, throttle: Throttle, now: Clock, time: Arc<dyn Time>) -> Ibkr {
+        Ibkr {
+            settings: settings.clone(),
+            show: settings.what_to_show.as_deref().and_then(Show::named),
+            session: Session::new(settings, now),
+            pacing: Pacing::new(throttle.clone(), time, NAME, RULES),
+            throttle,
+            known: Mutex::default(),
+            slow: AtomicBool::new(false),
+            one: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Asks for a few days of one well-known stock; says in a line what came of it.
+    async fn few_days(&self) -> Result<String, Refusal> {
+        let gateway = self.session.gateway().await?;
+        let today = Day::of_utc(self.session.clock());
+        let request = Request {
+            instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
+            contract: None,
+            period: Period::D1,
+            days: Days { first: today.plus(-10), last: today },
+            correlation: "test".to_owned(),
+        };
+        let raw = self.fetch(&request).await?;
+        let answer = self.read(&request, &raw)?;
+        let told = match answer.bars.bounds() {
+            Some((_, last)) => {
+                format!("{} daily bars of AAPL, the last of {}", answer.bars.len(), Day::of_utc(last))
+            }
+            None => "it answers, but has no bars of AAPL in the last 10 days".to_owned(),
+        };
+        let (wanted, used) = (self.settings.client_id, gateway.client_id());
+        Ok(match wanted == used {
+            true => told,
+            false => format!("{told}; {}", session::taken(wanted, used)),
+        })
+    }
+
+    /// Whether bars of a class are of regular trading hours alone.
+    fn regular(&self, class: Class) -> bool {
+        self.settings.use_rth.unwrap_or(class == Class::Stock)
+    }
+
+    fn record(&self, noted: Result<(), ThrottleError>) {
+        if let Err(error) = noted {
+            tracing::warn!("the limits of {NAME} could not be noted: {error}");
+        }
+    }
+}
+
+impl Provider for Ibkr {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn limits(&self, class: Class, period: Period) -> Result<Limits, String> {
+        let limits = limits(class, period);
+        match contract::show(self.show, class) {
+            Show::AdjustedLast if period.is_intraday() => Err(format!(
+                "ADJUSTED_LAST is given up to now alone, so that {period} bars of it cannot be fetched piece by piece; providers.ibkr.what_to_show = \"TRADES\" has them"
+            )),
+            Show::AdjustedLast => Ok(Limits { request_days: None, ..limits }),
+            _ => Ok(limits),
+        }
+    }
+
+    fn serves_contracts(&self) -> bool {
+        true
+    }
+
+    fn concurrency(&self) -> usize {
+        CONCURRENCY
+    }
+
+    fn pace(&self) -> Option<String> {
+        Some(PACE.to_owned())
+    }
+
+    fn endpoint(&self) -> Option<(String, u16)> {
+        let IbkrSettings { host, port, .. } = &self.settings;
+        let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+        (!here).then(|| (host.clone(), *port))
+    }
+
+    fn test(&self) -> Testing<'_> {
+        Box::pin(async { self.few_days().await.map_err(|refusal| refusal.to_string()) })
+    }
+
+    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
+        Box::pin(self.fetch_bars(request))
+    }
+
+    fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+        read::read(request, raw)
+    }
+}
+
+/// How far back and how much at once.
+pub fn limits(class: Class, period: Period) -> Limits {
+    windows::limits(period, class == Class::Future)
+}
+
+/// The code asked for, with the month of a dated contract.
+fn code_of(request: &Request) -> String {
+    let code = &request.instrument.code;
+    request.contract.map_or_else(|| code.clone(), |contract| contract.code(code))
+}

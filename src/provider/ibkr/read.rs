@@ -1,0 +1,251 @@
+//! Bars of what the gateway said. Pure.
+
+use jiff::tz::TimeZone;
+
+use super::api::{Listing, Row, Stamp};
+use super::body::{Body, Head};
+use super::hours::{self, Session};
+use super::{NAME, code_of, contract, fault, zones};
+use crate::model::{Bars, Column, Day, Days, Period, SeriesMeta};
+use crate::provider::{Answer, RawAnswer, Refusal, Request};
+
+pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+    let body = Body::read(&raw.body).map_err(unusable)?;
+    let head = &body.head;
+    let code = code_of(request);
+    if (&head.code, head.period) != (&code, request.period) {
+        return Err(unusable(format!(
+            "it is of {} {}, asked for was {code} {}",
+            head.code, head.period, request.period
+        )));
+    }
+    let Some(listing) = &head.contract else {
+        return Err(not_found(request, head));
+    };
+    let (zone_name, zone) = zones::zone(&listing.time_zone).ok_or_else(|| {
+        unusable(format!("the contract's time zone {:?} is not known here", listing.time_zone))
+    })?;
+    if let Some(refusal) = refused(&body, &code) {
+        return Err(refusal);
+    }
+    let trading = if head.regular { &listing.liquid_hours } else { &listing.trading_hours };
+    let sessions = hours::sessions(trading);
+    let finished = hours::finished(&sessions, head.clock, &zone);
+    let meta = meta(listing, zone_name, &sessions);
+    let context = Context { request, clock: head.clock, finished, zone, meta };
+    let mut found = Found::default();
+    let mut bars =
+        Bars::new(Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period));
+    for (step, rows) in &body.steps {
+        context.take(rows, step.start, &mut found)?;
+    }
+    if request.period == Period::Mo3 {
+        found.rows = quarters(found.rows);
+    }
+    for (stamp, row) in &found.rows {
+        bars.push(*stamp, &row.values);
+    }
+    let received = bars.len();
+    bars.sort_keep_last();
+    found.leave_out(received - bars.len(), "for a bar that is there already");
+    let first_day = head.head.map(|begins| Day::of_local(begins, &context.zone));
+    Ok(Answer {
+        bars,
+        meta: context.meta,
+        splits: Vec::new(),
+        sessions: Vec::new(),
+        first_day,
+        finished: Some(context.finished),
+        clock: head.clock,
+        dropped: found.dropped,
+        notes: Vec::new(),
+    })
+}
+
+/// The error in place of bars, where one of the requests had one that says more than that there are none.
+fn refused(body: &Body, code: &str) -> Option<Refusal> {
+    let faults = body.steps.iter().filter_map(|(step, _)| step.fault());
+    let mut refusals = faults.map(|(error, text)| fault::refusal(error, text, code, body.head.clock));
+    refusals.find(|refusal| !matches!(refusal, Refusal::EmptyWindow { .. }))
+}
+
+fn not_found(request: &Request, head: &Head) -> Refusal {
+    let Some((error, text)) = head.fault() else {
+        return unusable("it has neither a contract nor an error".to_owned());
+    };
+    match fault::refusal(error, text, &head.code, head.clock) {
+        Refusal::Unknown { said, .. } => contract::gone(request, &said, Day::of_utc(head.clock)),
+        refusal => refusal,
+    }
+}
+
+struct Context<'a> {
+    request: &'a Request,
+    clock: i64,
+    finished: Day,
+    zone: TimeZone,
+    meta: SeriesMeta,
+}
+
+#[derive(Default)]
+struct Found {
+    rows: Vec<(i64, Line)>,
+    dropped: Vec<String>,
+}
+
+/// A bar's values, in the order of the columns.
+#[derive(Clone, Copy)]
+struct Line {
+    values: [f64; 7],
+}
+
+impl Found {
+    fn leave_out(&mut self, count: usize, why: &str) {
+        if count > 0 {
+            self.dropped.push(format!("{count} of the rows dropped: {why}"));
+        }
+    }
+}
+
+impl Context<'_> {
+    /// Takes in the rows of one request.
+    fn take(&self, rows: &[Row], start: Option<i64>, found: &mut Found) -> Result<(), Refusal> {
+        let period = self.request.period;
+        let days = Days {
+            first: period.bar_day(self.request.days.first),
+            last: period.last_day(self.request.days.last),
+        };
+        let complete_from = start.map_or(Day::new(i32::MIN), |start| Day::of_local(start, &self.zone));
+        let (mut outside, mut unfinished, mut cut, mut priceless) = (0, 0, 0, 0);
+        for row in rows {
+            let (stamp, day) = self.stamp(row)?;
+            let line = Line::of(row);
+            if !days.contains(day) {
+                outside += 1;
+            } else if self.is_unfinished(stamp, day) {
+                unfinished += 1;
+            } else if period > Period::D1 && day < complete_from && complete_from <= self.unit().last_day(day)
+            {
+                // The first one of a window holds only what lies in it.
+                cut += 1;
+            } else if line.values[..4].iter().all(|price| price.is_nan()) {
+                priceless += 1;
+            } else {
+                found.rows.push((stamp, line));
+            }
+        }
+        found.leave_out(outside, "outside of what was asked for");
+        found.leave_out(unfinished, "not over");
+        found.leave_out(cut, "cut by the beginning of the window");
+        found.leave_out(priceless, "without any price");
+        Ok(())
+    }
+
+    /// As what a row is stored, and the day it is of; quarters are put together of months later.
+    fn stamp(&self, row: &Row) -> Result<(i64, Day), Refusal> {
+        let period = self.request.period;
+        match row.0 {
+            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, self.meta.trading_day(stamp))),
+            Stamp::Date(year, month, day) if !period.is_intraday() => {
+                let date = jiff::civil::Date::new(year, month as i8, day as i8)
+                    .map_err(|error| unusable(format!("{year}-{month}-{day} is no date: {error}")))?;
+                let bar = self.unit().bar_day(Day::of_date(date));
+                Ok((bar.midnight(), bar))
+            }
+            stamp => Err(unusable(format!("{stamp:?} is no stamp of a {period} bar"))),
+        }
+    }
+
+    /// The period of the rows.
+    fn unit(&self) -> Period {
+        match self.request.period {
+            Period::Mo3 => Period::Mo1,
+            period => period,
+        }
+    }
+
+    fn is_unfinished(&self, stamp: i64, day: Day) -> bool {
+        match self.request.period.seconds() {
+            // With its session a bar is over at the latest.
+            Some(seconds) => stamp + seconds > self.clock && day > self.finished,
+            None => self.request.period.last_day(day) > self.finished,
+        }
+    }
+}
+
+impl Line {
+    fn of(row: &Row) -> Line {
+        let price = |value: Option<f64>| value.unwrap_or(f64::NAN);
+        // Quotes have neither volume nor trades: the gateway writes -1.
+        let counted = |value: Option<f64>| value.filter(|value| *value >= 0.0).unwrap_or(f64::NAN);
+        let Row(_, open, high, low, close, volume, average, count) = row;
+        let volume = counted(*volume);
+        let average = if volume.is_nan() { f64::NAN } else { counted(*average) };
+        Line {
+            values: [
+                price(*open),
+                price(*high),
+                price(*low),
+                price(*close),
+                volume,
+                average,
+                counted(*count),
+            ],
+        }
+    }
+
+    /// Takes in the next bar of the same quarter.
+    fn join(&mut self, next: Line) {
+        let [open, high, low, _, volume, average, count] = self.values;
+        let [_, next_high, next_low, close, next_volume, next_average, next_count] = next.values;
+        let sum = volume + next_volume;
+        let weighted = (average * volume + next_average * next_volume) / sum;
+        self.values = [
+            open,
+            high.max(next_high),
+            low.min(next_low),
+            close,
+            sum,
+            if weighted.is_finite() { weighted } else { average },
+            count + next_count,
+        ];
+    }
+}
+
+/// Quarters of months, of which a request asks for whole ones.
+fn quarters(mut months: Vec<(i64, Line)>) -> Vec<(i64, Line)> {
+    months.sort_by_key(|(stamp, _)| *stamp);
+    months.dedup_by_key(|(stamp, _)| *stamp);
+    let mut quarters: Vec<(i64, Line)> = Vec::new();
+    for (stamp, line) in months {
+        let first = Day::of_utc(stamp).first_of_quarter().midnight();
+        match quarters.last_mut() {
+            Some((quarter, joined)) if *quarter == first => joined.join(line),
+            _ => quarters.push((first, line)),
+        }
+    }
+    quarters
+}
+
+fn meta(listing: &Listing, zone: String, sessions: &[Session]) -> SeriesMeta {
+    // Prices of grains are in cents, of London's shares in pence: another unit than the currency's.
+    let currency = match listing.price_magnifier {
+        ..=1 => listing.currency.clone(),
+        magnifier => format!("{}/{magnifier}", listing.currency),
+    };
+    let place = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let session = sessions.last();
+    SeriesMeta {
+        currency: Some(currency),
+        exchange: place(&listing.primary_exchange).or_else(|| place(&listing.exchange)),
+        zone: Some(zone),
+        every_day: sessions.iter().any(|session| session.day.is_weekend()),
+        session_open: session.map(|session| session.open),
+        session_close: session.map(|session| session.close),
+        con_id: Some(i64::from(listing.con_id)),
+    }
+}
+
+pub(super) fn unusable(said: String) -> Refusal {
+    Refusal::Unusable { provider: NAME, said }
+}

@@ -1,0 +1,76 @@
+//! The binary against a gateway: what `providers --test` says, and a download.
+
+use vortex::model::Day;
+
+use crate::binary::Home;
+use crate::ibkr_gateway::{Action, Clock, Gateway, Kind, Options, Rule};
+
+fn gateway(options: Options) -> (Gateway, Home) {
+    let gateway = Gateway::listen(Clock::System, options).unwrap();
+    let home = home(gateway.port(), "");
+    (gateway, home)
+}
+
+fn home(port: u16, lines: &str) -> Home {
+    Home::configured(&format!(
+        "providers.ibkr.host = \"127.0.0.1\"\nproviders.ibkr.port = {port}\nproviders.ibkr.timeout = 2\n{lines}"
+    ))
+}
+
+const TEST: [&str; 3] = ["providers", "--test", "ibkr"];
+
+#[test]
+fn a_test_says_in_a_line_what_is_wrong() {
+    let (_gateway, home) = gateway(Options::default());
+    home.expect(0, &TEST).says("ibkr: ok,").says("daily bars of AAPL");
+
+    let (_gateway, home) = gateway(Options { taken: vec![1, 2], ..Options::default() });
+    home.expect(0, &TEST).says("client id 1 is taken by another program, connected as client 3");
+
+    let (_gateway, home) = gateway(Options { version: 178, ..Options::default() });
+    home.expect(1, &TEST).says("too old").says("install the latest TWS or IB Gateway");
+
+    let (_gateway, home) = gateway(Options { logged_in: false, ..Options::default() });
+    home.expect(1, &TEST).says("is somebody logged in there");
+
+    let (gateway_, home) = gateway(Options::default());
+    gateway_.rule(Rule::new(Action::HangUp {}).on(Kind::Connect));
+    home.expect(1, &TEST).says("closed the connection at once").says("Enable ActiveX and Socket Clients");
+
+    let (gateway_, home) = gateway(Options::default());
+    gateway_.rule(Rule::error(162, "x:No market data permissions for NASDAQ STK"));
+    home.expect(1, &TEST).says("No market data permissions").says("subscription");
+
+    let (gateway_, home) = gateway(Options::default());
+    gateway_.shut();
+    let ran = home.expect(1, &TEST).says("nothing listens at 127.0.0.1:");
+    assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+}
+
+#[test]
+fn the_port_of_the_other_mode_is_named() {
+    // Whoever holds the port: that it is open is enough.
+    let _listener = std::net::TcpListener::bind("127.0.0.1:4002");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    home(free, "").expect(1, &TEST).says("is open: set providers.ibkr.port to it");
+}
+
+#[test]
+fn a_download_archives_the_list_that_comes_with_the_program() {
+    let (gateway, home) = gateway(Options::default());
+    let start = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-20).to_string();
+    let list = ["download", "--provider", "ibkr", "--yes", "--period", "1d", "--start-date", &start];
+    home.expect(0, &list);
+    let csvs = home.csvs();
+    let has = |part: &str| csvs.keys().any(|path| path.to_string_lossy().contains(part));
+    assert!(
+        has("ibkr/stocks/1d/AAPL.csv") && has("ibkr/forex/1d/EURUSD.csv") && has("ibkr/futures/1d/ES/ES_")
+    );
+    let aapl = csvs.iter().find(|(path, _)| path.ends_with("AAPL.csv")).unwrap().1;
+    assert!(aapl.starts_with("Datetime,Open,High,Low,Close,Volume,WAP,Count\n"), "{aapl}");
+    assert_eq!(gateway.counts().violations, []);
+    // Dry runs ask nobody.
+    let asked = gateway.counts().connections;
+    home.expect(0, &[&list[..], &["--dry-run", "--force"]].concat());
+    assert_eq!(gateway.counts().connections, asked);
+}

@@ -1,0 +1,13 @@
+//! Updates through a gateway, played by `ibkr_gateway`: the bars, the limits, and everything that goes wrong.
+
+#[path = "../support/binary.rs"]
+mod binary;
+#[path = "../ibkr_gateway/mod.rs"]
+mod ibkr_gateway;
+
+mod cases;
+mod command;
+mod lab;
+#[cfg(feature = "recorded")]
+mod recorded;
+mod whole;
