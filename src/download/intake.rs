@@ -225,7 +225,7 @@ impl Shared {
         mut stored: Stored,
         mut files: Vec<ReadFile>,
         force: bool,
-        taken: &mut Vec<Taken>,
+        taken: &mut [Taken],
     ) -> Result<Merged, Stop> {
         let key = &target.key;
         let refused = |why: &str| Stop::Outcome(Outcome::Failed(format!("{key}: {why}")));
