@@ -205,7 +205,8 @@ impl Shared {
         let (shared, target) = (Arc::clone(self), course.target.clone());
         let work = move || {
             let files = read();
-            let mut taken = files.iter().map(|(file, _)| Taken { file: *file, ..Taken::default() }).collect();
+            let mut taken: Vec<Taken> =
+                files.iter().map(|(file, _)| Taken { file: *file, ..Taken::default() }).collect();
             let merged = shared.merge(&target, stored, files, force, &mut taken);
             (merged, taken)
         };
