@@ -72,6 +72,12 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), ArchiveError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(io("fsync", path))
 }
 
+/// Syncs the folders above a path, as far as this user may read them.
+pub(super) fn sync_above(path: &Path) -> Result<(), ArchiveError> {
+    let mut above = path.ancestors().skip(1).take_while(|folder| access(*folder, AccessFlags::R_OK).is_ok());
+    above.try_for_each(sync_folder)
+}
+
 /// Makes a folder with its parents where they are not there, each on disk when this returns.
 pub(super) fn make_lasting_folder(path: &Path) -> Result<(), ArchiveError> {
     if path.is_dir() {

@@ -171,11 +171,12 @@ pub struct DownloadArgs {
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
 Examples:
-  vortex import ~/Downloads                      CSV files of Barchart.com, whatever they are called
-  vortex import --dry-run ~/vortex-old/data      what an older Vortex left, nothing written yet
-  vortex import --symbol AUD=A6 a6h24_daily.csv  A6H24 is stored as AUD_20240300
+  vortex import ~/Downloads                  CSV files of Barchart.com
+  vortex import --dry-run ~/vortex-old/data  what an older Vortex left
+  vortex import --symbol AUD=A6 a6h24.csv    A6H24 is stored as AUD_20240300
 
-The files are only read. Every row is accounted for: taken, there already, or not taken and why.")]
+The files are only read. Every row is accounted for: taken, there already, or
+not taken and why.")]
 pub struct ImportArgs {
     /// CSV files, and folders of them
     #[arg(required = true, value_name = "FILE|FOLDER")]
@@ -412,13 +413,13 @@ pub struct RevertArgs {
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  vortex continuous GOLD                                   by volume, each bar its contract's own
-  vortex continuous GOLD --roll calendar --days-before 10  ten weekdays before the contract's month
-  vortex continuous GOLD --adjust ratio --name GOLD_RATIO  a second series beside the first
-  vortex continuous GOLD SILVER --period 1d,1h --dry-run   what would be made
+  vortex continuous GOLD                          by volume, prices as they are
+  vortex continuous GOLD --roll calendar --days-before 10
+  vortex continuous GOLD --adjust ratio --name GOLD_RATIO
+  vortex continuous GOLD SILVER --period 1d,1h --dry-run
 
-It is stored under vortex/futures/ in the archive, with a table of its rolls beside it, and made again from
-the stored contracts each time."
+It is stored under vortex/futures/ in the archive, with a table of its rolls
+beside it, and made again from the stored contracts each time."
 )]
 pub struct ContinuousArgs {
     /// The instruments

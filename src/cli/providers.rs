@@ -294,8 +294,8 @@ fn describe(name: &'static str, config: &Config) -> Description {
 }
 
 /// What a gateway serves of anything but dated futures.
-fn ibkr_limits(period: Period) -> Limits {
-    ibkr::limits(Class::Stock, period)
+fn ibkr_limits(period: Period) -> Option<Limits> {
+    Some(ibkr::limits(Class::Stock, period))
 }
 
 fn describe_yahoo(config: &Config) -> Description {

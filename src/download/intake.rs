@@ -186,7 +186,7 @@ struct Merged {
     state: SeriesState,
     news: Bars,
     restated: Option<String>,
-    raw: Vec<(Request, RawAnswer)>,
+    notes: Vec<String>,
     newest: i64,
     bytes: u64,
 }
@@ -211,17 +211,12 @@ impl Shared {
         };
         let (merged, files) = self.in_turn(work).await;
         *taken = files;
-        let Merged { stored, state, news, restated, raw, newest, bytes } = merged?;
+        let Merged { stored, state, news, restated, notes, newest, bytes } = merged?;
+        course.notes.extend(notes);
         self.bytes_fetched.fetch_add(bytes, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key: &course.target.key, bytes: bytes as usize });
         course.fetched_at = Some(newest.min((self.now)()));
-        self.store(course, &stored, state, news, restated).await?;
-        for (request, answer) in raw {
-            if let Err(error) = self.raw.keep(&course.target.key.provider, &request, &answer) {
-                course.notes.push(format!("the file could not be kept in the raw trail: {error}"));
-            }
-        }
-        Ok(())
+        self.store(course, &stored, state, news, restated).await
     }
 
     fn merge(
@@ -230,7 +225,7 @@ impl Shared {
         mut stored: Stored,
         mut files: Vec<ReadFile>,
         force: bool,
-        taken: &mut Vec<Taken>,
+        taken: &mut [Taken],
     ) -> Result<Merged, Stop> {
         let key = &target.key;
         let refused = |why: &str| Stop::Outcome(Outcome::Failed(format!("{key}: {why}")));
@@ -273,13 +268,15 @@ impl Shared {
             restated: None,
             force,
         };
-        let (mut raw, mut bytes) = (Vec::new(), 0);
+        let (mut notes, mut bytes) = (Vec::new(), 0);
         for (file, piece) in files {
             let Some(told) = taken.iter_mut().find(|told| told.file == file) else { continue };
             match piece.and_then(|piece| merge.add(target, piece, given_at, told)) {
-                Ok(Some((request, answer))) => {
-                    bytes += answer.body.len() as u64;
-                    raw.push((request, answer));
+                Ok(Some((request, raw))) => {
+                    bytes += raw.body.len() as u64;
+                    if let Err(error) = self.raw.keep(&key.provider, &request, &raw) {
+                        notes.push(format!("the file could not be kept in the raw trail: {error}"));
+                    }
                 }
                 Ok(None) => {}
                 Err(why) => told.refused = Some(why),
@@ -287,7 +284,7 @@ impl Shared {
         }
         let news = absorb::news(&before, merge.all);
         let (state, restated) = (merge.state, merge.restated);
-        Ok(Merged { stored, state, news, restated, raw, newest, bytes })
+        Ok(Merged { stored, state, news, restated, notes, newest, bytes })
     }
 }
 

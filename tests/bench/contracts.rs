@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 }
 
 /// Fills an archive.
-pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+pub(crate) fn fill(arguments: &Arguments) -> Result<(), Box<dyn Error + Send + Sync>> {
     let plan: Value = serde_json::from_slice(&fs::read(&arguments.plan)?)?;
     let archive = Archive::open(&arguments.root, &arguments.root)?;
     let writer = archive.write("bench")?;

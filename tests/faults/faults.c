@@ -6,6 +6,7 @@
  *   FAULTS_FAIL   N:ERRNO or N:ERRNO:for-good - the Nth change (from 0) fails, or all from it on;
  *                 a write that runs out of space writes its first half before
  *   FAULTS_KILL   N - the program is killed (SIGKILL) when it is about to make the Nth change
+ *   FAULTS_NETWORK  set: every file system says that it is NFS
  *   FAULTS_COUNT  how many changes there were is written to this file when the program ends
  *
  * Mapped memory is not watched: SQLite maps its index of the log, which no crash needs. */
@@ -24,6 +25,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -244,6 +246,13 @@ static int made(int folder, const char *path, mode_t mode) {
 }
 int mkdir(const char *path, mode_t mode) { return made(AT_FDCWD, path, mode); }
 int mkdirat(int folder, const char *path, mode_t mode) { return made(folder, path, mode); }
+
+int statfs(const char *path, struct statfs *of) {
+    int failed = syscall(SYS_statfs, path, of);
+    if (!failed && getenv("FAULTS_NETWORK")) of->f_type = 0x6969;
+    return failed;
+}
+int statfs64(const char *path, struct statfs64 *of) { return statfs(path, (struct statfs *)of); }
 
 /* What nothing uses so far: a change that went unseen would make every result worthless, so it ends the program. */
 static void unseen(int in_folder, const char *call) {

@@ -34,6 +34,11 @@ pub(crate) fn recorded<'a>(command: &'a mut Command, root: &Path, log: &Path) ->
     watched(command, root).env("FAULTS_LOG", log)
 }
 
+/// The command will take every file system for one of a network, where no write-ahead log works.
+pub(crate) fn on_a_network(command: &mut Command) -> &mut Command {
+    command.env("FAULTS_NETWORK", "1")
+}
+
 /// The command will write to `count` how many changes it made below `root`.
 pub(crate) fn counted<'a>(command: &'a mut Command, root: &Path, count: &Path) -> &'a mut Command {
     watched(command, root).env("FAULTS_COUNT", count)

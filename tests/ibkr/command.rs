@@ -74,3 +74,27 @@ fn a_download_archives_the_list_that_comes_with_the_program() {
     home.expect(0, &[&list[..], &["--dry-run", "--force"]].concat());
     assert_eq!(gateway.counts().connections, asked);
 }
+
+/// Bars of about a year of minutes.
+const MANY: usize = 100_000;
+
+#[test]
+fn a_hundred_thousand_bars_fit_into_a_ten_minutes_allowance_and_64_mib() {
+    let (gateway, home) = gateway(Options::default());
+    let start = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-380).to_string();
+    let args = ["download", "-p", "ibkr", "-s", "S0001", "--period", "1m", "--start-date", &start];
+    let (told, command) = (home.path("told"), home.command(&args));
+    let mut watched = std::process::Command::new("/usr/bin/time");
+    watched.args(["-f", "%M", "-o"]).arg(&told).arg(command.get_program()).args(command.get_args());
+    watched.env_clear().env("HOME", home.path("")).current_dir(home.path(""));
+    let output = watched.output().expect("/usr/bin/time is not installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let kilobytes: u64 = std::fs::read_to_string(told).unwrap().trim().parse().unwrap();
+    assert!(kilobytes < 64 << 10, "{kilobytes} kB");
+    let bars: usize = home.csvs().values().map(|csv| csv.lines().count() - 1).sum();
+    assert!(bars >= MANY, "{bars}");
+    let counts = gateway.counts();
+    // Nobody has to wait for a limit, and no bar is asked for twice but those of an overlap.
+    assert!(counts.history.len() + counts.heads as usize <= 60, "{}", counts.history.len());
+    assert_eq!(counts.violations, []);
+}

@@ -73,10 +73,11 @@ pub(crate) struct Disk {
     now: Names,
 }
 
-/// What no crash needs: SQLite's index of its log lies in mapped memory, the lock's text is for people.
+/// What no crash needs: SQLite's index of its log lies in mapped memory, the lock's text is for people, and
+/// the limits of the providers are another matter.
 fn is_watched(path: &Path) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    !name.ends_with("-shm") && name != "lock"
+    !name.ends_with("-shm") && name != "lock" && !name.starts_with("limits.db")
 }
 
 impl Disk {

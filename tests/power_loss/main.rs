@@ -123,6 +123,7 @@ fn open_all(
 
 /// Recovers one state; which version each series has then, or what is wrong with it.
 fn open(root: &Path, before: &Content, after: &Content) -> Result<Outcome, String> {
+    scenarios::bring_catalogue(root);
     let archive = Archive::open(root, root).map_err(|error| error.to_string())?;
     let writer = archive.write("power loss").map_err(|error| error.to_string())?;
     drop(writer);
@@ -153,6 +154,7 @@ fn open(root: &Path, before: &Content, after: &Content) -> Result<Outcome, Strin
 }
 
 fn content(root: &Path) -> Content {
+    scenarios::bring_catalogue(root);
     if !Archive::exists(root) {
         return Content::new();
     }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use vortex::model::Day;
 
@@ -29,17 +30,18 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
     let evening = |days: i32| monday.plus(days).midnight() + 22 * 3600;
     let server = Server::start(evening(0));
     // Answers as received are not synced and nothing depends on them: they would only be more of the same.
-    let home = Home::configured(&format!(
+    let configuration = format!(
         "providers.yahoo.base_url = '{}'\nproviders.yahoo.requests_per_minute = 1_000_000\ngeneral.raw.enabled = false\n",
         server.base_url()
-    ));
-    let daily = format!("download -s AAPL MSFT --period 1d --start-date {}", monday.plus(-20));
+    );
+    let home = Home::configured(&configuration);
+    let since = monday.plus(-20).to_string();
+    let daily = format!("download -s AAPL MSFT --period 1d --start-date {since}");
     let two_months =
         format!("download -s AAPL --period 15m --start-date {}", monday.first_of_month().plus(-4));
     let record = |name, line: &str| {
         let folder = place.join(name);
-        fs::create_dir_all(&folder).unwrap();
-        record(name, &home, &line.split(' ').collect::<Vec<_>>(), &folder)
+        record(name, home.command(&line.split(' ').collect::<Vec<_>>()), &home.archive(), &folder)
     };
     let first = record("the first commit, which makes the catalogue", &daily);
     let several = record("several partitions", &two_months);
@@ -70,7 +72,22 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
         assert!(!path.exists() || fs::remove_file(path).is_ok());
     }
     let rebuild = record("a rebuild without a catalogue", "archive rebuild");
-    vec![first, several, update, restatement, revert, removal, migration, rebuild]
+    // The archive on a network: its catalogue is in the state folder, which lies in the recorded one here, and
+    // has a rollback journal.
+    let far = Home::configured(&configuration);
+    let record_far = |name| {
+        let mut command = far.command(&["download", "-s", "MSFT", "--period", "1d", "--start-date", &since]);
+        faults::on_a_network(&mut command).env("XDG_STATE_HOME", far.file(STATE));
+        self::record(name, command, &far.archive(), &place.join(name))
+    };
+    let far_first = record_far("the first commit on a network");
+    server.set_now(evening(4));
+    let far_update = record_far("an update on a network");
+    for recording in [&far_first, &far_update] {
+        let journals = |change: &&Change| change.path.to_string_lossy().ends_with(".db-journal");
+        assert!(recording.changes.iter().any(|change| journals(&change)), "no rollback journal was used");
+    }
+    vec![first, several, update, restatement, revert, removal, migration, rebuild, far_first, far_update]
 }
 
 /// Makes a catalogue one of before the second migration.
@@ -82,18 +99,33 @@ fn to_the_first_schema(path: &Path) {
     catalogue.execute_batch(back).unwrap();
 }
 
-fn record(name: &'static str, home: &Home, args: &[&str], folder: &Path) -> Recording {
-    let root = home.archive();
-    let (before, after, log) = (folder.join("before"), folder.join("after"), folder.join("log"));
-    if root.exists() {
-        copy(&root, &before);
+/// The state folder of a person whose archive is on a network, in that archive.
+const STATE: &str = ".state";
+
+/// Where the catalogue is in the state folder, under a name that is made of the archive's path, it is put where
+/// it is looked for.
+pub(crate) fn bring_catalogue(root: &Path) {
+    for entry in fs::read_dir(root.join(STATE).join("vortex")).into_iter().flatten() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if let Some((_, ending)) = name.strip_prefix("catalogue-").and_then(|rest| rest.split_once('.')) {
+            fs::create_dir_all(root.join(".vortex")).unwrap();
+            fs::rename(entry.path(), root.join(".vortex/catalogue").with_extension(ending)).unwrap();
+        }
     }
-    let disk = Disk::of(&root);
-    let mut command = home.command(args);
-    let output = faults::recorded(&mut command, &root, &log).output().unwrap();
+}
+
+fn record(name: &'static str, mut command: Command, root: &Path, folder: &Path) -> Recording {
+    let (before, after, log) = (folder.join("before"), folder.join("after"), folder.join("log"));
+    fs::create_dir_all(folder).unwrap();
+    if root.exists() {
+        copy(root, &before);
+    }
+    let disk = Disk::of(root);
+    let output = faults::recorded(&mut command, root, &log).output().unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    copy(&root, &after);
-    let changes = faults::changes(&log, &root);
+    copy(root, &after);
+    let changes = faults::changes(&log, root);
     assert!(changes.len() > 20, "{name}: nothing was recorded");
     Recording { name, before, after, disk, changes }
 }

@@ -45,6 +45,10 @@ pub(in crate::archive) fn own(root: &Path) -> PathBuf {
 fn open_in_state(root: &Path, state: &Path) -> Result<(Catalogue, Vec<String>), ArchiveError> {
     files::make_lasting_folder(state)?;
     let path = in_state(root, state);
+    if !path.exists() {
+        // Others make this folder as well, and do not wait until it lasts.
+        files::sync_above(state)?;
+    }
     let catalogue = Catalogue::open(&path, Journal::Rollback)?
         .ok_or_else(|| ArchiveError::Refused(format!("{} cannot be opened", path.display())))?;
     let notice = format!(

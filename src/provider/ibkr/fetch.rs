@@ -77,6 +77,7 @@ impl Ibkr {
             headers: vec![("content-type".to_owned(), "application/jsonl".to_owned())],
             received: self.session.clock(),
             body,
+            gzip: None,
         })
     }
 
