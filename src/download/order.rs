@@ -10,6 +10,8 @@ use crate::provider::Limits;
 
 /// Intraday days that the provider will have for no longer than so many days more cannot wait.
 const LEAVING_DAYS: i32 = 7;
+/// A reach of more days than this is the day on which a provider's history begins, which does not move along.
+const LONGEST_REACH: i32 = 15 * 366;
 /// A window that ends no longer ago than this is the newest part of a series; any earlier one fills a gap.
 const NEWEST_DAYS: i32 = 7;
 
@@ -22,7 +24,7 @@ pub struct Candidate<'a> {
     pub contract: Option<Contract>,
     /// What is asked for next; `None` where only files are written.
     pub window: Option<Days>,
-    /// The first day the provider serves, of an intraday period that it does not serve without end.
+    /// The first day the provider serves, of an intraday period of which it drops a day each day.
     pub reach: Option<Day>,
     /// When the provider was last asked for the newest part of the series, in seconds since the epoch; 0 = never.
     pub asked_at: i64,
@@ -59,7 +61,8 @@ pub struct Turn {
 impl<'a> Candidate<'a> {
     /// A target whose next window this is, at `now`, in seconds since the epoch.
     pub fn new(target: &'a Target, limits: Limits, window: Option<Days>, now: i64) -> Candidate<'a> {
-        let reach_days = limits.reach_days.filter(|_| target.key.period.is_intraday());
+        let moves_along = |days: &i32| target.key.period.is_intraday() && *days <= LONGEST_REACH;
+        let reach_days = limits.reach_days.filter(moves_along);
         Candidate {
             instrument: &target.key.symbol,
             contract: target.contract,

@@ -33,7 +33,11 @@ pub(crate) fn all() -> Vec<Future> {
         } else {
             QUARTERS
         };
-        let start = if at < 37 { "2010-01-02" } else { "2009-01-02" };
+        let start = match at {
+            0..36 => "2010-01-02",
+            36 => "2009-07-02",
+            _ => "2009-01-02",
+        };
         Future { code, cycle, start, ticks: "2016-01-02" }
     };
     CODES.into_iter().enumerate().map(of).collect()
