@@ -105,6 +105,21 @@ fn tmp_is_empty(place: &Place) -> bool {
 const START: i64 = 1_701_388_800;
 
 #[test]
+fn what_a_commit_of_the_meantime_explains_is_no_finding() {
+    let place = Place::new();
+    let writer = place.writer();
+    let (key, archive) = (key("AAPL", Period::D1), place.archive());
+    let ten = bars(&key, START, 10, 100.0);
+    let mut ahead = change(&key, &ten);
+    ahead.state.coverage.set_day(Day::of_utc(START + 10 * 86_400), Mark::Present);
+    commit(&writer, ahead);
+    let stale = archive.series(&key).unwrap().unwrap();
+    assert_eq!(archive.verify_series(&stale).unwrap().len(), 1, "a bar is missing");
+    commit(&writer, change(&key, &bars(&key, START, 11, 100.0)));
+    assert_eq!(archive.verify_series(&stale).unwrap(), []);
+}
+
+#[test]
 fn a_commit_is_read_back_as_it_was() {
     let place = Place::new();
     let writer = place.writer();
