@@ -240,7 +240,7 @@ fn places(header: &[&str], columns: &[Column], told: &mut FileReport) -> Result<
     let mut kept = vec![0];
     let mut place = |column: &Column| {
         let named = |name: &&str| Column::named(name).or(other_name(name)) == Some(*column);
-        let place = header.iter().position(|name| named(name));
+        let place = header.iter().position(named);
         kept.extend(place);
         place
     };

@@ -152,7 +152,7 @@ fn an_unknown_symbol_costs_no_download() {
     let (server, home) = barchart(&account());
     download(&home, 1, 20, &["NOSUCH1"]).says("does not know NOSUCH1");
     let counts = server.counts();
-    assert!(counts.downloads.is_empty() && counts.paths.get("POST /my/download").is_none());
+    assert!(counts.downloads.is_empty() && !counts.paths.contains_key("POST /my/download"));
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Quoted {
         let row = |bar: &vortex::provider::sample::market::Bar| {
             let day = bar.session.day;
             // A settlement now and then lies outside of what was traded.
-            let settled_above = self.class == Class::Future && self.chance(day, 0) % 40 == 0;
+            let settled_above = self.class == Class::Future && self.chance(day, 0).is_multiple_of(40);
             let close = if settled_above { bar.high + (bar.high - bar.low) / 8.0 } else { bar.close };
             Row {
                 day,
@@ -120,7 +120,7 @@ impl Quoted {
                 if start + minutes * 60 > now {
                     break;
                 }
-                if !dense && self.chance(day.day, at + 1) % 16 != 0 {
+                if !dense && !self.chance(day.day, at + 1).is_multiple_of(16) {
                     continue;
                 }
                 let (first, last) = (self.price(&day, at, bars), self.price(&day, at + 1, bars));
