@@ -57,7 +57,14 @@ fn chart(bytes: &[u8], period: Period) {
         None => (200, bytes),
     };
     let headers = vec![("date".to_owned(), "Tue, 24 Nov 2026 10:00:00 GMT".to_owned())];
-    let raw = RawAnswer { url: String::new(), status, headers, received: 1_795_514_400, body: body.to_vec() };
+    let raw = RawAnswer {
+        url: String::new(),
+        status,
+        headers,
+        received: 1_795_514_400,
+        body: body.to_vec(),
+        gzip: None,
+    };
     if let Ok(answer) = yahoo::read(&request, &raw) {
         assert!(answer.bars.is_ascending());
         assert!(answer.bars.values.iter().flatten().all(|value| !value.is_infinite()));
