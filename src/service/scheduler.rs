@@ -85,12 +85,15 @@ async fn round(
 async fn start(engine: &Arc<Engine>, kept: &mut Kept, due: i64, zone: &TimeZone) {
     tokio::time::sleep(Duration::from_millis(jitter(longest_delay(kept, due, zone)))).await;
     let client = format!("schedule {}", kept.entry.name);
-    match engine.update(kept.entry.request.clone(), "schedule", &client).await {
-        Ok(id) => tracing::info!(job = id, "{client} asks for job {id}"),
+    let asked = engine.update(kept.entry.request.clone(), "schedule", &client).await;
+    kept.fired = due::fired(due, seconds());
+    match asked {
+        Ok(id) => {
+            tracing::info!(job = id, due, until = kept.fired, "{client} asks for job {id}");
+        }
         // The next one comes all the same.
         Err(error) => tracing::error!("{client} could not start a run: {error}"),
     }
-    kept.fired = due::fired(due, seconds());
     note(engine, &kept.entry.name, kept.fired).await;
 }
 
