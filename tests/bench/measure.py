@@ -3,7 +3,8 @@
 
 usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
 
-Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, import, service.
+Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, import,
+gateway, service.
 --quick   few series and short history: shows that all works, its numbers mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
@@ -11,8 +12,8 @@ VORTEXCTL_BIN  another vortexctl (else the small build of this tree)
 VORTEX_BIN   another vortex to measure (else the release build of this tree)
 BENCH_DIR    the bench's folder (else target/bench)
 
-Each table says which command makes it. The last one lists the aims; where one is missed the exit code is 1. CPU is user and system time of the program and all it starts;
-the server is a process of its own whose CPU is not counted.
+Each table says which command makes it. The last one lists the aims; where one is missed the exit code is 1. CPU
+is user and system time of the program and all it starts; the server is a process of its own whose CPU is not counted.
 """
 
 import argparse
@@ -38,6 +39,7 @@ BENCH_DIR = pathlib.Path(os.environ.get("BENCH_DIR", PROJECT / "target/bench"))
 VORTEX = os.environ["VORTEX_BIN"] if "VORTEX_BIN" in os.environ else str(PROJECT / "target/release/vortex")
 VORTEXCTL = os.environ.get("VORTEXCTL_BIN", str(PROJECT / "target/client/vortexctl"))
 HELPER = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release/examples/bench"
+GATEWAY = HELPER.with_name("ibkr-gateway")
 DAY = 86_400
 
 
@@ -493,6 +495,37 @@ class Bench:
         )
         self.aim("import: wall time of pandas", theirs.wall / ours.wall, least=20, unit="×")
 
+    def gateway(self):
+        """A year of minute bars from a gateway that answers at once, and keeps the broker's limits."""
+        days, home = (20 if self.quick else 380), self.home("gateway")
+        playing = subprocess.Popen([GATEWAY, "--port", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            port = playing.stdout.readline().strip().rpartition(":")[2]
+            (home / ".config/vortex/config.toml").write_text(f"[providers.ibkr]\nport = {port}\n")
+            start = datetime.date.today() - datetime.timedelta(days)
+            done = self.vortex(home, "download", "-p", "ibkr", "-s", "S0001", "--period", "1m", "--start-date", start)
+            played = cpu_of(playing.pid)
+            print("counts", file=playing.stdin, flush=True)
+            counts = json.loads(playing.stdout.readline())
+        finally:
+            playing.kill()
+        allowed = counts["ten_minutes_most"] * 10
+        self.table(
+            "gateway",
+            f"{counts['bars']:,} one-minute bars from a gateway",
+            ["", "CPU", "wall", "peak", "requests"],
+            [
+                ["vortex", *done.cells(), len(counts["history"])],
+                ["the gateway that plays", f"{played:.2f} s", "", "", ""],
+                ["what the broker's sixty in ten minutes allow", "", f"{allowed:.0f} s", "", counts["ten_minutes_most"]],
+            ],
+            ["The gateway refuses what is over a limit; the wall time is that of the limits for one contract, as it answers at once."],
+        )
+        self.aim("gateway: bars", counts["bars"], least=1_000 if self.quick else 100_000)
+        self.aim("gateway: CPU beside the wall time", 100 * done.cpu / done.wall, most=20, unit=" %")
+        self.aim("gateway: memory", done.peak, most=64, unit=" MiB")
+        self.aim("gateway: requests over a limit", len(counts["violations"]), most=0)
+
     def large(self, series):
         """An archive of ten partitions a series, on a tmpfs: it would take very long to make on a disk."""
         home = pathlib.Path(f"/dev/shm/vortex-bench/{series}")
@@ -553,6 +586,12 @@ class Daemon:
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M)[1]), int(fields[11]) + int(fields[12])
+
+
+def cpu_of(process):
+    """The CPU time of a process so far, in seconds."""
+    fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def quick_wall(command, home, env=None):
@@ -624,7 +663,7 @@ def machine():
     return f"{os.cpu_count()} cores ({cpu}), {int(memory[1]) // 2**20} GiB, Linux {platform.release()}; {vortex}; {versions}"
 
 
-PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "import", "service"]
+PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "plan", "import", "gateway", "service"]
 
 
 def write_page(bench):
