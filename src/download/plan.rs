@@ -173,6 +173,20 @@ fn missing(at: &Standpoint<'_>, range: Days) -> Vec<Days> {
     })
 }
 
+/// The days after the last one known whose bars are over, where the provider would have been asked for them by
+/// `at.now`: what an archive lacks that nobody updates.
+pub fn overdue(at: &Standpoint<'_>) -> Option<Days> {
+    let tail = at.state.coverage.known()?.last.plus(1);
+    let last = at.key.contract.map_or(at.today, |contract| at.today.min(contract.last_day()));
+    let (zone, close) = (zone_of(&at.state.meta), at.state.meta.session_close.unwrap_or(86_400));
+    let over = |day: &Day| match at.key.period > Period::D1 {
+        true => at.key.period.last_day(*day).plus(1).instant(0, &zone) <= at.now,
+        false => day.instant(close, &zone) <= at.now,
+    };
+    let last = Days::new(tail, last)?.iter().rfind(over)?;
+    Days::new(tail, last).filter(|days| is_due(at, tail, days.last))
+}
+
 /// Pending days that this run asks for: with a due day always, alone once a day, and once an hour
 /// while the newest session is among them.
 fn pending_to_ask(at: &Standpoint<'_>, range: Days, due: bool) -> Vec<Day> {
