@@ -274,7 +274,11 @@ impl Ibkr {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let worth_it = match again(&fault) {
+            let again = again(&fault);
+            if let Again::Paced = again {
+                self.violated();
+            }
+            let worth_it = match again {
                 _ if self.once => false,
                 Again::Once
                     if question == (Question::Bars { smaller: true }) && fault::is_given_up(&fault) =>
@@ -282,13 +286,9 @@ impl Ibkr {
                     false
                 }
                 Again::Once => counted(&mut retries, RETRIES),
-                Again::Often => counted(&mut more, MORE_RETRIES),
+                Again::Often | Again::Paced => counted(&mut more, MORE_RETRIES),
                 // It is waited for as long as the connection is; unless it alone is what the gateway ends at.
                 Again::Connected => self.session.answers() == others || counted(&mut more, MORE_RETRIES),
-                Again::Paced => {
-                    self.violated();
-                    counted(&mut more, MORE_RETRIES)
-                }
                 Again::Never => false,
             };
             if !worth_it {

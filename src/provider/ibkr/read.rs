@@ -41,6 +41,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     if request.period == Period::Mo3 {
         found.rows = quarters(found.rows);
     }
+    found.odd.twice = twice(&mut found.rows);
     for (stamp, row) in &found.rows {
         bars.push(*stamp, &row.values);
     }
@@ -100,6 +101,8 @@ struct Found {
 struct Odd {
     /// Begins at no step of the clock.
     off_grid: usize,
+    /// Came twice, and not the same.
+    twice: usize,
     /// The highest price is below another, or the lowest above.
     crossed: usize,
     /// Has no price at all.
@@ -110,7 +113,8 @@ impl Odd {
     fn notes(&self) -> Vec<String> {
         let kinds = [
             (self.off_grid, "left out, beginning at no step of the clock"),
-            (self.crossed, "left out, with a high below another price or a low above"),
+            (self.twice, "came twice with different values: those that came later are kept"),
+            (self.crossed, "kept as they are, with a high below another price or a low above it"),
             (self.priceless, "left out, without any price"),
         ];
         let told = kinds.into_iter().filter(|(count, _)| *count > 0);
@@ -155,11 +159,10 @@ impl Context<'_> {
                 cut += 1;
             } else if line.values[..4].iter().all(|price| price.is_nan()) {
                 found.odd.priceless += 1;
-            } else if line.is_crossed() {
-                found.odd.crossed += 1;
             } else if self.is_off_grid(stamp) {
                 found.odd.off_grid += 1;
             } else {
+                found.odd.crossed += usize::from(line.is_crossed());
                 found.rows.push((stamp, line));
             }
         }
@@ -237,7 +240,8 @@ impl Line {
 
     fn is_crossed(&self) -> bool {
         let [open, high, low, close, ..] = self.values;
-        high < open.max(close).max(low) || low > open.min(close)
+        let noise = 1e-6 * high.abs();
+        high + noise < open.max(close).max(low) || low - noise > open.min(close)
     }
 
     /// Takes in the next bar of the same quarter.
@@ -256,6 +260,16 @@ impl Line {
             count + next_count,
         ];
     }
+}
+
+/// How many bars came again with other values. Sorts them, those that came later behind.
+fn twice(rows: &mut [(i64, Line)]) -> usize {
+    rows.sort_by_key(|(stamp, _)| *stamp);
+    let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+    let again = rows.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let others =
+        |pair: &&[(i64, Line)]| !pair[0].1.values.iter().zip(pair[1].1.values).all(|(a, b)| same(*a, b));
+    again.filter(others).count()
 }
 
 /// Quarters of months, of which a request asks for whole ones.

@@ -84,17 +84,21 @@ async fn follow(mut notices: NoticeStream, tell: watch::Sender<Link>) {
     let mut losses = 0;
     while let Some(notice) = notices.next().await {
         tracing::debug!("the gateway says {}: {}", notice.code, notice.message);
-        match notice.code {
-            1100 | 2110 => drop(tell.send_replace(Link::Down { losses })),
-            1101 => {
-                losses += 1;
-                tell.send_replace(Link::Up { losses });
-            }
-            1102 => drop(tell.send_replace(Link::Up { losses })),
-            _ => {}
+        losses += u32::from(notice.code == 1101);
+        if let Some(link) = said_of_link(notice.code, losses) {
+            tell.send_replace(link);
         }
     }
     tell.send_replace(Link::Closed);
+}
+
+/// What a notice says of the link.
+fn said_of_link(code: i32, losses: u32) -> Option<Link> {
+    match code {
+        1100 | 2110 => Some(Link::Down { losses }),
+        1101 | 1102 => Some(Link::Up { losses }),
+        _ => None,
+    }
 }
 
 impl Gateway for Tws {
@@ -328,4 +332,22 @@ fn row(bar: &historical::Bar) -> Row {
         some(bar.wap),
         (bar.count != i32::MAX).then_some(f64::from(bar.count)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_notices_of_a_lost_broker_take_the_link_down() {
+        for (code, wanted) in [
+            (1100, Some(Link::Down { losses: 2 })),
+            (2110, Some(Link::Down { losses: 2 })),
+            (1101, Some(Link::Up { losses: 2 })),
+            (1102, Some(Link::Up { losses: 2 })),
+            (2106, None),
+        ] {
+            assert_eq!(said_of_link(code, 2), wanted, "{code}");
+        }
+    }
 }
