@@ -94,7 +94,6 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
     let to = wanted.to.into_iter().chain(served).fold(at.today, Day::min);
     let reach = reach(at);
     let first_stored = coverage.first_where(|mark| mark == Mark::Present);
-    let listed = at.state.first_day.map(Day::new);
     let mut from = wanted.from;
     if !wanted.backfill
         && let Some(first) = first_stored
@@ -111,7 +110,8 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
         return plan;
     };
     let missing = match wanted.force {
-        true => Days::new(lower.max(listed.unwrap_or(lower)), to).into_iter().collect(),
+        // Whoever asks for all of it may know better when it begins.
+        true => vec![range],
         false => missing(at, range),
     };
     let whole = request_span(at.limits, wanted.chunk);

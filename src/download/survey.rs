@@ -178,11 +178,9 @@ fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Out
         Some(_) => (UNKNOWN_CONTRACT_EVERY, "a week later"),
     };
     (0..every).contains(&age).then(|| {
-        Outcome::Failed(format!(
-            "{} (asked {} hours ago, again {again} or with --force)",
-            failure.text,
-            age / 3600
-        ))
+        let hours = age / 3600;
+        let why = format!("{} (asked {hours} hours ago, again {again} or with --force)", failure.text);
+        if failure.later { Outcome::Later(why) } else { Outcome::Failed(why) }
     })
 }
 
