@@ -43,6 +43,7 @@ pub struct SeriesState {
 
 /// A provider's refusal of one series.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Failure {
     /// When, in seconds since the epoch.
     pub at: i64,
@@ -51,8 +52,19 @@ pub struct Failure {
     /// The provider does not know the symbol: asked again once a day at most.
     pub unknown: bool,
     /// That is no failure of the series: it is left for later.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub later: bool,
+    /// How many times in a row it came out so.
+    pub times: u32,
+    /// Not asked again before, in seconds since the epoch, by the version below; 0 = by the next run.
+    pub again: i64,
+    /// Which Vortex could not use the answer: a newer one may.
+    pub version: String,
+}
+
+impl Failure {
+    /// This Vortex.
+    pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 }
 
 /// A series in the catalogue.

@@ -35,8 +35,15 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     let request = request(args)?;
     request.check_dates(("--start-date", "--end-date"))?;
     let (provider, targets) = request.resolve(config)?;
+    let unready = provider.unready();
     if config.dry_run {
+        if let Some(why) = unready {
+            tracing::warn!("{why}");
+        }
         return foresee::run(context, &targets, provider.as_ref());
+    }
+    if let Some(why) = unready {
+        return Err(Error::new(Exit::Failed, why));
     }
     confirm(args, targets.len())?;
     let writer = writer::open(context, "vortex download", args.no_wait)?;
@@ -144,7 +151,7 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
     }
     let told: Vec<&SeriesResult> = told_rows(summary);
     if !told.is_empty() {
-        let rows: Vec<Vec<String>> = told.iter().map(|result| series_row(result)).collect();
+        let rows: Vec<Vec<String>> = told.chunk_by(|a, b| is_alike(a, b)).filter_map(rows_of_alike).collect();
         output::table(&["Series", "Period", "Result", "Added", "Changed", "Note"], &rows)?;
     }
     if let Some(why) = &summary.fatal {
@@ -199,6 +206,23 @@ fn closing_line(context: &Context, summary: &Summary) -> String {
 
 fn requests(summary: &Summary) -> u64 {
     summary.results.iter().map(|result| u64::from(result.requests)).sum()
+}
+
+/// Whether two series came out the same, with nothing to tell but why.
+fn is_alike(a: &SeriesResult, b: &SeriesResult) -> bool {
+    let plain = |result: &SeriesResult| result.added + result.changed == 0 && result.notes.is_empty();
+    plain(a) && plain(b) && a.outcome == b.outcome && a.outcome.reason().is_some()
+}
+
+/// One row for series that came out the same.
+fn rows_of_alike(alike: &[&SeriesResult]) -> Option<Vec<String>> {
+    let mut row = series_row(alike.first()?);
+    if alike.len() > 1
+        && let Some(name) = row.first_mut()
+    {
+        name.push_str(&format!(" and {} more", alike.len() - 1));
+    }
+    Some(row)
 }
 
 fn series_row(result: &SeriesResult) -> Vec<String> {

@@ -183,9 +183,11 @@ fn info(context: &Context, provider: &Description) -> Result<(), Error> {
         return output::json(provider);
     }
     output::line(format_args!("{}: {}", provider.name, provider.title))?;
+    let lacking = (provider.account == NO_ACCOUNT).then(|| format!("none: {}", barchart::WAYS));
+    let account = lacking.as_deref().unwrap_or(provider.account);
     for (label, text) in [
         ("state", provider.state().as_str()),
-        ("account", provider.account),
+        ("account", account),
         ("periods", provider.words.periods),
         ("reach", &provider.words.reach),
         ("limits", &provider.words.limits),
@@ -305,12 +307,15 @@ fn describe_yahoo(config: &Config) -> Description {
     }
 }
 
+/// In the list; the account's own lines tell the ways.
+const NO_ACCOUNT: &str = "none; `vortex providers --info barchart` tells the ways";
+
 fn describe_barchart(config: &Config) -> Description {
     let today = Day::of_utc((source::clock())());
     let limits = |period| barchart::limits(Class::Future, period, today).ok();
     let settings = &config.barchart;
     let (state, account) = match barchart::access(config) {
-        Ok(Access::None) => (State::NoAccount, "none; `--info barchart` and docs/barchart.md tell the ways"),
+        Ok(Access::None) => (State::NoAccount, NO_ACCOUNT),
         Ok(access) => (State::Ready, access.words()),
         Err(_) => (State::NoAccount, "its session cannot be read; `--test barchart` says why"),
     };

@@ -7,7 +7,7 @@ use super::document::{Member, Node, of_json, of_toml};
 use super::error::{ConfigError, Problem};
 use super::file::{self, Accept};
 use crate::model::instrument::DEFAULT_DAYS_COUNT;
-use crate::model::{Class, Day, Instrument, Period, contract, symbol};
+use crate::model::{Class, Contract, Day, Instrument, Period, contract, symbol};
 
 /// Where containers keep further lists: a mounted configuration, and the image's own.
 const CONTAINER_FOLDERS: [&str; 2] = ["/config", "/app/config"];
@@ -185,6 +185,16 @@ impl Reader<'_> {
         let path = format!("{class}.{}", member.name);
         if !seen.iter().any(|name| *name == "code") {
             let said = format!("{path} has no code; set it to the provider's symbol");
+            self.problem(member.line, said);
+        }
+        // Which century it would be does not matter.
+        if instrument.cycle.is_some()
+            && let Some((root, _)) = Contract::of_code(&instrument.code, Day::new(0))
+        {
+            let (code, contract) =
+                (&instrument.code, "is one contract, and a cycle makes contracts of a root");
+            let said =
+                format!("{path}.code is {code:?}, which {contract}; write {root:?}, or leave out the cycle");
             self.problem(member.line, said);
         }
         let dated = class == Class::Future && matches!(self.provider, "barchart" | "ibkr");

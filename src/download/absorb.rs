@@ -257,9 +257,13 @@ fn mark(
     }
 }
 
+/// Only where more days than this before a contract's first bar were asked for is it known not to have been listed
+/// on them: a request may begin on a holiday.
+const UNLISTED_DAYS: i32 = 10;
+
 /// What a contract's days without a bar are.
 struct Life {
-    /// Its first bar, stored or just fetched.
+    /// Its first bar, stored or just fetched, where it was looked for well before it.
     first_bar: Option<Day>,
     /// The last day of which it is known that there is no bar and none will come: up to its newest bar, which
     /// shows that the days before it are there; all of them once it is settled.
@@ -272,6 +276,7 @@ impl Life {
     fn of(contract: Contract, coverage: &Coverage, asked: Days, finished: Day, with_bar: &[Day]) -> Life {
         let first = coverage.first_where(|mark| mark == Mark::Present);
         let first = first.into_iter().chain(with_bar.first().copied()).min();
+        let first = first.filter(|first| asked.first < first.plus(-UNLISTED_DAYS));
         let newest = newest_bar(coverage).into_iter().chain(with_bar.last().copied()).max();
         let end = Some(contract.end(newest)).filter(|_| is_over(contract, newest, asked, finished));
         Life { first_bar: first, known: end.or(newest), end }

@@ -14,7 +14,7 @@ pub enum Difference {
     NoOverlap,
     /// Equal.
     None,
-    /// Volumes differ, or values that were missing are there now: an update.
+    /// Volumes or open interest differ, or values that were missing are there now: an update.
     Volume,
     /// `Adj Close` differs on bars whose prices do not.
     Adjustment,
@@ -119,7 +119,8 @@ fn bar_difference(stored: &Bars, s: usize, fetched: &Bars, f: usize) -> BarDiffe
             }
             // A value that was missing is an addition, one that is missing now is kept as stored.
             _ if same || new.is_nan() => {}
-            _ if old.is_nan() || *column == Column::Volume => filled = true,
+            // Open interest is published on the morning after, volumes are still counted then.
+            _ if old.is_nan() || matches!(column, Column::Volume | Column::OpenInterest) => filled = true,
             Column::AdjClose => adjusted = true,
             _ => other = true,
         }
@@ -240,6 +241,24 @@ mod tests {
         let dividend =
             ten(|at, column, value| if column == Column::Dividends && at == 9 { 0.2 } else { value });
         assert_eq!(compare(&plain(), &dividend), Difference::Correction);
+    }
+
+    #[test]
+    fn open_interest_of_the_morning_after_is_an_update() {
+        let columns = Column::of("barchart", crate::model::Class::Future, true, crate::model::Period::D1);
+        let of = |interest: f64, close: f64| {
+            let value = |column: &Column| match column {
+                Column::OpenInterest => interest,
+                Column::Close => close,
+                _ => 2.0,
+            };
+            let mut bars = Bars::new(columns);
+            (0..3).for_each(|day| bars.push(day * 86_400, &columns.iter().map(value).collect::<Vec<_>>()));
+            bars
+        };
+        assert!(columns.contains(&Column::OpenInterest));
+        assert_eq!(compare(&of(8.0, 2.0), &of(9.0, 2.0)), Difference::Volume);
+        assert_ne!(compare(&of(8.0, 2.0), &of(9.0, 2.5)), Difference::Volume);
     }
 
     #[test]

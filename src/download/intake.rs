@@ -100,6 +100,7 @@ pub async fn take(writer: Writer, intake: Intake) -> Result<(Summary, Vec<Taken>
         requests: Semaphore::new(0),
         work: Semaphore::new(WORK_AT_ONCE),
         closed: OnceLock::new(),
+        alike: None,
         observer: Arc::clone(&intake.observer),
         now: intake.now,
         parquet: intake.parquet,
@@ -164,7 +165,7 @@ async fn of_series(
         Err(stop) => {
             let why = match stop {
                 Stop::Outcome(outcome) => outcome.reason().unwrap_or("it was left out").to_owned(),
-                Stop::Interrupted => "interrupted".to_owned(),
+                Stop::Interrupted | Stop::NotAsked => "interrupted".to_owned(),
                 Stop::Limited(why) | Stop::Denied(why) => why,
                 Stop::Fatal(why) => {
                     fatal = Some(why.clone());

@@ -27,6 +27,7 @@ impl Shared {
         {
             Ok(fetched) => fetched,
             Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
+            Err(NoAnswer::NotAsked) => return Err(Stop::NotAsked),
             // Nothing has changed yet: the series stays as it is and is asked again.
             Err(NoAnswer::Refused(refusal)) => return Err(stop_of(&refusal)),
         };
@@ -124,6 +125,7 @@ impl Shared {
         match self.ask(course, Period::D1, days).await {
             Ok(answer) => Ok(Some(answer)),
             Err(NoAnswer::Interrupted) => Err(Stop::Interrupted),
+            Err(NoAnswer::NotAsked) => Err(Stop::NotAsked),
             Err(NoAnswer::Refused(Refusal::EmptyWindow { .. })) => Ok(None),
             Err(NoAnswer::Refused(refusal)) => Err(stop_of(&refusal)),
         }

@@ -56,6 +56,7 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         requests: Semaphore::new(0),
         work: Semaphore::new(super::run::WORK_AT_ONCE),
         closed: OnceLock::new(),
+        alike: None,
         observer: Arc::clone(&replay.observer),
         now: Arc::clone(&replay.now),
         parquet: replay.parquet,
@@ -129,7 +130,7 @@ async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Reco
     let outcome = match shared.absorb_all(&mut course, recorded).await {
         Ok(()) => Outcome::Done,
         Err(Stop::Outcome(outcome)) => outcome,
-        Err(Stop::Interrupted) => Outcome::Interrupted,
+        Err(Stop::Interrupted | Stop::NotAsked) => Outcome::Interrupted,
         Err(Stop::Limited(why) | Stop::Denied(why) | Stop::Fatal(why)) => Outcome::Failed(why),
     };
     course.result(outcome)

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
 use super::order::{self, Candidate, Turn};
 use super::plan::Plan;
-use super::series::{Course, Shared, Stop, Target};
+use super::series::{Course, Shared, Stop, Target, stop_of};
 use super::survey::{Survey, Surveyor};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, Writer};
@@ -77,6 +77,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         requests: Semaphore::new(job.provider.concurrency()),
         work: Semaphore::new(WORK_AT_ONCE),
         closed: OnceLock::new(),
+        alike: job.provider.allowance((job.now)()).map(|_| Mutex::default()),
         observer: Arc::clone(&job.observer),
         now: Arc::clone(&job.now),
         parquet: job.parquet,
@@ -106,6 +107,8 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
 struct Board<'a> {
     shared: &'a Arc<Shared>,
     waiting: BinaryHeap<(Reverse<Turn>, Box<Waiting>)>,
+    /// Their turn came when the provider had refused already.
+    not_asked: Vec<Course>,
     results: Vec<Option<SeriesResult>>,
     /// What becomes of the series that have no turn any more, once a provider refuses.
     closed: Option<Outcome>,
@@ -139,7 +142,14 @@ fn waiting(turn: Turn, course: Course) -> (Reverse<Turn>, Box<Waiting>) {
 impl<'a> Board<'a> {
     fn new(shared: &'a Arc<Shared>, series: usize) -> Board<'a> {
         let results = std::iter::repeat_with(|| None).take(series).collect();
-        Board { shared, waiting: BinaryHeap::new(), results, closed: None, fatal: None }
+        Board {
+            shared,
+            waiting: BinaryHeap::new(),
+            not_asked: Vec::new(),
+            results,
+            closed: None,
+            fatal: None,
+        }
     }
 
     /// Sorts out which series need a request.
@@ -241,6 +251,7 @@ impl<'a> Board<'a> {
             Err(Stop::Outcome(outcome)) => self.settle(course, outcome),
             Err(Stop::Limited(said)) => self.close(course, Outcome::Later(said)),
             Err(Stop::Denied(said)) => self.close(course, Outcome::Failed(said)),
+            Err(Stop::NotAsked) => self.not_asked.push(course),
             Err(Stop::Interrupted) => self.settle(course, Outcome::Interrupted),
             Err(Stop::Fatal(why)) => {
                 self.fatal = Some(why.clone());
@@ -256,7 +267,13 @@ impl<'a> Board<'a> {
             let provider = self.shared.provider.name();
             tracing::warn!(name: messages::PROVIDER_LIMITED, target: JOB, job = self.shared.job, provider, "{said}");
         }
-        self.closed = Some(outcome.clone());
+        // Said once: the others were not asked.
+        self.closed = Some(match &outcome {
+            Outcome::Failed(_) => {
+                Outcome::Failed(format!("not asked after what came for {}", course.target.key.name()))
+            }
+            other => other.clone(),
+        });
         self.settle(course, outcome);
     }
 
@@ -274,6 +291,7 @@ impl<'a> Board<'a> {
             }
             Err(Stop::Outcome(outcome)) => self.settle(course, outcome),
             Err(Stop::Limited(why) | Stop::Denied(why)) => self.settle(course, Outcome::Failed(why)),
+            Err(Stop::NotAsked) => self.not_asked.push(course),
             Err(Stop::Interrupted) => self.settle(course, Outcome::Interrupted),
         }
     }
@@ -291,13 +309,22 @@ impl<'a> Board<'a> {
 
     /// Tells what becomes of the series that had no turn.
     fn leave(&mut self) {
-        while let Some((_, waiting)) = self.waiting.pop() {
-            let outcome = match (&self.fatal, &self.closed) {
-                (Some(why), _) => Outcome::Failed(why.clone()),
-                (None, Some(outcome)) => outcome.clone(),
-                (None, None) => Outcome::Interrupted,
-            };
-            self.settle(waiting.0, outcome);
+        let refused = self.shared.closed.get().map(|refusal| match stop_of(refusal) {
+            Stop::Limited(said) => Outcome::Later(said),
+            Stop::Denied(said) => Outcome::Failed(said),
+            Stop::Outcome(outcome) => outcome,
+            _ => Outcome::Interrupted,
+        });
+        let closed = self.closed.clone().or(refused);
+        let outcome = match (&self.fatal, closed) {
+            (Some(why), _) => Outcome::Failed(why.clone()),
+            (None, Some(outcome)) => outcome,
+            (None, None) => Outcome::Interrupted,
+        };
+        let waiting = std::mem::take(&mut self.waiting).into_sorted_vec().into_iter().rev();
+        let waiting: Vec<Course> = waiting.map(|(_, waiting)| waiting.0).collect();
+        for course in std::mem::take(&mut self.not_asked).into_iter().chain(waiting) {
+            self.settle(course, outcome.clone());
         }
     }
 

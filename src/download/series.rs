@@ -1,7 +1,7 @@
 //! One series, one window at a time: ask, judge the overlap, fetch again what was restated, commit.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
@@ -45,6 +45,9 @@ pub(super) struct Shared {
     pub(super) work: Semaphore,
     /// What the provider refused all series with; nothing more is asked then.
     pub(super) closed: OnceLock<Refusal>,
+    /// Where each request costs one of the day's downloads: the words of the last answers that could not be used,
+    /// and how many there were in a row.
+    pub(super) alike: Option<Mutex<(String, u32)>>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) now: super::Clock,
     pub(super) parquet: bool,
@@ -90,6 +93,8 @@ pub(super) enum Stop {
     Limited(String),
     /// The provider wants a person: it is not asked for the other series either.
     Denied(String),
+    /// The provider refused all series before this one was asked for.
+    NotAsked,
     /// The job was told to end.
     Interrupted,
     /// The archive cannot be written: the job ends.
@@ -120,6 +125,8 @@ impl From<Arc<ArchiveError>> for Stop {
 /// Why a request brought no answer.
 pub(super) enum NoAnswer {
     Refused(Refusal),
+    /// The provider refused all series meanwhile.
+    NotAsked,
     Interrupted,
 }
 
@@ -128,6 +135,13 @@ impl From<Refusal> for NoAnswer {
         NoAnswer::Refused(refusal)
     }
 }
+
+/// The same useless answer so many times in a row is what all others would get.
+const ENOUGH_ALIKE: u32 = 3;
+/// A series whose answers could not be used twice is asked for again after so many seconds, …
+const USELESS_TWICE: i64 = 24 * 3600;
+/// … and after each further one.
+const USELESS_AGAIN: i64 = 7 * 24 * 3600;
 
 /// In the correlation id of a daily request beside an intraday series, before its period.
 pub(super) const BESIDE: &str = "-splits-";
@@ -260,8 +274,8 @@ impl Shared {
             permit = self.requests.acquire() => permit,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
-        if let Some(refusal) = self.closed.get() {
-            return Err(refusal.clone().into());
+        if self.closed.get().is_some() {
+            return Err(NoAnswer::NotAsked);
         }
         self.observer.event(&Event::Asking(key));
         tracing::debug!(
@@ -287,6 +301,7 @@ impl Shared {
             course.notes.push(format!("the raw answer could not be kept: {error}"));
         }
         let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
+        self.came_in_a_row("");
         for dropped in &answer.dropped {
             tracing::debug!(correlation_id = correlation, "{key}: {dropped}");
         }
@@ -310,13 +325,30 @@ impl Shared {
         }
     }
 
-    /// A refusal of the whole provider closes it for the other series too.
+    /// A refusal of the whole provider closes it for the other series too; so do the same useless words again and
+    /// again, where each time costs a download.
     fn note_refusal(&self, refusal: Refusal) -> Refusal {
-        if matches!(refusal, Refusal::Limited { .. } | Refusal::Denied { .. }) {
+        let everybody = match refusal {
+            Refusal::Limited { .. } | Refusal::Denied { .. } => true,
+            Refusal::Unusable { .. } | Refusal::Unavailable { .. } => {
+                self.came_in_a_row(&refusal.to_string()) >= ENOUGH_ALIKE
+            }
+            _ => false,
+        };
+        if everybody {
             // The first one is as good as any later.
             let _ = self.closed.set(refusal.clone());
         }
         refusal
+    }
+
+    /// How many times in a row the same words came, this one too; none come with an answer that can be used.
+    fn came_in_a_row(&self, words: &str) -> u32 {
+        let Some(alike) = &self.alike else { return 0 };
+        let mut last = alike.lock().unwrap_or_else(PoisonError::into_inner);
+        last.1 = if last.0 == words { last.1 + 1 } else { 1 };
+        words.clone_into(&mut last.0);
+        last.1
     }
 
     /// Fetches the next window of a series and stores what it brings.
@@ -341,6 +373,7 @@ impl Shared {
         let answer = match self.ask(course, course.target.key.period, asked).await {
             Ok(answer) => answer,
             Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
+            Err(NoAnswer::NotAsked) => return Err(Stop::NotAsked),
             Err(NoAnswer::Refused(refusal)) => {
                 return self.refused(course, stored.state, window, refusal).await;
             }
@@ -552,18 +585,54 @@ impl Shared {
                 Ok(())
             }
             Refusal::Limited { .. } | Refusal::Denied { .. } | Refusal::Unavailable { .. } => {
-                Err(stop_of(&refusal))
+                Err(self.stop_for_all(stop_of(&refusal)))
             }
             _ => {
-                let unknown = matches!(refusal, Refusal::Unknown { .. } | Refusal::Unlisted { .. });
                 // Of an instrument that is known a contract may be listed another time.
                 let later = matches!(refusal, Refusal::Unlisted { .. })
                     && (state.meta.con_id.is_some() || self.knows_other_contracts(&course.target.key)?);
-                let text = refusal.to_string();
-                state.failure = Some(Failure { at: now, text: text.clone(), unknown, later });
+                let failure = self.failure(state.failure.as_ref(), &refusal, now);
+                let text = failure.text.clone();
+                state.failure = Some(Failure { later, ..failure });
                 self.commit_state(course, state).await?;
-                Err(if later { Stop::Outcome(Outcome::Later(text)) } else { stop_of(&refusal) })
+                Err(match later {
+                    true => Stop::Outcome(Outcome::Later(text)),
+                    false => self.stop_for_all(stop_of(&refusal)),
+                })
             }
+        }
+    }
+}
+
+impl Shared {
+    /// What is noted of a refusal. Where each answer costs a download, a series whose answers cannot be used time
+    /// after time is asked for less and less often.
+    fn failure(&self, before: Option<&Failure>, refusal: &Refusal, now: i64) -> Failure {
+        let useless = matches!(refusal, Refusal::Unusable { .. });
+        let times = before.filter(|before| useless && !before.unknown).map_or(1, |before| before.times + 1);
+        let wait = match times {
+            _ if !useless || self.alike.is_none() => None,
+            1 => None,
+            2 => Some(USELESS_TWICE),
+            _ => Some(USELESS_AGAIN),
+        };
+        Failure {
+            at: now,
+            text: refusal.to_string(),
+            unknown: matches!(refusal, Refusal::Unknown { .. } | Refusal::Unlisted { .. }),
+            later: false,
+            times,
+            again: wait.map_or(0, |wait| now + wait),
+            version: Failure::VERSION.to_owned(),
+        }
+    }
+
+    /// How the series ends whose refusal may have closed the provider for all of them.
+    fn stop_for_all(&self, stop: Stop) -> Stop {
+        match stop {
+            Stop::Outcome(Outcome::Later(said)) if self.closed.get().is_some() => Stop::Limited(said),
+            Stop::Outcome(Outcome::Failed(said)) if self.closed.get().is_some() => Stop::Denied(said),
+            other => other,
         }
     }
 }

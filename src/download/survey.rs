@@ -6,7 +6,8 @@ use super::events::Outcome;
 use super::plan::{Plan, Standpoint, plan, today_of};
 use super::series::Target;
 use super::sessions::Judge;
-use crate::archive::{Archive, ArchiveError, SeriesRecord, SeriesState, SessionCounts};
+use crate::archive::{Archive, ArchiveError, Failure, SeriesRecord, SeriesState, SessionCounts};
+use crate::model::day::instant;
 use crate::model::{Day, Mark, SeriesKey};
 use crate::provider::Limits;
 
@@ -171,8 +172,16 @@ fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Out
     {
         return Some(Outcome::Suspect(format!("{why}; `vortex download --force` tries again")));
     }
-    let failure = state.failure.as_ref().filter(|failure| failure.unknown && same_code)?;
+    let failure = state.failure.as_ref().filter(|_| same_code)?;
     let age = now - failure.at;
+    if age >= 0 && now < failure.again && failure.version == Failure::VERSION {
+        let (hours, again) = (age / 3600, instant(failure.again));
+        let said = format!("{} (asked {hours} hours ago, again {again} or with --force)", failure.text);
+        return Some(Outcome::Failed(said));
+    }
+    if !failure.unknown {
+        return None;
+    }
     let (every, again) = match target.contract {
         None => (UNKNOWN_EVERY, "tomorrow"),
         Some(_) => (UNKNOWN_CONTRACT_EVERY, "a week later"),

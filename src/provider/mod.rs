@@ -127,6 +127,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Why it cannot be asked at all before a person has done something: an account that it lacks.
+    fn unready(&self) -> Option<Refusal> {
+        None
+    }
+
     /// The host and port where it is asked; `None` where that is nowhere, or this machine itself.
     fn endpoint(&self) -> Option<(String, u16)> {
         None

@@ -75,10 +75,6 @@ impl Request {
         let named = self.provider.as_ref().or(list.and_then(|list| list.provider.as_ref()));
         let provider = source::provider(config, named.unwrap_or(&config.default_provider))?;
         let targets = self.targets(config, list, provider.as_ref())?;
-        if targets.is_empty() {
-            let said = "there is nothing to download: every instrument of the list is disabled";
-            return Err(Refused::Invalid(said.to_owned()));
-        }
         Ok((provider, targets))
     }
 
@@ -113,7 +109,8 @@ impl Request {
             chunk: self.chunk.map(i32::from),
             today: Some(today),
         };
-        download::targets(&selection, provider).map_err(Refused::Instrument)
+        let targets = download::targets(&selection, provider).map_err(Refused::Instrument)?;
+        if targets.is_empty() { Err(Refused::Invalid(nothing_of(&selection, today))) } else { Ok(targets) }
     }
 
     fn instruments_file<'a>(
@@ -140,6 +137,20 @@ impl Request {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Why a selection has no series at all.
+fn nothing_of(selection: &Selection, today: Day) -> String {
+    let enabled =
+        selection.instruments.iter().filter(|one| one.periods.as_ref().is_none_or(|all| !all.is_empty()));
+    let starts = enabled.filter_map(|one| selection.start.or(one.start_date).or(selection.default_start));
+    let last = selection.end.into_iter().chain([today]).min().unwrap_or(today);
+    match starts.min().filter(|start| *start > last) {
+        Some(start) => format!(
+            "there is nothing to download: no instrument is wanted before {start} (its start_date, or date_range.start_year), and {last} is the last day wanted"
+        ),
+        None => "there is nothing to download: every instrument of the list is disabled".to_owned(),
     }
 }
 

@@ -91,10 +91,21 @@ fn a_key_asks_the_service_for_days_as_json_and_hours_as_csv() {
 fn without_an_account_nothing_is_asked_and_the_ways_are_told() {
     let (server, home) = barchart("");
     let refused = download(&home, 1, 20, &["GOLD"]);
-    refused.says("--set-credentials").says("--login barchart").says("api_key").says("vortex import");
+    let refused = refused.says("--login barchart").says("api_key").says("vortex import");
+    assert!(refused.err.matches("--set-credentials").count() == 1 && refused.out.is_empty(), "{refused:?}");
+    home.expect(0, &["download", "--dry-run", "-s", "GOLD"]).says("there is no account for it here");
     home.expect(1, &["providers", "--test", "barchart"]).says("there is no account for it here");
+    home.expect(0, &["providers", "--info", "barchart"]).says("--login barchart").says("vortex import");
     home.expect(0, &["providers", "--list"]).says("no account");
     assert_eq!(server.counts().total, 0);
+}
+
+#[test]
+fn a_first_day_that_lies_ahead_is_named() {
+    let (_server, home) = barchart(&account());
+    let assets = r#"{"future": {"GOLD": {"code": "GC", "cycle": "GJ", "start_date": "2150-01-01"}}}"#;
+    std::fs::write(home.path("assets.json"), assets).unwrap();
+    home.expect(2, &["download"]).says("2150-01-01").says("start_date");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::barchart_server::{Action, EMAIL, Rule, Server, Step};
 use crate::binary::{Home, Ran};
-use crate::{account, barchart, download, with_session};
+use crate::{account, barchart, closes, download, with_session};
 
 /// One run of the account under a rule, which stores nothing.
 #[track_caller]
@@ -134,6 +134,84 @@ fn one_spoilt_export_holds_the_others_up_no_more_than_itself() {
 }
 
 #[test]
+fn a_layout_that_nobody_knows_costs_three_downloads_and_then_fewer_and_fewer() {
+    let (server, home) = barchart(&account());
+    let renamed = Action::Rename { from: "Latest".into(), to: "Settle".into() };
+    server.rule(Rule::new(renamed).at(Step::Download));
+    let given = |code: i32, symbols: &[&str]| {
+        server.reset_counts();
+        let ran = download(&home, code, 300, symbols);
+        (server.counts().downloads.len(), ran)
+    };
+    let (downloads, ran) = given(1, &["GOLD"]);
+    assert_eq!(downloads, 3, "{ran:?}");
+    ran.says("version does not know").says("not asked after what came for");
+    assert_eq!(given(1, &["GOLD"]).0, 3);
+    // Those three wait for a day now.
+    let symbols: Vec<_> = server.counts().downloads.into_iter().map(|download| download.symbol).collect();
+    let (downloads, ran) = given(1, &[&symbols[0], &symbols[1], &symbols[2]]);
+    assert_eq!(downloads, 0, "{ran:?}");
+    ran.says("or with --force");
+}
+
+#[test]
+fn an_allowance_that_is_not_told_is_none_that_is_used_up() {
+    let (server, home) = barchart(&account());
+    let body = r#"{"success":false,"error":"Internal error, please try again"}"#.to_owned();
+    server.rule(Rule::new(Action::Reply { status: 200, body }).at(Step::Allowance).times(1));
+    download(&home, 75, 20, &["GOLD"]).says("does not tell how many").says("Internal error");
+    assert!(!home.csvs().is_empty());
+    download(&home, 0, 20, &["GOLD"]);
+    // For ever: three are asked for.
+    let (server, home) = barchart(&account());
+    let body = r#"{"success":false,"error":"Internal error"}"#.to_owned();
+    server.rule(Rule::new(Action::Reply { status: 200, body }).at(Step::Allowance));
+    download(&home, 75, 300, &["GOLD"]).says("Internal error");
+    assert_eq!((server.counts().paths["POST /my/download"], server.counts().downloads.len()), (3, 0));
+}
+
+#[test]
+fn a_limit_told_by_the_allowance_is_kept_and_tested_as_well() {
+    let (server, home) = barchart(&account());
+    server.add_account(EMAIL, crate::PASSWORD, 2);
+    server.downloaded_by_hand(EMAIL, 2);
+    download(&home, 75, 20, &["GOLD"]).says("used up");
+    let files = crate::secrets::files(&home.path(""));
+    let kept = |(path, bytes): &(std::path::PathBuf, Vec<u8>)| {
+        path.to_string_lossy().contains("/raw/barchart/") && String::from_utf8_lossy(bytes).contains("limit")
+    };
+    assert!(files.iter().any(kept), "its answer is not in the raw trail");
+    home.expect(0, &["providers", "--test", "barchart"]).says("more from").says("daily limit");
+}
+
+#[test]
+fn an_export_that_ends_at_ten_thousand_rows_is_asked_for_in_halves() {
+    let (server, home) = barchart(&account());
+    server.rule(Rule::new(Action::Rows { most: 10_000 }).at(Step::Download));
+    let assets = r#"{"forex": {"EURUSD": {"code": "^EURUSD", "periods": "1m"}}}"#;
+    std::fs::write(home.path("assets.json"), assets).unwrap();
+    download(&home, 0, 17, &["EURUSD"]);
+    let stored: Vec<_> = home.csvs().into_values().flat_map(|csv| closes(&csv)).collect();
+    let mut expected = server.bars("^EURUSD", Some(1), crate::last_days(17));
+    assert!(stored.len() > 10_000 && stored.len() + 10 > expected.len(), "{}", stored.len());
+    // Without those that are not over yet.
+    expected.truncate(stored.len());
+    assert!(stored == expected, "not the same bars");
+}
+
+#[test]
+fn a_count_of_ours_alone_stops_nobody_for_a_day() {
+    let (server, home) = barchart(&format!("{}providers.barchart.daily_limit = 1\n", account()));
+    download(&home, 75, 20, &["GOLD"]);
+    // As after a download that was counted and never sent, or by a clock that was wrong.
+    let ledger = rusqlite::Connection::open(home.path(".local/state/vortex/limits.db")).unwrap();
+    ledger.execute("UPDATE allowance SET counted = 0, last_spent = 0", []).unwrap();
+    server.reset_used();
+    download(&home, 75, 20, &["GOLD"]);
+    assert_eq!(server.counts().downloads.len(), 2);
+}
+
+#[test]
 fn exports_of_older_sites_are_read_all_the_same() {
     use crate::barchart_server::Generation::{Of2020, Of2021, Of2024};
     for generation in [Of2020, Of2021, Of2024] {
@@ -142,7 +220,7 @@ fn exports_of_older_sites_are_read_all_the_same() {
         download(&home, 0, 20, &["GOLD"]);
         for (path, csv) in home.csvs() {
             let expected = server.bars(&crate::symbol_of(&path), None, crate::last_days(20));
-            assert_eq!(crate::closes(&csv), expected, "{generation:?}");
+            assert_eq!(closes(&csv), expected, "{generation:?}");
         }
     }
 }

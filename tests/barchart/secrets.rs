@@ -32,7 +32,7 @@ fn look(home: &Home, code: i32) {
 }
 
 /// Every file below a folder, unpacked, but for the two that keep the secrets.
-fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -216,7 +216,12 @@ impl<'a> Visit<'a> {
             newest_first: field("orderDir") != "asc",
         };
         let now = self.shared.now();
-        let (rows, before) = self.rows(&quoted, &what, days);
+        let (mut rows, before) = self.rows(&quoted, &what, days);
+        for action in actions {
+            if let Action::Rows { most } = action {
+                rows.truncate(*most);
+            }
+        }
         let text = altered(export::csv(&rows, before, &shape, now), actions);
         Reply::text(200, "text/csv", &text)
     }

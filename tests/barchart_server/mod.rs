@@ -183,6 +183,11 @@ impl Server {
         *lock(&self.shared.accounts).used.entry((email.to_owned(), day.number())).or_default() += count;
     }
 
+    /// Nobody has downloaded anything today.
+    pub(crate) fn reset_used(&self) {
+        lock(&self.shared.accounts).used.clear();
+    }
+
     /// The bars that the server has of a symbol now, days or so many minutes: how the archive stamps each, and its close.
     pub(crate) fn bars(&self, symbol: &str, minutes: Option<i64>, days: Days) -> Vec<(i64, f64)> {
         let now = self.shared.now();

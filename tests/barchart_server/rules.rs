@@ -71,6 +71,8 @@ pub(crate) enum Action {
     NoData {},
     /// The export without its last line.
     NoFooter {},
+    /// At most that many rows, the oldest.
+    Rows { most: usize },
     /// The body ends after that many bytes, as if that were all.
     Truncate { bytes: usize },
     /// The export as an older site wrote it.

@@ -78,6 +78,10 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
         (r#"{"future": {"A": {"code": "A", "cycle": "HA"}}}"#, "FGHJKMNQUVXZ"),
         (r#"{"future": {"A": {"code": "A", "cycle": "HH"}}}"#, "each once"),
         (
+            r#"{"future": {"A": {"code": "GCZ24", "cycle": "GJ"}}}"#,
+            "future.A.code is \"GCZ24\", which is one contract, and a cycle makes contracts of a root; write \"GC\"",
+        ),
+        (
             r#"{"future": {"A": {"code": "A", "days_count": 0}}}"#,
             "future.A.days_count is 0; allowed: days, 1 to",
         ),

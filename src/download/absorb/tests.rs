@@ -46,12 +46,12 @@ fn marks(state: &SeriesState, range: Days) -> Vec<Mark> {
 
 #[test]
 fn a_day_without_a_bar_is_known_as_empty_once_a_later_bar_stands() {
-    use Mark::{BeforeListing, Empty, Present, Unknown};
+    use Mark::{Empty, Present, Unknown};
     let week = days("2023-10-02", "2023-10-06");
     let state = daily(&SeriesState::default(), week, "2023-10-07", &["2023-10-03"]);
-    assert_eq!(marks(&state, week), [BeforeListing, Present, Unknown, Unknown, Unknown]);
+    assert_eq!(marks(&state, week), [Empty, Present, Unknown, Unknown, Unknown]);
     let state = daily(&state, days("2023-10-03", "2023-10-09"), "2023-10-10", &["2023-10-03", "2023-10-06"]);
-    assert_eq!(marks(&state, week), [BeforeListing, Present, Empty, Empty, Present]);
+    assert_eq!(marks(&state, week), [Empty, Present, Empty, Empty, Present]);
     // A bar before the first one takes the place of the mark.
     let state = daily(&state, week, "2023-10-10", &["2023-10-02"]);
     assert_eq!(marks(&state, week), [Present, Present, Empty, Empty, Present]);
@@ -67,6 +67,20 @@ fn what_follows_the_last_bar_is_left_open_until_the_contract_is_settled() {
     // The last answer lacked the last trading day; the one after settlement has it.
     let state = daily(&state, asked, "2024-03-06", &["2024-02-26", "2024-02-27"]);
     assert_eq!(marks(&state, end), [Present, AfterExpiry, AfterExpiry, Unknown]);
+}
+
+#[test]
+fn a_contract_is_unlisted_where_it_was_looked_for_long_before_its_first_bar() {
+    use Mark::{BeforeListing, Empty, Present};
+    let around = days("2024-01-01", "2024-01-02");
+    // The first day that is wanted is a holiday: it may have traded before.
+    let state = daily(&SeriesState::default(), around, "2024-01-03", &["2024-01-02"]);
+    assert_eq!(marks(&state, around), [Empty, Present]);
+    let earlier = days("2023-12-01", "2024-01-02");
+    let unlisted = daily(&SeriesState::default(), earlier, "2024-01-03", &["2024-01-02"]);
+    assert_eq!(marks(&unlisted, around), [BeforeListing, Present]);
+    let traded = daily(&unlisted, earlier, "2024-01-03", &["2023-12-29"]);
+    assert_eq!(marks(&traded, days("2023-12-28", "2024-01-02"))[..4], [BeforeListing, Present, Empty, Empty]);
 }
 
 #[test]
@@ -104,5 +118,5 @@ fn the_evening_before_counts_for_its_trading_date() {
     let week = days("2024-01-14", "2024-01-16");
     let answer = answer("2024-01-17", key.columns(), &stamps);
     let state = learn(&SeriesState::default(), &key, week, week.first, &answer);
-    assert_eq!(marks(&state, week), [Mark::BeforeListing, Mark::Present, Mark::Unknown]);
+    assert_eq!(marks(&state, week), [Mark::Empty, Mark::Present, Mark::Unknown]);
 }

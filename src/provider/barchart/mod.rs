@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub use self::access::Access;
 pub use self::read::{FILE, finished_answer, opens, zone};
+pub use self::refusal::WAYS;
 use self::site::Visit;
 use super::http::{Http, SetupError};
 use super::limits::{Quota, Throttle};
@@ -44,6 +45,8 @@ const HOSTS: &[&str] = &["www.barchart.com", "ondemand.websol.barchart.com"];
 
 /// The most rows that one download has.
 const MOST_ROWS: usize = 20_000;
+/// The most rows that one has by what some say.
+const FEWER_ROWS: usize = 10_000;
 
 /// The provider.
 pub struct Barchart {
@@ -141,6 +144,10 @@ impl Provider for Barchart {
 
     fn allowance(&self, now: i64) -> Option<Allowance> {
         self.throttle.allowance(&self.quota, now).ok()
+    }
+
+    fn unready(&self) -> Option<Refusal> {
+        matches!(self.access, Access::None).then(refusal::no_account)
     }
 
     fn endpoint(&self) -> Option<(String, u16)> {

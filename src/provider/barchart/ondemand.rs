@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::read::{columns, finished_answer};
-use super::refusal::{by_status, limited, said, speaks_of_limit, unusable};
+use super::refusal::{by_status, limited, said, speaks_of_limit, too_many, unusable};
 use super::request::{asked_days, period, symbol};
 use super::{Access, Barchart, MOST_ROWS, NAME};
 use crate::model::{Bars, Class, Column, Day, Days, Instrument, Period};
@@ -147,11 +147,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer, is_csv: bool) -> Result<A
         let clock = super::read::clock(raw);
         return Err(Refusal::EmptyWindow { clock, said: "the service has no rows there".to_owned() });
     }
-    if rows.len() >= MOST_ROWS {
-        return Err(Refusal::TooWide {
-            said: format!("the answer has {MOST_ROWS} rows, the most there are"),
-        });
-    }
+    too_many(rows.len())?;
     let code = symbol(request);
     let columns = columns(request);
     let mut bars = Bars::new(columns);

@@ -4,8 +4,8 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::refusal::{self, no_export, unusable};
-use super::request::{DOWNLOAD, symbol};
-use super::{MOST_ROWS, NAME, ZONE, csv, ondemand};
+use super::request::{DOWNLOAD, QUESTION, symbol};
+use super::{NAME, ZONE, csv, ondemand};
 use crate::model::{Bars, Class, Column, Day, SeriesMeta};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
@@ -19,14 +19,16 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     if raw.url.starts_with(FILE) {
         return file(request, raw);
     }
-    let path = Url::parse(&raw.url).map(|url| url.path().to_owned()).unwrap_or_default();
-    match path.as_str() {
+    let url = Url::parse(&raw.url).ok();
+    let is_question = || url.iter().flat_map(Url::query_pairs).any(|(name, _)| name == QUESTION);
+    match url.as_ref().map(Url::path).unwrap_or_default() {
+        DOWNLOAD if is_question() => Err(refusal::allowance(raw)),
         DOWNLOAD => export(request, raw),
         "/login" => Err(refusal::login(raw)),
         ondemand::JSON => ondemand::read(request, raw, false),
         ondemand::CSV => ondemand::read(request, raw, true),
         path if path.ends_with("/historical-download") => Err(refusal::history_page(request, raw)),
-        _ => Err(unusable(format!("{path:?} is no address of an answer with bars"))),
+        path => Err(unusable(format!("{path:?} is no address of an answer with bars"))),
     }
 }
 
@@ -74,11 +76,7 @@ fn export(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
     if export.is_empty() {
         return Err(Refusal::EmptyWindow { clock, said: "the export has no rows".to_owned() });
     }
-    if export.len() >= MOST_ROWS {
-        return Err(Refusal::TooWide {
-            said: format!("the export has {MOST_ROWS} rows, the most there are"),
-        });
-    }
+    refusal::too_many(export.len())?;
     let taken = export
         .bars(columns(request), &zone(request.instrument.class))
         .map_err(|refused| refusal::export(raw, refused))?;

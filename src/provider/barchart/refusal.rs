@@ -6,7 +6,7 @@ use super::csv::Refused;
 use super::page::{self, Page};
 use super::read::clock;
 use super::request::symbol;
-use super::{NAME, ZONE};
+use super::{FEWER_ROWS, MOST_ROWS, NAME, ZONE};
 use crate::model::Day;
 use crate::provider::limits::RESET_MARGIN;
 use crate::provider::{RawAnswer, Refusal, Request};
@@ -17,12 +17,12 @@ const SAID_CHARS: usize = 160;
 /// The ways that are left to who cannot log in.
 const OTHER_WAYS: &str = "log in with your own browser and store its session (`vortex providers --login barchart`), set providers.barchart.api_key, or import files downloaded by hand (`vortex import`)";
 
+/// All ways there are, the one that works best first.
+pub const WAYS: &str = "log in with your own browser and store its session (`vortex providers --login barchart`); or set providers.barchart.api_key; or import files downloaded by hand (`vortex import`); or, while the site takes them from programs, set username and password (`vortex config --provider barchart --set-credentials`)";
+
 /// Nobody said as whom to ask.
 pub(super) fn no_account() -> Refusal {
-    denied(format!(
-        "there is no account for it here: set providers.barchart.username and password (`vortex config --provider barchart --set-credentials`), {}",
-        OTHER_WAYS.replacen("log in with your own browser", "or log in with your own browser", 1)
-    ))
+    denied(format!("there is no account for it here: {WAYS}"))
 }
 
 /// The login form came in place of what follows a login.
@@ -77,6 +77,26 @@ pub(super) fn no_export(raw: &RawAnswer) -> Option<Refusal> {
     })
 }
 
+/// The question for the allowance was not answered with a count.
+pub(super) fn allowance(raw: &RawAnswer) -> Refusal {
+    match no_export(raw) {
+        Some(Refusal::Unusable { .. }) | None => Refusal::Unavailable {
+            provider: NAME,
+            said: format!("it does not tell how many of the day's downloads are used: {}", said(raw)),
+        },
+        Some(refusal) => refusal,
+    }
+}
+
+/// An answer with as many rows as one can have may be cut off.
+pub(super) fn too_many(rows: usize) -> Result<(), Refusal> {
+    if rows < MOST_ROWS && rows != FEWER_ROWS {
+        return Ok(());
+    }
+    let said = format!("the answer has {rows} rows, as many as one can have, and may lack some");
+    Err(Refusal::TooWide { said })
+}
+
 /// Why an export cannot be read.
 pub(super) fn export(raw: &RawAnswer, refused: Refused) -> Refusal {
     match refused {
@@ -92,7 +112,7 @@ pub(super) fn export(raw: &RawAnswer, refused: Refused) -> Refusal {
     }
 }
 
-/// The error in the answer to the question for the allowance or in place of an export.
+/// The error in the answer to the question for the allowance, or in place of an export.
 pub(super) fn error_of(value: &Value) -> Option<String> {
     let text = |value: &Value| match value {
         Value::Null | Value::Bool(false) => None,
@@ -105,11 +125,10 @@ pub(super) fn error_of(value: &Value) -> Option<String> {
 /// Whether the site's words are about used up downloads.
 pub(super) fn speaks_of_limit(said: &str) -> bool {
     let said = said.to_lowercase();
-    said.contains("limit") || said.contains("exceeded") || said.contains("allowance")
+    ["limit", "exceeded", "allowance", "quota", "maximum"].iter().any(|word| said.contains(word))
 }
 
-/// Whether the site's words are about who we are. Any other error in the answer to the question for the allowance is
-/// that it is used up.
+/// Whether the site's words are about who we are.
 pub(super) fn speaks_of_login(said: &str) -> bool {
     let said = said.to_lowercase();
     ["authenticat", "log in", "logged in", "login", "token"].iter().any(|word| said.contains(word))

@@ -13,6 +13,8 @@ pub(super) const SITE: &str = "https://www.barchart.com";
 
 /// The way of a download on the site.
 pub(super) const DOWNLOAD: &str = "/my/download";
+/// The field of its form that asks how much of the allowance is used, and for no download.
+pub(super) const QUESTION: &str = "onlyCheckPermissions";
 
 /// What stays as it is in a path.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -13,10 +13,11 @@ use url::Url;
 use super::page::{self, Page};
 use super::read::refusal_of;
 use super::refusal::{error_of, no_account, no_export, speaks_of_login};
-use super::request::{self, DOWNLOAD, encoded, form, symbol};
+use super::request::{self, DOWNLOAD, QUESTION, encoded, form, symbol};
 use super::session::XSRF;
 use super::{Access, Barchart, NAME, csv};
 use crate::model::Class;
+use crate::model::day::instant;
 use crate::provider::http::{Call, HeaderValue, HttpError, Reply};
 use crate::provider::limits::{Spent, ThrottleError, jitter};
 use crate::provider::{RawAnswer, Refusal, Request};
@@ -81,7 +82,16 @@ impl Barchart {
         let mut visit = self.visit.lock().await;
         match self.run(&mut visit, Errand::Look).await? {
             None => Ok(format!("{}, {}", self.access.words(), self.used_today())),
-            Some(raw) => Err(refusal_of(&raw)),
+            Some(raw) => match refusal_of(&raw) {
+                // All is well: tomorrow it goes on by itself.
+                Refusal::Limited { until, said, .. } if raw.status == 200 => Ok(format!(
+                    "{}, {}, more from {} on ({said})",
+                    self.access.words(),
+                    self.used_today(),
+                    instant(until)
+                )),
+                refusal => Err(refusal),
+            },
         }
     }
 
@@ -176,7 +186,7 @@ impl Barchart {
 
     /// Asks how many of the day's downloads are used, which costs none.
     async fn ask_allowance(&self, page: &HistoryPage) -> Step<()> {
-        let question = [("onlyCheckPermissions", "true".to_owned())];
+        let question = [(QUESTION, "true".to_owned())];
         let reply = self.send_form(page, &question, None).await?;
         let Ok(said) = serde_json::from_slice::<Value>(&reply.body) else {
             return Err(ended(reply));
@@ -186,11 +196,8 @@ impl Barchart {
             if speaks_of_login(&error) {
                 return Err(Ended::LoggedOut(reply));
             }
-            let refusal = match self.throttle.exhausted(&self.quota, None, now) {
-                Ok(until) => Refusal::Limited { provider: NAME, until, said: error },
-                Err(problem) => self.uncounted(&problem),
-            };
-            return Err(Ended::Refused(refusal));
+            self.note_limit(&reply);
+            return Err(Ended::Answer(reply));
         }
         match count_of(&said) {
             Some(count) => self.record(self.throttle.correct(&self.quota, count, now)),
@@ -256,11 +263,13 @@ impl Barchart {
         tokio::time::sleep_until(last + pause).await;
     }
 
-    /// Refuses while nothing is left of the day's downloads, before anything is asked.
-    pub(super) fn check_allowance(&self) -> Result<(), Refusal> {
-        let allowance = self.throttle.allowance(&self.quota, (self.now)());
-        let allowance = allowance.map_err(|error| self.uncounted(&error))?;
-        match allowance.waits_until() {
+    /// Refuses while nothing is left of the day's downloads, before anything is asked; where that is our own count
+    /// alone, the site's is asked for first, which costs nothing.
+    fn check_allowance(&self) -> Result<(), Refusal> {
+        let now = (self.now)();
+        let allowance = self.throttle.allowance(&self.quota, now).map_err(|error| self.uncounted(&error))?;
+        let ask = self.throttle.is_worth_asking(&self.quota, now).map_err(|error| self.uncounted(&error))?;
+        match allowance.waits_until().filter(|_| !ask) {
             None => Ok(()),
             Some(until) => Err(Refusal::Limited {
                 provider: NAME,

@@ -9,7 +9,7 @@ use super::{Throttle, ThrottleError, unavailable};
 use crate::model::Day;
 use crate::provider::Refusal;
 
-/// The table of schema 2: what was spent, for each account and day. Rows stay, a few kilobytes a year: a clock
+/// The table of schema 3: what was spent, for each account and day, and when the provider's own count was taken over. Rows stay, a few kilobytes a year: a clock
 /// that is set back or forth finds on each day what was spent on it.
 pub(super) const TABLE: &str = "CREATE TABLE allowance (
         provider TEXT NOT NULL,
@@ -18,14 +18,23 @@ pub(super) const TABLE: &str = "CREATE TABLE allowance (
         used INTEGER NOT NULL DEFAULT 0,
         until INTEGER NOT NULL DEFAULT 0,
         last_spent INTEGER NOT NULL DEFAULT 0,
+        counted INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (provider, account, day)
     ) STRICT;";
+
+/// What schema 3 has more than schema 2.
+pub(super) const COUNTED: &str = "ALTER TABLE allowance ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;";
 
 /// A new day's allowance is used this many seconds after its midnight: the provider's clock may be behind ours,
 /// and who asks too early is refused and learns nothing of the rest of the day.
 pub const RESET_MARGIN: i32 = 300;
 /// A download asked for less than so many seconds ago may not be in the provider's own count yet.
 const IN_FLIGHT: i64 = 120;
+/// So long after our midnight, in seconds, what the provider says may still be of the day before: a clock may be
+/// wrong by more than the margin.
+const CLOCKS_APART: i64 = 1800;
+/// A count of the provider's own, taken over less than so many seconds ago, stands.
+const COUNT_STANDS: i64 = 1800;
 /// The longest a provider that says its limit is reached is believed, in seconds.
 const LONGEST_EXHAUSTION: i64 = 2 * 86_400;
 
@@ -135,8 +144,15 @@ impl Throttle {
         self.ledger().correct(quota, used, now)
     }
 
+    /// Whether nothing is left by our own count alone, and the provider was not asked for its own lately: ours may be
+    /// higher, of downloads that were cut off or of a clock that was wrong.
+    pub fn is_worth_asking(&self, quota: &Quota, now: i64) -> Result<bool, ThrottleError> {
+        self.ledger().is_worth_asking(quota, now)
+    }
+
     /// The provider says that today's limit is reached. Nothing is asked for before the next day, or before
-    /// `until`, in seconds since the epoch, where it says so; tells when that is.
+    /// `until`, in seconds since the epoch, where it says so; tells when that is. Shortly after our midnight it may
+    /// mean the day before, and is asked again half an hour later.
     pub fn exhausted(&self, quota: &Quota, until: Option<i64>, now: i64) -> Result<i64, ThrottleError> {
         self.ledger().exhausted(quota, until, now)
     }
@@ -186,23 +202,32 @@ impl Ledger {
             if lower && in_flight(change, quota, now)? {
                 return Ok(());
             }
+            // A clock that runs ahead is told yesterday's count: it is not today's, and nothing is left by it for now.
+            if is_fresh(quota, now) && used >= known.limit {
+                return hold(change, quota, now, now + CLOCKS_APART);
+            }
             // A day counted ahead of its time, by a clock that was wrong, is in the provider's count too.
             change.execute(
                 "DELETE FROM allowance WHERE provider = ?1 AND account = ?2 AND day = ?3 + 1",
                 params![quota.provider, quota.account, quota.day(now).number()],
             )?;
-            set(change, quota, quota.day(now), used, if lower { 0 } else { known.until.unwrap_or(0) })
+            let until = if lower { 0 } else { known.until.unwrap_or(0) };
+            let update = "INSERT INTO allowance (provider, account, day, used, until, counted)
+                              VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                              ON CONFLICT DO UPDATE SET used = ?4, until = ?5, counted = ?6";
+            let day = quota.day(now).number();
+            change.execute(update, params![quota.provider, quota.account, day, used, until, now]).map(drop)
         })
     }
 
     fn exhausted(&mut self, quota: &Quota, until: Option<i64>, now: i64) -> Result<i64, ThrottleError> {
         self.transaction(|change| {
             let known = read(change, quota, now)?;
-            let until = until.unwrap_or(0).clamp(known.resets, known.resets + LONGEST_EXHAUSTION);
-            let update = "INSERT INTO allowance (provider, account, day, until) VALUES (?1, ?2, ?3, ?4)
-                              ON CONFLICT DO UPDATE SET until = ?4";
-            let day = quota.day(now).number();
-            change.execute(update, params![quota.provider, quota.account, day, until])?;
+            let until = match until {
+                None if is_fresh(quota, now) => now + CLOCKS_APART,
+                until => until.unwrap_or(0).clamp(known.resets, known.resets + LONGEST_EXHAUSTION),
+            };
+            hold(change, quota, now, until)?;
             Ok(until)
         })
     }
@@ -210,6 +235,24 @@ impl Ledger {
     fn allowance(&mut self, quota: &Quota, now: i64) -> Result<Allowance, ThrottleError> {
         self.read(|connection| read(connection, quota, now))
     }
+
+    fn is_worth_asking(&mut self, quota: &Quota, now: i64) -> Result<bool, ThrottleError> {
+        self.read(|connection| {
+            let allowance = read(connection, quota, now)?;
+            let counted: Option<i64> = connection.query_row(
+                "SELECT max(counted) FROM allowance WHERE provider = ?1 AND account = ?2 AND day = ?3",
+                params![quota.provider, quota.account, allowance.day.number()],
+                |row| row.get(0),
+            )?;
+            let stands = (0..COUNT_STANDS).contains(&(now - counted.unwrap_or(0)));
+            Ok(allowance.left() == 0 && allowance.until.is_none() && !stands)
+        })
+    }
+}
+
+/// Whether our day began so lately that the provider's may not have.
+fn is_fresh(quota: &Quota, now: i64) -> bool {
+    now - quota.begins(quota.day(now)) < CLOCKS_APART
 }
 
 /// What the ledger has of a quota. Of days to come the next one counts as today: it was counted by a clock that
@@ -245,8 +288,10 @@ fn in_flight(connection: &Connection, quota: &Quota, now: i64) -> rusqlite::Resu
     Ok(last.is_some_and(|last| (0..IN_FLIGHT).contains(&(now - last))))
 }
 
-fn set(connection: &Connection, quota: &Quota, day: Day, used: u32, until: i64) -> rusqlite::Result<()> {
-    let update = "INSERT INTO allowance (provider, account, day, used, until) VALUES (?1, ?2, ?3, ?4, ?5)
-                      ON CONFLICT DO UPDATE SET used = ?4, until = ?5";
-    connection.execute(update, params![quota.provider, quota.account, day.number(), used, until]).map(drop)
+/// Nothing is left of the day before `until`, whatever is counted.
+fn hold(connection: &Connection, quota: &Quota, now: i64, until: i64) -> rusqlite::Result<()> {
+    let update = "INSERT INTO allowance (provider, account, day, until) VALUES (?1, ?2, ?3, ?4)
+                      ON CONFLICT DO UPDATE SET until = ?4";
+    let day = quota.day(now).number();
+    connection.execute(update, params![quota.provider, quota.account, day, until]).map(drop)
 }

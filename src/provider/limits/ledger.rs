@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, pa
 use super::{MICROS, State, ThrottleError, allowance, jitter, pacing};
 use crate::model::Day;
 
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// How long another process's change is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -102,7 +102,7 @@ impl Ledger {
         let prepare = || {
             connection.busy_timeout(BUSY_TIMEOUT)?;
             let found = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-            if found < SCHEMA {
+            if found < 2 {
                 connection.execute_batch(&allowance::TABLE.replace("CREATE TABLE", "CREATE TEMP TABLE"))?;
             }
             Ok(found)
@@ -156,8 +156,8 @@ impl Ledger {
                 ) STRICT;",
             )?;
         }
-        if found < 2 {
-            change.execute_batch(allowance::TABLE)?;
+        if found < SCHEMA {
+            change.execute_batch(if found < 2 { allowance::TABLE } else { allowance::COUNTED })?;
             change.pragma_update(None, "user_version", SCHEMA)?;
         }
         change.commit()?;

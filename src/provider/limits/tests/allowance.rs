@@ -104,6 +104,52 @@ fn a_limit_that_the_provider_tells_of_holds_until_the_next_day() {
 }
 
 #[test]
+fn our_own_count_alone_is_worth_a_question_and_the_providers_word_is_none() {
+    let (_folder, throttle) = throttle();
+    let quota = quota(2);
+    let worth = |now| throttle.is_worth_asking(&quota, now).unwrap();
+    assert!(!worth(NOON), "while something is left");
+    assert_eq!((spend(&throttle, &quota, NOON), spend(&throttle, &quota, NOON)), (None, None));
+    assert!(worth(NOON + 1));
+    throttle.correct(&quota, 2, NOON + 200).unwrap();
+    assert!(!worth(NOON + 201), "its count stands for a while");
+    assert!(worth(NOON + 200 + 1800));
+    throttle.exhausted(&quota, None, NOON + 3000).unwrap();
+    assert!(!worth(NOON + 9000));
+}
+
+#[test]
+fn what_is_said_just_after_midnight_may_be_of_the_day_before() {
+    let (_folder, throttle) = throttle();
+    let quota = quota(8);
+    let morning = quota.whole(NOON).resets + 30;
+    // Ours is ahead: the provider's count is yesterday's.
+    throttle.correct(&quota, 8, morning).unwrap();
+    let allowance = throttle.allowance(&quota, morning + 1).unwrap();
+    assert_eq!((allowance.used, allowance.waits_until()), (0, Some(morning + 1800)));
+    throttle.correct(&quota, 0, morning + 1800).unwrap();
+    assert_eq!(spend(&throttle, &quota, morning + 1800), None);
+    // The same for its words.
+    let next = morning + DAY;
+    assert_eq!(throttle.exhausted(&quota, None, next).unwrap(), next + 1800);
+    assert_eq!(spend(&throttle, &quota, next + 1800), None);
+}
+
+#[test]
+fn a_ledger_of_before_counts_were_noted_goes_on() {
+    let (folder, throttle) = throttle();
+    let quota = quota(3);
+    assert_eq!(spend(&throttle, &quota, NOON), None);
+    drop(throttle);
+    let file = rusqlite::Connection::open(folder.path().join(FILE)).unwrap();
+    file.execute_batch("ALTER TABLE allowance DROP COLUMN counted; PRAGMA user_version = 2;").unwrap();
+    drop(file);
+    let throttle = Throttle::open(folder.path()).unwrap();
+    throttle.correct(&quota, 2, NOON + 300).unwrap();
+    assert_eq!(throttle.allowance(&quota, NOON + 300).unwrap().used, 2);
+}
+
+#[test]
 fn a_clock_that_is_set_loses_no_day_and_gives_none_twice() {
     let (_folder, throttle) = throttle();
     let quota = quota(2);
