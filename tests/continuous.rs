@@ -294,3 +294,50 @@ fn a_second_run_asks_for_nothing_of_contracts_that_are_over() {
     assert_eq!(plan["requests"], 0, "{plan}");
     home.expect(0, &["archive", "show", "GOLD_20250400"]).says("after expiry").says("current");
 }
+
+/// A roll on a day on which nobody asked for the contract held is not told as its end.
+#[test]
+fn a_roll_for_want_of_bars_says_so() {
+    let home = home();
+    import(&home, "gcg24", &FEBRUARY, 1);
+    let early: Vec<Day> = APRIL.iter().map(|(day, close, _)| (*day, *close, 3)).collect();
+    import(&home, "gcj24", &early, 1);
+    let text = "Time,Open,High,Low,Latest,Change,%Change,Volume,\"Open Int\"\n\
+        2024-03-08,1,1,1,1,unch,0.00%,3,5\n\"Downloaded from Barchart.com as of 03-09-2024 06:11am CST\"\n";
+    fs::write(home.path("gcj24_daily.csv"), text).unwrap();
+    home.expect(0, &["import", "gcj24_daily.csv"]);
+    home.expect(0, &["continuous", "GOLD"])
+        .says("note: GOLD_20240200 is stored to 2024-01-22 and was not asked for all days after it: the roll to GOLD_20240400");
+    let table = fs::read_to_string(home.file("vortex/futures/1d/GOLD.rolls.tsv")).unwrap();
+    assert!(table.contains("GOLD_20240200 is stored to 2024-01-22 and was not asked"), "{table}");
+}
+
+/// The files of a derived series that were lost or damaged are made again.
+#[test]
+fn a_derived_series_that_was_lost_is_made_again() {
+    let home = home();
+    import(&home, "gcg24", &FEBRUARY, 1);
+    home.expect(0, &["continuous", "GOLD"]);
+    let whole = bytes(&home, "vortex");
+    for name in [SERIES, "vortex/futures/1d/GOLD.parquet"] {
+        fs::remove_file(home.file(name)).unwrap();
+    }
+    home.expect(0, &["continuous", "GOLD"]);
+    assert_eq!(bytes(&home, "vortex"), whole);
+    fs::write(home.file(SERIES), "damaged").unwrap();
+    fs::remove_file(home.file("vortex/futures/1d/GOLD.parquet")).unwrap();
+    home.run(&["validate", "--fix"]).says("made again by `vortex continuous`");
+    home.expect(0, &["continuous", "GOLD"]);
+    assert_eq!(bytes(&home, "vortex"), whole);
+}
+
+#[test]
+fn options_of_the_other_rules_are_refused() {
+    let home = home();
+    import(&home, "gcg24", &FEBRUARY, 1);
+    home.expect(2, &["continuous", "GOLD", "--days-before", "3"])
+        .says("--days-before goes with --roll calendar");
+    home.expect(2, &["continuous", "GOLD", "--roll", "calendar", "--sessions", "9"])
+        .says("it is --days-before");
+    home.expect(2, &["continuous", "GOLD", "--name", "GOLD_20240600"]).says("the name of a contract");
+}

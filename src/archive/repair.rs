@@ -30,7 +30,9 @@ impl Repair {
             Repair::ParquetMade => "Parquet made again from the CSV",
             Repair::CsvRestored => "CSV restored from the Parquet",
             Repair::GapsReopened => "days without a bar; asked for again at the next update",
-            Repair::MarkedSuspect => "neither file can be trusted; fetched again at the next update",
+            Repair::MarkedSuspect => {
+                "neither file can be trusted; fetched again at the next update, imported again by `vortex import`, or, a continuous series, made again by `vortex continuous`"
+            }
         }
     }
 }

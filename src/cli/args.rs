@@ -431,12 +431,12 @@ pub struct ContinuousArgs {
     /// How to bring earlier contracts to the level of later ones
     #[arg(long, value_name = "HOW", default_value = "none")]
     pub adjust: AdjustName,
-    /// With volume and open-interest: on so many sessions in a row a later contract must have had more
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
-    pub sessions: u32,
-    /// With calendar: so many weekdays before the contract's month; negative ones lie in it
-    #[arg(long, value_name = "N", default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-30..=250))]
-    pub days_before: i32,
+    /// With volume and open-interest: on so many sessions in a row a later contract must have had more; 3 if not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub sessions: Option<u32>,
+    /// With calendar: so many weekdays before the contract's month; negative ones lie in it; 5 if not given
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-30..=250))]
+    pub days_before: Option<i32>,
     /// Only contracts of these months, by their letters, such as GJMQZ
     #[arg(long, value_name = "LETTERS", value_parser = contract::cycle)]
     pub cycle: Option<String>,

@@ -9,10 +9,14 @@ use super::writer::{self, archive_error};
 use super::{Context, archive, output};
 use crate::archive::{Archive, Writer};
 use crate::continuous::{self, Adjust, Changes, DeriveError, Derived, Recipe, Roll, Rule};
-use crate::model::{Day, Period, symbol};
+use crate::model::{Contract, Day, Period, symbol};
 
 /// More rolls than this are left out of a listing; the table beside the series has all.
 const MANY_ROLLS: usize = 12;
+/// What `--sessions` is where it is not given.
+const SESSIONS: u32 = 3;
+/// What `--days-before` is where it is not given.
+const DAYS_BEFORE: i32 = 5;
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ContinuousArgs) -> Outcome {
@@ -68,11 +72,10 @@ fn recipe(
     }
     let name = args.name.clone().unwrap_or_else(|| instrument.to_owned());
     symbol::encode(&name).map_err(Error::usage)?;
-    let rule = match args.roll {
-        RollName::Volume => Rule::Volume(args.sessions),
-        RollName::OpenInterest => Rule::OpenInterest(args.sessions),
-        RollName::Calendar => Rule::Calendar(args.days_before),
-    };
+    if Contract::of_stored_name(&name).is_some() {
+        return Err(Error::usage(format!("--name {name} is the name of a contract; choose another")));
+    }
+    let rule = rule(args)?;
     let adjust = match args.adjust {
         AdjustName::None => Adjust::None,
         AdjustName::Difference => Adjust::Difference,
@@ -81,6 +84,21 @@ fn recipe(
     let source = source(context, archive, args, instrument)?;
     let (symbol, cycle, start) = (instrument.to_owned(), args.cycle.clone(), args.start_date);
     Ok(Recipe { symbol, source, name, period, rule, adjust, cycle, start })
+}
+
+fn rule(args: &ContinuousArgs) -> Result<Rule, Error> {
+    let sessions = args.sessions.unwrap_or(SESSIONS);
+    match (args.roll, args.sessions, args.days_before) {
+        (RollName::Calendar, Some(_), _) => Err(Error::usage(
+            "--sessions goes with --roll volume and open-interest; with calendar it is --days-before",
+        )),
+        (RollName::Volume | RollName::OpenInterest, _, Some(_)) => Err(Error::usage(
+            "--days-before goes with --roll calendar; with volume and open-interest it is --sessions",
+        )),
+        (RollName::Volume, ..) => Ok(Rule::Volume(sessions)),
+        (RollName::OpenInterest, ..) => Ok(Rule::OpenInterest(sessions)),
+        (RollName::Calendar, _, days) => Ok(Rule::Calendar(days.unwrap_or(DAYS_BEFORE))),
+    }
 }
 
 /// Whose contracts are taken: those that are there, where several are the default provider's.

@@ -163,6 +163,15 @@ impl Maker<'_> {
                     ));
                 }
             }
+            if let Some(before) = before.filter(|_| matches!(hold.why, Why::Ended | Why::Gap))
+                && let Some(last) = self.source.asked_until(self.contract(before))
+            {
+                let (name, to) = (self.name(before), self.name(hold));
+                derived.notes.push(format!(
+                    "{name} is stored to {last} and was not asked for all days after it: the roll to {to} may lie elsewhere; `vortex download -p {} -s {name} --period 1d` asks for them",
+                    self.recipe.source
+                ));
+            }
             derived.rolls.push(Roll {
                 date: part.and_then(|part| part.days.first().copied()).unwrap_or(hold.from),
                 from: before.map(|before| self.name(before)),
@@ -228,8 +237,12 @@ impl Maker<'_> {
     }
 
     fn why(&self, hold: &Hold, before: Option<&Hold>) -> String {
+        let open = before.and_then(|before| self.source.asked_until(self.contract(before)));
         let before = before.map_or_else(String::new, |before| self.name(before));
         match (&hold.why, self.recipe.rule) {
+            (Why::Ended | Why::Gap, _) if let Some(last) = open => {
+                format!("{before} is stored to {last} and was not asked for all days after it")
+            }
             (Why::First, _) => "the first contract".to_owned(),
             (Why::More { held, later, sessions }, rule) => {
                 let sessions =

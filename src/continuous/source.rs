@@ -6,7 +6,7 @@ use super::PROVIDER;
 use super::derive::{DeriveError, Recipe};
 use super::rolls::{Hold, Leg, Rule};
 use crate::archive::{Archive, ArchiveError, SeriesRecord};
-use crate::model::{Bars, Class, Column, Contract, Day, Days, Period, SeriesKey};
+use crate::model::{Bars, Class, Column, Contract, Day, Days, Mark, Period, SeriesKey};
 
 /// The providers that have daily bars of contracts of an instrument.
 pub fn sources(archive: &Archive, symbol: &str) -> Result<Vec<String>, ArchiveError> {
@@ -137,6 +137,17 @@ impl<'a> Source<'a> {
     }
 
     /// The series of a contract that bars are taken from.
+    /// The last day that is stored of a contract, where it was not asked for all days behind it.
+    pub(super) fn asked_until(&self, contract: Contract) -> Option<Day> {
+        let coverage = &self.daily.get(&contract)?.state.coverage;
+        let last = coverage.last_where(|mark| mark == Mark::Present)?;
+        let behind = Days::new(last.plus(1), contract.last_day())?;
+        let open = |day: Day, mark: Mark| {
+            matches!(mark, Mark::Unknown | Mark::Suspect | Mark::EmptySession) && !day.is_weekend()
+        };
+        (!coverage.runs(behind, open).is_empty()).then_some(last)
+    }
+
     pub(super) fn record(&self, contract: Contract) -> Option<&SeriesRecord> {
         self.wanted.get(&contract)
     }

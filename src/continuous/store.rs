@@ -56,7 +56,14 @@ impl Changes {
         for part in
             record.iter().map(|record| archive.partitions(record.id)).collect::<Result<Vec<_>, _>>()?.concat()
         {
-            let stored = archive.read_partition(&key, &part)?;
+            let stored = match archive.read_partition(&key, &part) {
+                // It is made again. What somebody edited is his, until it was found to be damage.
+                Err(ArchiveError::Damaged { .. }) => Bars::new(key.columns()),
+                Err(ArchiveError::Edited { .. }) if archive.is_damaged(&key, &part.name)? => {
+                    Bars::new(key.columns())
+                }
+                stored => stored?,
+            };
             let bars = made.remove(&part.name).unwrap_or_else(|| Bars::new(key.columns()));
             changes.compare(part.name, &stored, bars);
         }

@@ -1,5 +1,6 @@
 //! What somebody asks for, on the command line, over the bus or by a schedule, and the series it means.
 
+mod names;
 pub mod source;
 
 use std::path::{Path, PathBuf};
@@ -95,11 +96,14 @@ impl Request {
     ) -> Result<Vec<Target>, Refused> {
         let today = Day::of_utc((source::clock())());
         let explicit = self.instruments_file(config, list);
-        let (source, instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
+        let (source, mut instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
         tracing::debug!("instruments from {source}");
+        let symbols = either(&self.symbols, list.map(|list| list.symbols.as_slice()));
+        let lists = names::Lists { config, provider, file: &source, today };
+        lists.complete(&symbols, &mut instruments).map_err(Refused::Instrument)?;
         let selection = Selection {
             instruments,
-            symbols: either(&self.symbols, list.map(|list| list.symbols.as_slice())),
+            symbols,
             periods: either(&self.periods, list.map(|list| list.periods.as_slice())),
             start: self.start,
             default_start: Some(config.start_day),
