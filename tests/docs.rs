@@ -170,6 +170,23 @@ fn every_command_line_parses() {
     assert!(lines > 20, "only {lines} command lines were found");
 }
 
+/// A reader who tries a played provider must not spend the real allowance or write to the real archive.
+#[test]
+fn practice_has_folders_of_its_own() {
+    let mut pages_with_practice = 0;
+    for (path, text) in pages() {
+        let lines: Vec<&str> = block_lines(&text).filter(|line| line.contains("practice")).collect();
+        let Some(begin) = lines.iter().position(|line| line.contains("> practice.toml")) else { continue };
+        pages_with_practice += 1;
+        let path = path.display();
+        assert_eq!(lines.get(begin + 1), Some(&"$ export XDG_STATE_HOME=$PWD/practice/state"), "{path}");
+        for line in lines.iter().filter(|line| line.contains(" download ")) {
+            assert!(line.contains("-o practice/archive"), "{path}: {line}");
+        }
+    }
+    assert!(pages_with_practice >= 3, "{pages_with_practice}");
+}
+
 #[test]
 fn every_configuration_key_is_one() {
     let sections = ["general", "providers", "date_range", "schedule", "watchlists", "notify"];

@@ -77,6 +77,81 @@ fn a_configuration_that_is_no_text_or_open_to_others_is_refused() {
     assert!(!ran.contains("hunter2"), "{ran}");
 }
 
+/// What the service refuses to start with is no valid configuration, and the other way round.
+#[rstest]
+#[case::option("VORTEX_DOWNLOAD_ARGS", "--yes --nope", &["environment VORTEX_DOWNLOAD_ARGS", "--nope"])]
+#[case::quotes("VORTEX_DOWNLOAD_ARGS", "--symbol \"a", &["environment VORTEX_DOWNLOAD_ARGS", "quote"])]
+#[case::help("VORTEX_DOWNLOAD_ARGS", "--help", &["environment VORTEX_DOWNLOAD_ARGS", "only print"])]
+#[case::output("VORTEX_DOWNLOAD_ARGS", "-o X", &["environment VORTEX_DOWNLOAD_ARGS", "--output-dir"])]
+#[case::list_of_runs("VORTEX_DOWNLOAD_ARGS", "--assets /nope", &["environment VORTEX_DOWNLOAD_ARGS", "/nope"])]
+#[case::list("VORTEX_ASSETS_FILE", "/nope", &["environment VORTEX_ASSETS_FILE", "general.assets_file", "/nope"])]
+#[case::zone("TZ", "Europe/Pariss", &["environment TZ", "Europe/Pariss", "tzdata"])]
+#[case::root("VORTEX_OUTPUT_DIR", "/", &["environment VORTEX_OUTPUT_DIR", "general.output_directory", "root"])]
+#[case::roundabout("VORTEX_OUTPUT_DIR", "/usr/..", &["environment VORTEX_OUTPUT_DIR", "general.output_directory"])]
+#[case::file("VORTEX_OUTPUT_DIR", "/etc/passwd", &["environment VORTEX_OUTPUT_DIR", "general.output_directory", "is a file"])]
+#[case::below("VORTEX_OUTPUT_DIR", "/etc/passwd/x", &["environment VORTEX_OUTPUT_DIR", "/etc/passwd is a file"])]
+fn the_service_and_the_check_refuse_the_same(#[case] name: &str, #[case] value: &str, #[case] said: &[&str]) {
+    let home = Home::configured(SAMPLE);
+    for args in [&["config", "--show"][..], &["daemon", "--bus", "none"]] {
+        let output = home.command(args).env(name, value).output().unwrap();
+        let mut ran = binary::Ran::of(output).ends(2);
+        for words in said {
+            ran = ran.says(words);
+        }
+        assert_eq!(ran.out, "", "{args:?}");
+    }
+}
+
+#[test]
+fn what_runs_would_use_is_refused_with_its_line() {
+    let home = Home::configured(
+        "[schedule]\nrun_on_startup = true\ndownload_args = '--nope'\n[watchlists.w]\nassets = '/nope.json'\n",
+    );
+    for args in [&["config", "--show"][..], &["daemon", "--bus", "none"]] {
+        refused(
+            &home,
+            args,
+            &["config.toml:3", "--nope", "config.toml:5", "watchlists.w.assets", "/nope.json"],
+        );
+    }
+    for zone in ["UTC", "Europe/Paris", ":Europe/Paris", "CET-1CEST,M3.5.0,M10.5.0/3"] {
+        let home = Home::configured(SAMPLE);
+        binary::Ran::of(home.command(&["config", "--show"]).env("TZ", zone).output().unwrap()).ends(0);
+    }
+}
+
+#[test]
+fn an_archive_where_no_folder_can_be_made_is_a_wrong_configuration() {
+    let home = Home::configured("general.output_directory = '/proc/nowhere/archive'\n");
+    for args in [&["daemon", "--bus", "none"][..], &["download", "-s", "AAPL", "-p", "sample"]] {
+        home.expect(2, args).says("config.toml:1").says("general.output_directory").says("/proc/nowhere");
+    }
+}
+
+#[test]
+fn a_secret_is_one_line_of_a_short_file() {
+    let home = Home::configured(SAMPLE);
+    fs::write(home.path("two"), "hunter2\nhunter3\n").unwrap();
+    fs::write(home.path("nul"), "hunter2\0").unwrap();
+    fs::File::create(home.path("long")).unwrap().set_len(20 << 30).unwrap();
+    for (file, said) in [("two", "control characters"), ("nul", "control characters"), ("long", "64 KiB")] {
+        let file = home.path(file);
+        let mut command = home.command(&["config", "--show"]);
+        command.env("VORTEX_BARCHART_USERNAME", "me").env("VORTEX_BARCHART_PASSWORD_FILE", &file);
+        let ran =
+            binary::Ran::of(command.output().unwrap()).ends(2).says(said).says(&file.display().to_string());
+        assert!(!ran.err.contains("hunter2"), "{}", ran.err);
+    }
+    let long = home.path("long").display().to_string();
+    for args in [
+        &["-c", &long, "config", "--show"][..],
+        &["download", "--assets", &long],
+        &["download", "--symbols-file", &long],
+    ] {
+        home.expect(2, args).says("is longer than 16384 KiB").says(&long);
+    }
+}
+
 #[rstest]
 #[case::no_json("{\"stock\": ", &["list.json:1"])]
 #[case::not_an_object("[1, 2]", &["list.json"])]

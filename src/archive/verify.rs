@@ -175,6 +175,7 @@ impl Archive {
             if found.is_empty() {
                 return Ok(found);
             }
+            self.inner.catalogue.look_again()?;
             self.excuse_unfinished(&mut found)?;
             let (now, rows) = (self.series(&series.key)?, self.partitions(series.id)?);
             match now {

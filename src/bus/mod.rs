@@ -76,3 +76,21 @@ pub enum Error {
     /// The configuration cannot be used; the one before stays in force.
     ConfigurationInvalid(String),
 }
+
+impl Error {
+    /// The reason for a person, without the name that the bus has for it.
+    pub fn said(&self) -> String {
+        match self {
+            Error::ZBus(error) => error.to_string(),
+            Error::InvalidRequest(said)
+            | Error::UnknownProvider(said)
+            | Error::UnknownInstrument(said)
+            | Error::NoSuchJob(said)
+            | Error::Paused(said)
+            | Error::ShuttingDown(said)
+            | Error::NotAuthorized(said)
+            | Error::ArchiveBusy(said)
+            | Error::ConfigurationInvalid(said) => said.clone(),
+        }
+    }
+}

@@ -8,7 +8,7 @@ use dialoguer::{Input, Password};
 use super::args::{ConfigArgs, Global};
 use super::error::{Error, Exit, Outcome};
 use super::prompt::interruptible;
-use super::{Context, output};
+use super::{Context, daemon, output};
 use crate::config::file::{self, Accept};
 use crate::config::{Config, ConfigError, Overrides, Sources, keys, render, store};
 
@@ -41,6 +41,8 @@ pub(super) fn run(global: &Global, args: &ConfigArgs) -> Outcome {
 
 fn show(global: &Global, origin: bool) -> Outcome {
     let context = Context::start(global.clone(), Overrides::default(), false)?;
+    daemon::check_zone(&context.sources)?;
+    daemon::check(&context.loaded)?;
     if global.json {
         output::json(&context.loaded.to_json())?;
     } else {
@@ -67,7 +69,7 @@ fn export(global: &Global, file: &Path) -> Outcome {
 fn import(sources: &Sources, file: &Path, dry_run: bool) -> Outcome {
     let text = file::read_named(file, Accept::FileOrPipe)
         .map_err(|error| ConfigError::one(file.display().to_string(), error.to_string()))?;
-    Config::check_text(&file.display().to_string(), &text, sources)?;
+    daemon::check(&Config::check_text(&file.display().to_string(), &text, sources)?)?;
     let target = sources.user_file();
     if !dry_run {
         tell_kept(&target)?;

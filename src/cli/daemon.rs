@@ -3,10 +3,13 @@
 use super::Context;
 use super::args::{BusName, Cli, Command, DaemonArgs, Scheduler};
 use super::error::{Error, Exit, Outcome};
-use super::writer::archive_error;
+use super::writer;
 use clap::Parser;
+use clap::error::ErrorKind;
+use jiff::tz::TimeZone;
 
-use crate::config::{Config, Overrides};
+use crate::config::file::Accept;
+use crate::config::{Config, ConfigError, Loaded, Overrides, Problem, Sources, assets};
 use crate::request::Request;
 use crate::service::engine::OpenError;
 use crate::service::{self, Bus, Engine};
@@ -27,18 +30,67 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
         .max_blocking_threads(4)
         .thread_keep_alive(std::time::Duration::from_secs(2))
         .build()?;
+    check_zone(&context.sources)?;
+    check(&context.loaded)?;
     let Context { sources, loaded, .. } = context;
-    whole_list(&loaded.config).map_err(Error::usage)?;
-    let engine =
-        Engine::open(sources, Overrides::default(), loaded, whole_list).map_err(|error| match error {
-            OpenError::Archive(error) => archive_error(error),
+    let place = writer::Place::of(&loaded);
+    let engine = Engine::open(sources, Overrides::default(), loaded, (whole_list, check)).map_err(
+        |error| match error {
+            OpenError::Archive(error) => place.open_error(error),
             OpenError::Limits(error) => Error::new(Exit::Failed, error),
-        })?;
+        },
+    )?;
     let served = runtime.block_on(service::serve(engine, bus, args.schedule == Scheduler::Internal));
     // A job that did not come to its commit in time is left where it is; the next start goes on with it.
     runtime.shutdown_background();
     served.map_err(|error| Error::new(Exit::Failed, error))?;
     Ok(Exit::Done)
+}
+
+/// Refuses a `TZ` that names no zone: schedules would silently be those of UTC.
+pub(super) fn check_zone(sources: &Sources) -> Result<(), ConfigError> {
+    match sources.variable("TZ") {
+        Some(zone) if TimeZone::try_system().is_err() => Err(ConfigError::one(
+            "environment TZ",
+            format!(
+                "is {zone:?}; allowed: a zone of the installed tzdata such as \"Europe/Paris\", or a POSIX one such as \"CET-1CEST,M3.5.0,M10.5.0/3\"; not set: the machine's own"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Checks what the runs of the service would use and no other layer knows: the options of `vortex download`, and the
+/// instruments files that are named.
+pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
+    let config = &loaded.config;
+    let mut problems = Vec::new();
+    let origin =
+        |key: &str| loaded.values.get(key).map_or_else(|| key.to_owned(), |entry| entry.origin.clone());
+    let default = &config.default_provider;
+    let mut named = vec![("general.assets_file".to_owned(), config.assets_file.clone(), default.clone())];
+    match whole_list(config) {
+        Err(said) => problems.push(Problem::new(origin("schedule.download_args"), said)),
+        Ok(Request { assets, provider, .. }) => {
+            named.push((
+                "schedule.download_args".to_owned(),
+                assets,
+                provider.unwrap_or_else(|| default.clone()),
+            ));
+        }
+    }
+    for (name, list) in &config.watchlists {
+        let provider = list.provider.as_ref().unwrap_or(default);
+        named.push((format!("watchlists.{name}.assets"), list.assets.clone(), provider.clone()));
+    }
+    for (key, file, provider) in named {
+        let Some(file) = file else { continue };
+        if let Err(error) = assets::find(&provider, Some((&file, Accept::File)), &config.config_directory) {
+            let said = error.problems.iter().map(|problem| format!("{key}: {problem}"));
+            problems.extend(said.map(|said| Problem::new(origin(&key), said)));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError::new(problems)) }
 }
 
 /// What a scheduled run of the whole list asks for: `schedule.download_args` are split as by a shell, and read
@@ -48,7 +100,12 @@ fn whole_list(config: &Config) -> Result<Request, String> {
     let fail = |said: String| format!("schedule.download_args (VORTEX_DOWNLOAD_ARGS) {text:?}: {said}");
     let words = shell_words::split(text).map_err(|error| fail(error.to_string()))?;
     let line = ["vortex", "download"].into_iter().map(str::to_owned).chain(words);
-    let cli = Cli::try_parse_from(line).map_err(|error| fail(super::sentence(&error)))?;
+    let cli = Cli::try_parse_from(line).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            fail("--help and --version only print, and nothing would be downloaded; take them out".to_owned())
+        }
+        _ => fail(super::sentence(&error)),
+    })?;
     let Command::Download(args) = cli.command else { return Err(fail("is another command".to_owned())) };
     let not_here = [
         (args.output_dir.is_some(), "--output-dir"),

@@ -18,6 +18,12 @@ use crate::request::source;
 
 /// More days than this are not listed one by one.
 const MANY_DAYS: usize = 40;
+/// More gaps of a series than this are only counted.
+const MANY_GAPS: usize = 3;
+/// What the words of a plan mean.
+const LEGEND: &str = "updates: of series fetched on an earlier day; newest: of what trades now; leaving: intraday bars \
+    the provider will not have for long; history: gaps and expired contracts. First and last: what is downloaded \
+    first and last that day, without the updates";
 
 /// Tells what a download would do.
 pub(super) fn run(context: &Context, targets: &[Target], provider: &dyn Provider) -> Outcome {
@@ -34,6 +40,11 @@ pub(super) fn run(context: &Context, targets: &[Target], provider: &dyn Provider
     if plan.is_none() || rows.len() <= MANY_ROWS {
         let cells: Vec<Vec<String>> = rows.iter().map(Foreseen::cells).collect();
         output::table(&["Series", "Period", "Missing", "Requests", "Note"], &cells)?;
+    } else {
+        output::line(format!(
+            "The table of {} series is left out; --json has each with its day",
+            rows.len()
+        ))?;
     }
     let requests = count(requests(&rows), "request");
     let name = provider.name();
@@ -157,15 +168,32 @@ impl<'a> Foreseen<'a> {
     }
 
     fn cells(&self) -> Vec<String> {
-        let bounds = (self.windows.iter().map(|w| w.first).min(), self.windows.iter().map(|w| w.last).max());
-        let span = match bounds {
-            (Some(first), Some(last)) => format!("{first} to {last}"),
-            _ => self.state.to_owned(),
+        let gaps = gaps(&self.windows);
+        let told: Vec<String> =
+            gaps.iter().take(MANY_GAPS).map(|gap| format!("{} to {}", gap.first, gap.last)).collect();
+        let span = match gaps.len() {
+            0 => self.state.to_owned(),
+            1..=MANY_GAPS => told.join(", "),
+            all => format!("{} and {} more", told.join(", "), all - MANY_GAPS),
         };
         let requests = if self.windows.is_empty() { String::new() } else { self.windows.len().to_string() };
         let (key, note) = (&self.target.key, self.reason.clone().unwrap_or_default());
         vec![key.name(), key.period.to_string(), span, requests, note]
     }
+}
+
+/// The runs of days that requests cover together, the oldest first.
+fn gaps(windows: &[Days]) -> Vec<Days> {
+    let mut sorted = windows.to_vec();
+    sorted.sort_by_key(|window| window.first);
+    let mut gaps: Vec<Days> = Vec::new();
+    for window in sorted {
+        match gaps.last_mut() {
+            Some(gap) if window.first <= gap.last.plus(1) => gap.last = gap.last.max(window.last),
+            _ => gaps.push(window),
+        }
+    }
+    gaps
 }
 
 /// On which day what comes.
@@ -217,10 +245,13 @@ impl Plan {
         let days = self.days(rows);
         if !days.is_empty() {
             let cells: Vec<_> = days.iter().take(MANY_DAYS).map(Told::cells).collect();
-            output::table(&["Day", "Downloads", "What", "Periods", "First", "Last"], &cells)?;
+            output::table(&["Day", "Downloads", "What", "Periods", "First series", "Last series"], &cells)?;
         }
         if let Some(last) = days.last().filter(|_| days.len() > MANY_DAYS) {
             output::line(format!("… and {} more, up to {}", count(days.len() - MANY_DAYS, "day"), last.day))?;
+        }
+        if !days.is_empty() {
+            output::line(LEGEND)?;
         }
         if self.forecast.never > 0 {
             output::line(format!(
@@ -301,5 +332,17 @@ impl Told {
             value[word] = number.into();
         }
         value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_meet_are_one_gap() {
+        let days = |first, last| Days { first: Day::new(first), last: Day::new(last) };
+        assert_eq!(gaps(&[days(20, 29), days(10, 19), days(40, 41)]), [days(10, 29), days(40, 41)]);
+        assert_eq!(gaps(&[]), []);
     }
 }

@@ -14,11 +14,16 @@ use super::output;
 use super::prompt::interruptible;
 use crate::config::{Config, Overrides, Sources, assets, store};
 use crate::model::{Instrument, symbol};
-use crate::provider::{sample, yahoo};
+use crate::provider::{barchart, ibkr, sample, yahoo};
 
 /// The providers that can be chosen.
-const CHOICES: [(&str, &str); 2] = [
+const CHOICES: [(&str, &str); 4] = [
     (yahoo::NAME, "yahoo: stocks, indices, funds, crypto, forex, continuous futures; no account needed"),
+    (
+        barchart::NAME,
+        "barchart: dated futures, stocks, indices, forex; with your account, within its daily allowance",
+    ),
+    (ibkr::NAME, "ibkr: Interactive Brokers, dated futures, stocks, forex; with TWS or its gateway running"),
     (sample::NAME, "sample: a generated market, no network"),
 ];
 
@@ -76,12 +81,17 @@ impl Wizard<'_> {
             self.text("general.output_directory", "Folder of the archive", self.config.archive.display())?;
         let names = CHOICES.map(|(_, words)| words);
         let in_force = CHOICES.iter().position(|(name, _)| *name == self.config.default_provider);
-        let at = Select::new()
-            .with_prompt("Provider (Barchart and Interactive Brokers come in a later version)")
-            .items(names)
-            .default(in_force.unwrap_or(0))
-            .interact()?;
+        let at =
+            Select::new().with_prompt("Provider").items(names).default(in_force.unwrap_or(0)).interact()?;
         let provider = CHOICES.get(at).map_or(yahoo::NAME, |(name, _)| name);
+        let port = match provider {
+            ibkr::NAME => Some(self.text(
+                "providers.ibkr.port",
+                "Port of TWS (7496, paper 7497) or its gateway (4001, paper 4002)",
+                self.config.ibkr.port,
+            )?),
+            _ => None,
+        };
         let parquet =
             Confirm::new().with_prompt("Write Parquet beside CSV").default(self.config.parquet).interact()?;
         let first = self.config.start_day.date().year();
@@ -92,8 +102,12 @@ impl Wizard<'_> {
             ("general.default_provider", provider.into()),
             ("general.backup_enabled", parquet.into()),
         ];
-        // It was a whole number at the prompt.
-        values.extend(year.trim().parse::<i64>().ok().map(|year| ("date_range.start_year", year.into())));
+        // They were whole numbers at the prompt.
+        let numbers = [("date_range.start_year", Some(year)), ("providers.ibkr.port", port)];
+        values.extend(numbers.into_iter().filter_map(|(key, text)| {
+            let number: i64 = text?.trim().parse().ok()?;
+            Some((key, number.into()))
+        }));
         if provider == yahoo::NAME && !self.config.yahoo.enabled {
             values.push(("providers.yahoo.enabled", true.into()));
         }
@@ -116,15 +130,10 @@ impl Wizard<'_> {
     fn check(&self, key: &'static str, text: &str) -> Result<(), String> {
         let mut answer = Overrides::default();
         answer.set(key, Some(text.to_owned()), "this answer");
-        let loaded = Config::load(&self.sources, &answer).map_err(|error| {
+        Config::load(&self.sources, &answer).map(drop).map_err(|error| {
             let said: Vec<_> = error.problems.into_iter().map(|problem| problem.said).collect();
             said.join("; ")
-        })?;
-        let archive = loaded.config.archive;
-        match archive.exists() && !archive.is_dir() {
-            true => Err(format!("{} is a file; the archive is a folder", archive.display())),
-            false => Ok(()),
-        }
+        })
     }
 
     /// The first symbols, where there is no list yet.
@@ -132,8 +141,9 @@ impl Wizard<'_> {
         if self.has_list() {
             return Ok(BTreeSet::new());
         }
+        let such = if provider == yahoo::NAME { "AAPL ^GSPC EURUSD=X" } else { "AAPL MSFT" };
         let text: String = Input::new()
-            .with_prompt("First symbols, such as AAPL ^GSPC EURUSD=X (none: the list that comes with Vortex)")
+            .with_prompt(format!("First symbols, such as {such} (none: the list that comes with Vortex)"))
             .allow_empty(true)
             .validate_with(|text: &String| check_symbols(text, provider))
             .interact_text()?;
@@ -154,7 +164,17 @@ impl Wizard<'_> {
             None => String::new(),
         };
         let symbol = if listed || self.has_list() || provider == sample::NAME { "" } else { " -s AAPL" };
-        format!("vortex{config} download{symbol}")
+        let download = format!("vortex{config} download{symbol}");
+        match provider {
+            barchart::NAME => format!(
+                "let Barchart know you, by one of\n  vortex{config} providers --login barchart                      (the session of your browser)\n  \
+                 vortex{config} config --provider barchart --set-credentials    (name and password)\n  \
+                 providers.barchart.api_key in the file                    (a key of OnDemand)\nor `vortex{config} import FILE…` \
+                 what you downloaded by hand; then\n  {download}"
+            ),
+            ibkr::NAME => format!("vortex{config} providers --test ibkr, and then {download}"),
+            _ => download,
+        }
     }
 
     fn write(&self, answers: &Answers) -> Outcome {
@@ -201,6 +221,7 @@ mod tests {
 
     use super::super::args::Color;
     use super::*;
+    use crate::request::source;
 
     /// A wizard in a home of its own, whose file says this.
     fn wizard<'a>(home: &Path, global: &'a Global, text: &str) -> Wizard<'a> {
@@ -243,6 +264,16 @@ mod tests {
         let wizard = wizard(home.path(), &global, "# mine\ngeneral.dry_run = false\n");
         let symbols = ["AAPL", "EURUSD=X", "GC=F"].map(str::to_owned).into();
         assert_eq!(wizard.next(yahoo::NAME, false), "vortex download -s AAPL");
+        for (provider, ways) in [
+            (
+                barchart::NAME,
+                &["--login barchart", "--set-credentials", "api_key", "import FILE", "download -s AAPL"][..],
+            ),
+            (ibkr::NAME, &["providers --test ibkr", "download -s AAPL"][..]),
+        ] {
+            let next = wizard.next(provider, false);
+            assert!(ways.iter().all(|way| next.contains(way)), "{next}");
+        }
         let values = vec![("date_range.start_year", 2015.into())];
         let next = wizard.next(yahoo::NAME, true);
         assert_eq!(next, "vortex download");
@@ -255,6 +286,12 @@ mod tests {
         assert!(from.ends_with("assets.json"), "{from}");
         let classes: Vec<_> = list.iter().map(|instrument| instrument.class.name()).collect();
         assert_eq!(classes, ["forex", "future", "stock"]);
+    }
+
+    #[test]
+    fn every_provider_that_is_asked_can_be_chosen() {
+        let asked = source::SERVED.iter().filter(|name| **name != "replay");
+        assert!(asked.eq(CHOICES.iter().map(|(name, _)| name)));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The archive opened for writing, and how a command that holds it is told to end.
 
-use std::io;
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,6 +10,7 @@ use super::Context;
 use super::error::{Error, Exit};
 use crate::archive::{Archive, ArchiveError, Writer};
 use crate::config::keys::PROVIDERS;
+use crate::config::{ConfigError, Loaded};
 
 /// How often a taken lock is tried again; between two tries a signal ends the wait.
 const TRY_EVERY: Duration = Duration::from_millis(200);
@@ -16,12 +18,49 @@ const TRY_EVERY: Duration = Duration::from_millis(200);
 /// Opens the archive and takes its lock, waiting for another writer unless told not to.
 pub(super) fn open(context: &Context, command: &str, no_wait: bool) -> Result<Writer, Error> {
     let config = context.config();
-    let archive = Archive::open(&config.archive, &config.state_directory).map_err(archive_error)?;
+    let archive = Archive::open(&config.archive, &config.state_directory)
+        .map_err(|error| Place::of(&context.loaded).open_error(error))?;
     for notice in archive.notices() {
         tracing::warn!("{notice}");
     }
     refuse_lost_catalogue(&archive)?;
     take(&archive, command, no_wait)
+}
+
+/// The archive's folder, and what set it.
+pub(super) struct Place {
+    folder: PathBuf,
+    origin: String,
+}
+
+impl Place {
+    /// That of a configuration.
+    pub(super) fn of(loaded: &Loaded) -> Place {
+        let set = loaded.values.get("general.output_directory");
+        let origin = set.map_or_else(String::new, |entry| entry.origin.clone());
+        Place { folder: loaded.config.archive.clone(), origin }
+    }
+
+    /// Why the archive cannot be opened: where no folder can be made the configuration is wrong, and trying again
+    /// cannot help.
+    pub(super) fn open_error(&self, error: ArchiveError) -> Error {
+        let never = [
+            ErrorKind::NotFound,
+            ErrorKind::NotADirectory,
+            ErrorKind::PermissionDenied,
+            ErrorKind::ReadOnlyFilesystem,
+        ];
+        match &error {
+            ArchiveError::Io { source, .. } if never.contains(&source.kind()) && !self.folder.exists() => {
+                let said = format!(
+                    "general.output_directory is {:?}, where no folder can be made: {error}; name another, or make it and give it to this user",
+                    self.folder.display().to_string()
+                );
+                ConfigError::one(&self.origin, said).into()
+            }
+            _ => archive_error(error),
+        }
+    }
 }
 
 /// An archive with files and a catalogue that knows of nothing has lost its own: nothing could be added.

@@ -1,7 +1,6 @@
 //! Verbs that tell the service something, and those that hand over to systemd's own tools.
 
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -167,11 +166,6 @@ pub(super) fn logs(global: &Global, args: &LogsArgs) -> Outcome {
         }
     }
     hand_over(command)
-}
-
-/// Whether systemd runs, which keeps the timers (sd_booted(3)).
-pub(super) fn has_timers() -> bool {
-    Path::new("/run/systemd/system").exists()
 }
 
 /// Without systemd the service keeps its schedules itself: when the next one is due.

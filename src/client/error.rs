@@ -1,6 +1,8 @@
 //! How a verb ends, and what is said of an error.
 
 use std::fmt;
+use std::path::Path;
+use std::time::Duration;
 
 use zbus::fdo;
 
@@ -23,9 +25,28 @@ impl Error {
 
     /// The service does not run.
     pub(super) fn no_service(system: bool) -> Error {
-        let manager = if system { "systemctl" } else { "systemctl --user" };
-        Error::new(Exit::NoService, format!("the service does not run; `{manager} start vortex` starts it"))
+        let start = match (has_systemd(), system) {
+            (true, true) => "systemctl start vortex",
+            (true, false) => "systemctl --user start vortex",
+            (false, _) => "vortex daemon",
+        };
+        Error::new(Exit::NoService, format!("the service does not run; `{start}` starts it"))
     }
+
+    /// The service runs, as a process where that is known, and does not answer.
+    pub(super) fn no_answer(process: Option<u32>, patience: Duration) -> Error {
+        let process = process.map_or(String::new(), |process| format!(" (process {process})"));
+        let said = format!(
+            "the service{process} does not answer within {} s: it is stopped, or the machine is overloaded",
+            patience.as_secs()
+        );
+        Error::new(Exit::Failed, said)
+    }
+}
+
+/// Whether systemd runs, which starts the service and keeps the timers (sd_booted(3)).
+pub(super) fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").exists()
 }
 
 /// An error of the bus in words, with the exit code of what it means.

@@ -92,7 +92,7 @@ async fn dispatch(cli: Cli) -> Outcome {
     let paper = Paper::new(&global);
     match &verb {
         Verb::Logs(args) => return control::logs(&global, args),
-        Verb::Timers if control::has_timers() => return control::timers(&global),
+        Verb::Timers if error::has_systemd() => return control::timers(&global),
         Verb::Complete { what } => return complete::run(&global, what).await,
         _ => {}
     }

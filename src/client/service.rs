@@ -21,8 +21,8 @@ use crate::exit::Exit;
 
 /// A service that does not answer for this long hangs: the usual limit of D-Bus.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// The same for a question that only asks whether somebody is there.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// The same for a question that only asks whether somebody is there; health checks give up after 5 s.
+const PING_PATIENCE: Duration = Duration::from_secs(3);
 /// The same where a person may be asked for a password meanwhile.
 const PERSONS_PATIENCE: Duration = Duration::from_secs(300);
 /// Signals that may wait to be read while a call waits for its answer, which comes behind them.
@@ -68,10 +68,14 @@ impl Service {
             }
         }
         for socket in address::private_sockets(|name| std::env::var_os(name), Uid::effective().as_raw()) {
-            if is_own(&socket)
-                && let Ok(service) = Service::at(&address::of_socket(&socket)).await
-            {
-                return Ok(service);
+            if !is_own(&socket) {
+                continue;
+            }
+            match Service::at(&address::of_socket(&socket)).await {
+                Ok(service) => return Ok(service),
+                // Who hangs is who was looked for.
+                Err(error) if error.exit == Exit::Failed => return Err(error),
+                Err(_) => {}
             }
         }
         if Uid::effective().is_root()
@@ -96,10 +100,10 @@ impl Service {
             Error::new(Exit::NoService, format!("no service answers at {address}: {said}"))
         };
         let connecting = Builder::address(address).p2p().max_queued(MOST_QUEUED).build();
-        let connection = tokio::time::timeout(PING_PATIENCE, connecting)
-            .await
-            .map_err(|_| no_service(&"not in time"))?
-            .map_err(|error| no_service(&error))?;
+        let Ok(connected) = tokio::time::timeout(PING_PATIENCE, connecting).await else {
+            return Err(Error::no_answer(listener(address).await, PING_PATIENCE));
+        };
+        let connection = connected.map_err(|error| no_service(&error))?;
         Ok(Service { connection, system: false, private: true })
     }
 
@@ -141,11 +145,20 @@ impl Service {
         };
         match tokio::time::timeout(patience, call).await {
             Ok(answer) => answer.map_err(|error| of_bus(error, self.system)),
-            Err(_) => {
-                let said = format!("the service did not answer in time ({} s)", patience.as_secs());
-                Err(Error::new(Exit::Failed, said))
-            }
+            Err(_) => Err(Error::no_answer(self.process().await, patience)),
         }
+    }
+
+    /// The service's process: the bus knows it, or the socket.
+    async fn process(&self) -> Option<u32> {
+        if self.private {
+            return self.connection.peer_creds().await.ok()?.process_id();
+        }
+        let bus = "org.freedesktop.DBus";
+        let (path, method) = ("/org/freedesktop/DBus", "GetConnectionUnixProcessID");
+        let asked = self.connection.call_method(Some(bus), path, Some(bus), method, &bus::NAME);
+        let reply = tokio::time::timeout(PING_PATIENCE, asked).await.ok()?.ok()?;
+        reply.body().deserialize().ok()
     }
 
     /// Sends a call and waits for its answer.
@@ -242,6 +255,13 @@ fn runtime_bus() -> bool {
 fn private_socket_answers() -> bool {
     let sockets = address::private_sockets(|name| std::env::var_os(name), Uid::effective().as_raw());
     sockets.iter().any(|socket| is_own(socket) && std::os::unix::net::UnixStream::connect(socket).is_ok())
+}
+
+/// The process that listens at the address of a socket, also where it does not answer.
+async fn listener(address: &str) -> Option<u32> {
+    let path = address.strip_prefix("unix:path=")?;
+    let socket = tokio::net::UnixStream::connect(path).await.ok()?;
+    u32::try_from(socket.peer_cred().ok()?.pid()?).ok()
 }
 
 /// A socket in a folder of somebody else is not trusted.

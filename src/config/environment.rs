@@ -7,7 +7,7 @@ use super::error::Problem;
 use super::file::{self, Accept, FileError};
 use super::fragment::{Fragment, unknown};
 use super::keys::{self, KEYS, Key, OTHER_VARIABLES};
-use super::kind::Value;
+use super::kind::Kind;
 use super::sources::Sources;
 
 /// A variable and where it is set.
@@ -118,10 +118,10 @@ impl Fragment {
     /// Takes a value from the file that a `<NAME>_FILE` names.
     fn take_file(&mut self, sources: &Sources, key: &Key, path: &str, variable: &Variable) {
         let file = sources.absolute(&variable.value);
-        match file::read_named(&file, Accept::File) {
+        match file::read_value(&file).and_then(|text| text.ok_or(FileError::Missing)) {
             Ok(text) => {
                 let origin = format!("{} ({})", file.display(), variable.origin);
-                self.take(key, path, text.trim_end_matches(['\r', '\n']), origin);
+                self.take(key, path, &text, origin);
             }
             Err(error) => self
                 .problems
@@ -163,12 +163,14 @@ impl Fragment {
         for name in ["username", "password", "api_key"] {
             let file = Path::new(folder).join(format!("barchart.{name}"));
             let path = format!("providers.barchart.{name}");
-            match file::read_text(&file, Accept::File) {
-                Ok(Some(text)) => {
-                    let text = text.trim_end_matches(['\r', '\n']).to_owned();
-                    let value = Value::Secret(text.into());
-                    self.insert(&path, value, format!("credential {}", file.display()));
-                }
+            match file::read_value(&file) {
+                Ok(Some(text)) => match Kind::Secret.read_text(&text) {
+                    Ok(value) => self.insert(&path, value, format!("credential {}", file.display())),
+                    Err(said) => {
+                        let place = format!("credential {}", file.display());
+                        self.problems.push(Problem::new(place, format!("{path} {said}")));
+                    }
+                },
                 Ok(None) => {}
                 Err(error) => {
                     self.problems.push(Problem::new(file.display().to_string(), error.to_string()));

@@ -1,12 +1,17 @@
 //! Reading the files that configuration names, looked at before they are opened: a pipe that nobody
 //! writes to would be waited for without end, and a device does more than be read.
 
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+
+/// The longest file that is read; a list of a hundred thousand instruments has a few of them.
+const LONGEST: u64 = 16 << 20;
+/// The longest file that holds one value, such as a password.
+const LONGEST_VALUE: u64 = 64 << 10;
 
 /// What may stand where a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +37,9 @@ pub enum FileError {
     /// The text has another encoding.
     #[error("is not UTF-8; save the file as UTF-8")]
     NotUtf8,
+    /// More than any such file has.
+    #[error("is longer than {} KiB, which no such file is; is it the right one?", .0 >> 10)]
+    TooLong(u64),
     /// The system's words. They are told here, so they are no `source` to be told again.
     #[error("cannot be read: {0}")]
     Io(io::Error),
@@ -51,6 +59,17 @@ pub fn look(path: &Path) -> Result<Option<Metadata>, FileError> {
 
 /// Reads a file; `None` where there is none.
 pub fn read(path: &Path, accept: Accept) -> Result<Option<Vec<u8>>, FileError> {
+    read_up_to(path, accept, LONGEST)
+}
+
+/// Reads a file that holds one value, without the end of its line; `None` where there is none.
+pub fn read_value(path: &Path) -> Result<Option<String>, FileError> {
+    let Some(bytes) = read_up_to(path, Accept::File, LONGEST_VALUE)? else { return Ok(None) };
+    let text = String::from_utf8(bytes).map_err(|_| FileError::NotUtf8)?;
+    Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+fn read_up_to(path: &Path, accept: Accept, longest: u64) -> Result<Option<Vec<u8>>, FileError> {
     let Some(there) = look(path)? else { return Ok(None) };
     let kind = there.file_type();
     let accepted = kind.is_file() || (accept == Accept::FileOrPipe && kind.is_fifo());
@@ -62,8 +81,10 @@ pub fn read(path: &Path, accept: Accept) -> Result<Option<Vec<u8>>, FileError> {
             _ => "device",
         }));
     }
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+    let mut bytes = Vec::new();
+    match File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut bytes)) {
+        Ok(_) if bytes.len() as u64 > longest => Err(FileError::TooLong(longest)),
+        Ok(_) => Ok(Some(bytes)),
         // It went away since it was looked at.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(FileError::Io(error)),
@@ -103,6 +124,19 @@ mod tests {
             let said = read(&place, Accept::File).unwrap_err().to_string();
             assert!(said.contains(&format!("is not a regular file but a {kind}")), "{said}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_too_long_is_refused_and_not_read_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        // With holes: as long as memory is not.
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let said = [read(&path, Accept::File).unwrap_err(), read_value(&path).unwrap_err()];
+        let [file, value] = said.map(|error| error.to_string());
+        assert!(file.contains("16384 KiB") && value.contains("64 KiB"), "{file} {value}");
+        File::create(&path).unwrap().set_len(LONGEST_VALUE).unwrap();
+        assert!(read_value(&path).is_ok());
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl Kind {
             Kind::Integer { min, max: i64::MAX } => format!("a whole number from {min} up"),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Retention => "a whole number of days from 1 to 365, or \"none\"".to_owned(),
-            Kind::Text | Kind::Secret => "a text that is not empty".to_owned(),
+            Kind::Text => "a text that is not empty".to_owned(),
+            Kind::Secret => "one line of text, not empty and without control characters".to_owned(),
             Kind::Path => "the path of a file or folder".to_owned(),
             Kind::Choice(words) => words.join(", "),
             Kind::Choices(words) => format!("a list of {}", words.join(", ")),
@@ -202,7 +203,10 @@ impl Kind {
             }
             (Kind::Texts, Value::List(items)) => items.iter().all(|item| !item.trim().is_empty()),
             (Kind::Periods, Value::List(items)) => items.iter().all(|item| item.parse::<Period>().is_ok()),
-            (Kind::Secret, Value::Secret(text)) => !text.expose_secret().trim().is_empty(),
+            (Kind::Secret, Value::Secret(text)) => {
+                let text = text.expose_secret();
+                !text.trim().is_empty() && !text.chars().any(char::is_control)
+            }
             (_, Value::Text(text)) => self.accepts(text),
             (_, Value::Bool(_)) => true,
             _ => false,
@@ -323,7 +327,11 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_never_shows_in_an_error() {
+    fn a_secret_is_one_line_and_never_shows_in_an_error() {
+        for text in ["hunter2\nhunter3", "hunter2\0", "\u{1b}hunter2", " "] {
+            let said = Kind::Secret.read_text(text).unwrap_err();
+            assert!(said.contains("one line of text") && !said.contains("hunter2"), "{said}");
+        }
         let value = DeValue::Integer(Default::default());
         assert!(!Kind::Secret.read_toml(&value).unwrap_err().contains('0'));
     }

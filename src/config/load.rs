@@ -41,13 +41,13 @@ impl Config {
 
     /// Checks the text of a file that is to become the user's configuration, without the other
     /// layers; `name` is what errors call it.
-    pub fn check_text(name: &str, text: &str, sources: &Sources) -> Result<(), ConfigError> {
+    pub fn check_text(name: &str, text: &str, sources: &Sources) -> Result<Loaded, ConfigError> {
         let mut layers = Layers::default();
         layers.add(built_in());
         let mut fragment = Fragment::default();
         fragment.read_toml(name, text);
         layers.add(fragment);
-        layers.finish(sources).map(drop)
+        layers.finish(sources)
     }
 }
 
@@ -184,8 +184,30 @@ fn fill_folders(values: &mut BTreeMap<String, Entry>, sources: &Sources) {
     fill("general.logging.file_path", &log);
 }
 
+/// The archive is a folder that may be there or be made: no file, nothing below a file, and not all of the machine.
+fn check_archive(values: &BTreeMap<String, Entry>, problems: &mut Vec<Problem>) {
+    let Some(Entry { value: Value::Text(folder), origin }) = values.get("general.output_directory") else {
+        return;
+    };
+    let path = Path::new(folder);
+    let file = path.ancestors().find(|above| above.exists()).filter(|above| !above.is_dir());
+    let said = match file {
+        Some(file) if file == path => "which is a file".to_owned(),
+        Some(file) => format!("which cannot be made, because {} is a file", file.display()),
+        None if path.canonicalize().is_ok_and(|real| real == Path::new("/")) => {
+            "which is the root of all files".to_owned()
+        }
+        None => return,
+    };
+    problems.push(Problem::new(
+        origin,
+        format!("general.output_directory is {folder:?}, {said}; allowed: a folder of its own, which is made where it is not there"),
+    ));
+}
+
 /// What no key can be checked for alone.
 fn check_together(values: &BTreeMap<String, Entry>, sources: &Sources, problems: &mut Vec<Problem>) {
+    check_archive(values, problems);
     let year = |path: &str| match values.get(path) {
         Some(Entry { value: Value::Integer(year), origin }) => Some((*year, origin.clone())),
         _ => None,

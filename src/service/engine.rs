@@ -13,7 +13,8 @@ use super::refresh::Refreshes;
 use super::state::{JobPhase, JobView, Phase, Running, State, StopReason};
 use crate::archive::{Archive, ArchiveError};
 use crate::bus::Error;
-use crate::config::{Config, Loaded, Overrides, Sources};
+use crate::config::{Config, ConfigError, Loaded, Overrides, Sources};
+use crate::observe::logging::SCHEDULED;
 use crate::observe::messages;
 use crate::provider::limits::{Throttle, ThrottleError};
 use crate::request::{Refused, Request};
@@ -26,6 +27,9 @@ const MOST_QUEUED: usize = 1000;
 
 /// Reads the request for the whole list out of a configuration, as `schedule.download_args` have it.
 pub type WholeList = fn(&Config) -> Result<Request, String>;
+
+/// Checks what a configuration that is right in itself would have runs of the service do.
+pub type Check = fn(&Loaded) -> Result<(), ConfigError>;
 
 /// The service's state, and what can be done.
 #[derive(Debug)]
@@ -40,6 +44,8 @@ pub struct Engine {
     pub(super) refreshes: Refreshes,
     /// What a scheduled run of the whole list asks for, by the configuration.
     whole: WholeList,
+    /// What a configuration that is read again has to pass.
+    check: Check,
     /// The configuration was read again, or what is left for later changed.
     schedule_changed: Notify,
     /// The worker looks at the queue again.
@@ -54,7 +60,7 @@ impl Engine {
         sources: Sources,
         overrides: Overrides,
         loaded: Loaded,
-        whole: WholeList,
+        (whole, check): (WholeList, Check),
     ) -> Result<Arc<Engine>, OpenError> {
         let changed = newest(&loaded.files);
         let config = loaded.config;
@@ -78,6 +84,7 @@ impl Engine {
             changes: watch::Sender::new(0),
             refreshes: Refreshes::default(),
             whole,
+            check,
             schedule_changed: Notify::new(),
             work: Notify::new(),
             started: micros(),
@@ -137,12 +144,57 @@ impl Engine {
         Ok(id)
     }
 
+    /// Queues a run that nobody waits for; its number. One that is refused is told, and where that says something
+    /// of the request it is a job that failed, so that a schedule that can never run is seen.
+    pub(super) async fn run(
+        self: &Arc<Self>,
+        request: Request,
+        origin: &'static str,
+        client: &str,
+    ) -> Option<u32> {
+        let error = match self.update(request.clone(), origin, client).await {
+            Ok(id) => return Some(id),
+            Err(error) => error,
+        };
+        let said = error.said();
+        if matches!(error, Error::Paused(_) | Error::ShuttingDown(_) | Error::ArchiveBusy(_)) {
+            tracing::warn!("{client} could not start a run: {said}");
+            tracing::info!(target: SCHEDULED, "{origin}: {client} refused: {said}");
+        } else if let Err(error) = self.note_refused(request, origin, client, said).await {
+            tracing::warn!("the refused run of {client} could not be noted: {}", error.said());
+        }
+        None
+    }
+
+    /// Notes a run that was refused as a job that failed.
+    async fn note_refused(
+        self: &Arc<Self>,
+        request: Request,
+        origin: &'static str,
+        client: &str,
+        said: String,
+    ) -> Result<(), Error> {
+        let (engine, of) = (Arc::clone(self), client.to_owned());
+        let id = blocking(move || engine.note_job(&request, origin, &of)).await??;
+        tracing::error!(name: messages::JOB_FAILED, job = id, "job {id} of {client} is refused: {said}");
+        let detail = serde_json::json!({ "error": said }).to_string();
+        self.finished(id, "failed", &detail, said).await;
+        Ok(())
+    }
+
     /// Checks a request, notes it in the catalogue and puts it into the queue.
     fn queue(&self, request: &Request, origin: &str, client: &str) -> Result<u32, Error> {
         request.check_dates(("start", "end")).map_err(refused)?;
         if request.import.is_empty() {
             request.resolve(&self.config()).map_err(refused)?;
         }
+        let id = self.note_job(request, origin, client)?;
+        self.change(|state| state.queue.push_back(id));
+        Ok(id)
+    }
+
+    /// Notes a job in the catalogue and among the jobs; its number.
+    fn note_job(&self, request: &Request, origin: &str, client: &str) -> Result<u32, Error> {
         let text =
             serde_json::to_string(request).map_err(|error| Error::InvalidRequest(error.to_string()))?;
         let id = self.archive.queue_job(origin, client, &text).map_err(archive_busy)?;
@@ -156,7 +208,6 @@ impl Engine {
         };
         self.change(|state| {
             state.jobs.insert(id, job);
-            state.queue.push_back(id);
             state.forget_old_jobs();
         });
         Ok(id)
@@ -242,7 +293,7 @@ impl Engine {
                 before.archive.display()
             ));
         }
-        (self.whole)(&loaded.config)?;
+        (self.check)(&loaded).map_err(|error| error.to_string())?;
         let changed = newest(&loaded.files);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
         self.change(|state| state.configuration_changed = changed);
@@ -278,9 +329,8 @@ impl Engine {
             wanted.insert(0, (self.whole)(&config).unwrap_or_default());
         }
         for request in wanted {
-            if let Err(error) = self.update(request, "startup", "start of the service").await {
-                tracing::error!("the run at the start is refused: {error}");
-            }
+            // What is refused was told.
+            let _ = self.run(request, "startup", "start of the service").await;
         }
     }
 
@@ -312,6 +362,7 @@ impl Engine {
                 let id = state.queue.pop_front()?;
                 let job = state.jobs.get_mut(&id)?;
                 job.phase = JobPhase::Running;
+                job.resumed = job.started > 0;
                 job.started = micros();
                 state.running = Some(Running { id, stop });
                 Some(job.clone())
@@ -328,7 +379,10 @@ impl Engine {
             state.running = None;
             state.waits_for = None;
             state.offline = false;
+            let when =
+                if state.phase == Phase::Stopping { "at the next start" } else { "when the pause ends" };
             if let Some(job) = state.jobs.get_mut(&id) {
+                job.log_interrupted(when);
                 job.queue_again();
                 state.queue.push_front(id);
             }

@@ -68,7 +68,7 @@ impl Engine {
                 None
             }
             Err(error) => {
-                tracing::error!("{client} cannot be asked for: {error}");
+                tracing::error!("{client} cannot be asked for: {}", error.said());
                 Some(now + AGAIN)
             }
         };

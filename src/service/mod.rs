@@ -72,7 +72,7 @@ pub enum ServiceError {
     Io(#[from] io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT. `bus` is where; with none given the session bus where it answers, else a
+/// Serves until SIGTERM, SIGINT or SIGQUIT, which as the first process of a container it would not notice. `bus` is where; with none given the session bus where it answers, else a
 /// private socket. `starts_runs`: scheduled runs are started here, not by timers of systemd.
 pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> Result<(), ServiceError> {
     let mut told = Told::listen()?;
@@ -120,6 +120,7 @@ enum Asked {
 struct Told {
     terminate: Signal,
     interrupt: Signal,
+    quit: Signal,
     hangup: Signal,
 }
 
@@ -128,6 +129,7 @@ impl Told {
         Ok(Told {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
             hangup: signal(SignalKind::hangup())?,
         })
     }
@@ -136,6 +138,7 @@ impl Told {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
+            _ = self.quit.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reload,
         }
     }

@@ -85,14 +85,11 @@ async fn round(
 async fn start(engine: &Arc<Engine>, kept: &mut Kept, due: i64, zone: &TimeZone) {
     tokio::time::sleep(Duration::from_millis(jitter(longest_delay(kept, due, zone)))).await;
     let client = format!("schedule {}", kept.entry.name);
-    let asked = engine.update(kept.entry.request.clone(), "schedule", &client).await;
+    let asked = engine.run(kept.entry.request.clone(), "schedule", &client).await;
     kept.fired = due::fired(due, seconds());
-    match asked {
-        Ok(id) => {
-            tracing::info!(job = id, due, until = kept.fired, "{client} asks for job {id}");
-        }
-        // The next one comes all the same.
-        Err(error) => tracing::error!("{client} could not start a run: {error}"),
+    // Where this one is refused the next one comes all the same.
+    if let Some(id) = asked {
+        tracing::info!(job = id, due, until = kept.fired, "{client} asks for job {id}");
     }
     note(engine, &kept.entry.name, kept.fired).await;
 }

@@ -26,6 +26,8 @@ pub(super) struct JobView {
     pub(super) client: String,
     pub(super) request: Request,
     pub(super) phase: JobPhase,
+    /// It began before, and was cut off.
+    pub(super) resumed: bool,
     /// The word it ended with; empty before.
     pub(super) result: String,
     pub(super) series: u32,
@@ -87,7 +89,16 @@ impl JobView {
             return;
         }
         if self.phase != JobPhase::Finished {
-            tracing::info!(target: SCHEDULED, "job {id} ({origin}: {client}) begins");
+            let begins = if self.resumed { "goes on" } else { "begins" };
+            tracing::info!(target: SCHEDULED, "job {id} ({origin}: {client}) {begins}");
+            return;
+        }
+        if self.started == 0 {
+            let end = match result.as_str() {
+                "failed" => format!("refused: {}", self.error),
+                result => format!("{result} before it began"),
+            };
+            tracing::info!(target: SCHEDULED, "job {id} ({origin}: {client}) {end}");
             return;
         }
         let seconds = self.finished.saturating_sub(self.started) as f64 / 1e6;
@@ -97,6 +108,19 @@ impl JobView {
             "job {id} ({origin}: {client}) {result} after {seconds:.1} s: {series} series, {failed} failed, \
              {current} current already, {rows_added} bars added{why}"
         );
+    }
+
+    /// The same of a run that was cut off; `when` it goes on.
+    pub(super) fn log_interrupted(&self, when: &str) {
+        let JobView { id, origin, client, series, done, .. } = self;
+        if origin == "request" {
+            return;
+        }
+        let at = match series {
+            0 => "before its first series".to_owned(),
+            series => format!("at a commit after {done} of {series} series"),
+        };
+        tracing::info!(target: SCHEDULED, "job {id} ({origin}: {client}) interrupted {at}; goes on {when}");
     }
 
     /// A job that was cut off begins again: what is stored needs no second request, so its counts do.

@@ -51,6 +51,25 @@ fn rebuild_and_repair_wait_for_a_download_and_say_for_whom() {
     assert_whole(&home);
 }
 
+/// Each run opens the catalogue and closes it, makes its log and removes it, beside who only reads.
+#[test]
+fn who_checks_beside_runs_that_come_and_go_finds_nothing_wrong() {
+    let home = sample();
+    home.expect(0, &until(FIRST));
+    std::thread::scope(|scope| {
+        let runs = scope.spawn(|| {
+            for day in 1..=20 {
+                home.expect(0, &until(&format!("2024-03-{day:02}")));
+            }
+        });
+        while !runs.is_finished() {
+            home.expect(0, &["validate", "--detailed"]);
+        }
+        runs.join().unwrap();
+    });
+    assert_whole(&home);
+}
+
 /// A download that has the lock and was stopped.
 fn hold(home: &Home) -> crate::binary::Running {
     let mut holder =

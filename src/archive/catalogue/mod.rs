@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::unistd::{AccessFlags, access};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{ArchiveError, files};
@@ -93,6 +94,10 @@ CREATE TABLE complete (           -- series that no run needs to look at: expire
 /// How long to wait for another connection's write.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// How often, and after how long each time, who reads tries again to take part in the journal.
+const TRIES: usize = 10;
+const TRY_EVERY: Duration = Duration::from_millis(50);
+
 /// How a catalogue keeps its own commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Journal {
@@ -107,6 +112,8 @@ pub(super) enum Journal {
 pub(super) struct Catalogue {
     path: PathBuf,
     journal: Journal,
+    /// It is read without its log: what others write meanwhile does not show.
+    frozen: bool,
     connection: Mutex<Connection>,
 }
 
@@ -135,45 +142,29 @@ impl Catalogue {
         connection.pragma_update(None, "synchronous", synchronous).map_err(fail)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
         migrate(path, &mut connection)?;
-        Ok(Some(Catalogue { path: path.to_owned(), journal, connection: Mutex::new(connection) }))
+        let connection = Mutex::new(connection);
+        Ok(Some(Catalogue { path: path.to_owned(), journal, frozen: false, connection }))
     }
 
     /// Opens the database for reading: it is not made, not migrated, and its journal stays as it is.
     /// The second value is what a person should know of it.
     pub(super) fn open_to_read(path: &Path) -> Result<(Catalogue, Option<String>), ArchiveError> {
-        let fail = |source| catalogue_error(path, source);
-        let (mut connection, notice) = match connect_to_read(path) {
-            Ok(connection) => (connection, None),
-            Err(error) if is_refused(&error) => {
-                let log = files::with_ending(path, "-wal");
-                let left_out = std::fs::metadata(&log).is_ok_and(|of| of.len() > 0);
-                let notice = left_out
-                    .then(|| format!("{} cannot be used now; what it holds is left out", log.display()));
-                (connect_immutable(path).map_err(fail)?, notice)
-            }
-            Err(error) => return Err(fail(error)),
-        };
-        let version: i64 =
-            connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
-        if version == 0 {
-            // Made and not filled yet, or not there at all: an empty one that lies nowhere.
-            connection = Connection::open_in_memory().map_err(fail)?;
-            migrate(path, &mut connection)?;
-        } else if version > MIGRATIONS.len() as i64 {
-            return Err(ArchiveError::Newer {
-                path: path.to_owned(),
-                found: version,
-                known: MIGRATIONS.len() as i64,
-            });
-        } else if version < MIGRATIONS.len() as i64 {
-            return Err(ArchiveError::Refused(format!(
-                "{} is of an older Vortex: any command that writes, such as `vortex download`, brings it up to date",
-                path.display()
-            )));
+        let (connection, frozen) = read_connection(path)?;
+        let log = files::with_ending(path, "-wal");
+        let left_out = frozen && std::fs::metadata(&log).is_ok_and(|of| of.len() > 0);
+        let notice =
+            left_out.then(|| format!("{} cannot be used now; what it holds is left out", log.display()));
+        let (journal, connection) = (Journal::Wal, Mutex::new(connection));
+        Ok((Catalogue { path: path.to_owned(), journal, frozen, connection }, notice))
+    }
+
+    /// Sees what was written since it was opened: a connection without the log has to be made again for that.
+    pub(super) fn look_again(&self) -> Result<(), ArchiveError> {
+        if self.frozen {
+            let (connection, _) = read_connection(&self.path)?;
+            *self.lock() = connection;
         }
-        connection.pragma_update(None, "query_only", true).map_err(fail)?;
-        let journal = Journal::Wal;
-        Ok((Catalogue { path: path.to_owned(), journal, connection: Mutex::new(connection) }, notice))
+        Ok(())
     }
 
     /// A second connection to the same database.
@@ -226,6 +217,52 @@ impl Catalogue {
     fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A connection that reads a catalogue of this version, and whether it does without the log.
+fn read_connection(path: &Path) -> Result<(Connection, bool), ArchiveError> {
+    let fail = |source| catalogue_error(path, source);
+    let (connection, frozen) = match connect_patiently(path) {
+        Ok(connection) => (connection, false),
+        Err(error) if is_refused(&error) => (connect_immutable(path).map_err(fail)?, true),
+        Err(error) => return Err(fail(error)),
+    };
+    let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(fail)?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(ArchiveError::Newer { path: path.to_owned(), found, known });
+    }
+    if found == 0 {
+        // Made and not filled yet, or not there at all: an empty one that lies nowhere.
+        let mut empty = Connection::open_in_memory().map_err(fail)?;
+        migrate(path, &mut empty)?;
+        empty.pragma_update(None, "query_only", true).map_err(fail)?;
+        return Ok((empty, frozen));
+    }
+    if found < known {
+        return Err(ArchiveError::Refused(format!(
+            "{} is of an older Vortex: any command that writes, such as `vortex download`, brings it up to date",
+            path.display()
+        )));
+    }
+    connection.pragma_update(None, "query_only", true).map_err(fail)?;
+    Ok((connection, frozen))
+}
+
+/// Connects, and does so again where we may write and are refused all the same: another process is just opening
+/// or closing the journal, which is over in a moment.
+fn connect_patiently(path: &Path) -> rusqlite::Result<Connection> {
+    let mut connected = connect_to_read(path);
+    let ours = |path: &Path| access(path, AccessFlags::W_OK).is_ok();
+    for _ in 0..TRIES {
+        let refused = matches!(&connected, Err(error) if is_refused(error));
+        if !refused || !ours(path) || !path.parent().is_some_and(ours) {
+            break;
+        }
+        std::thread::sleep(TRY_EVERY);
+        connected = connect_to_read(path);
+    }
+    connected
 }
 
 /// A connection that takes part in the journal, so that a writer may be at work meanwhile. Where the
@@ -411,5 +448,38 @@ mod tests {
         assert_eq!(jobs(&Catalogue::open_to_read(&path).unwrap().0), 1);
         let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
         assert_eq!(left.collect::<Vec<_>>(), [path]);
+    }
+
+    #[test]
+    fn who_was_refused_for_a_moment_reads_with_the_journal() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        drop(Catalogue::open(&path, Journal::Wal).unwrap().unwrap());
+        // A folder where the log is to be: SQLite cannot open it, as while another process removes its own.
+        let log = files::with_ending(&path, "-wal");
+        std::fs::create_dir(&log).unwrap();
+        assert!(is_refused(&connect_to_read(&path).unwrap_err()));
+        let other = std::thread::spawn(move || {
+            std::thread::sleep(TRY_EVERY);
+            std::fs::remove_dir(log).unwrap();
+        });
+        assert!(!Catalogue::open_to_read(&path).unwrap().0.frozen);
+        other.join().unwrap();
+    }
+
+    #[test]
+    fn a_reader_without_the_journal_sees_what_is_new_when_it_looks_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalogue.db");
+        let jobs = |of: &Catalogue| of.read(|c| ledger::jobs(c, 9)).unwrap().len();
+        drop(Catalogue::open(&path, Journal::Wal).unwrap().unwrap());
+        let connection = Mutex::new(connect_immutable(&path).unwrap());
+        let reader = Catalogue { path: path.clone(), journal: Journal::Wal, frozen: true, connection };
+        assert_eq!(jobs(&reader), 0);
+        let writer = Catalogue::open(&path, Journal::Wal).unwrap().unwrap();
+        writer.change(|t| ledger::start_job(t, "a", "", 0)).unwrap();
+        assert_eq!(jobs(&reader), 0, "else there is nothing to look at again for");
+        reader.look_again().unwrap();
+        assert_eq!(jobs(&reader), 1);
     }
 }
