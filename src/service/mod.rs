@@ -3,7 +3,7 @@
 //! In reading order: `state` (what it knows), [`engine`] (what can be done), `history` (what
 //! earlier runs left), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
 //! `refresh` (when that is read again), `inbox` (files that a person puts into a folder); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
-//! service manager.
+//! service manager, and `reaper` is for containers.
 
 mod access;
 pub mod engine;
@@ -14,6 +14,7 @@ mod leftover;
 mod link;
 mod network;
 mod objects;
+mod reaper;
 mod refresh;
 mod scheduler;
 mod series;
@@ -76,6 +77,7 @@ pub enum ServiceError {
 /// private socket. `starts_runs`: scheduled runs are started here, not by timers of systemd.
 pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> Result<(), ServiceError> {
     let mut told = Told::listen()?;
+    let reaper = tokio::spawn(reaper::reap(signal(SignalKind::child())?));
     engine.refresh().await;
     let (pulses, watched) = watch::channel(None);
     let mut worker = tokio::spawn(worker::work(Arc::clone(&engine), pulses));
@@ -85,6 +87,7 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> 
     systemd::ready(&engine);
     tracing::info!(name: messages::STARTED, "serving {}", engine.archive().root().display());
     let helpers = [
+        reaper,
         tokio::spawn(scheduler::keep(Arc::clone(&engine), starts_runs)),
         tokio::spawn(inbox::keep(Arc::clone(&engine))),
         tokio::spawn(systemd::keep_status(Arc::clone(&engine))),
