@@ -116,7 +116,8 @@ impl Engine {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a job; its number. The same request that waits already is not queued again.
+    /// Queues a job; its number. The same request that waits already is not queued again, nor that of a schedule
+    /// which is at work.
     pub(super) async fn update(
         self: &Arc<Self>,
         request: Request,
