@@ -9,7 +9,7 @@ use clap::Parser;
 use crate::config::{Config, Overrides};
 use crate::request::Request;
 use crate::service::engine::OpenError;
-use crate::service::{self, Bus, Engine};
+use crate::service::{self, Bus, Engine, ServiceError};
 
 /// Runs the service until it is told to stop.
 pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
@@ -29,16 +29,15 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
         .build()?;
     let Context { sources, loaded, .. } = context;
     whole_list(&loaded.config).map_err(Error::usage)?;
-    let engine =
-        Engine::open(sources, Overrides::default(), loaded, whole_list).map_err(|error| match error {
-            OpenError::Archive(error) => archive_error(error),
-            OpenError::Limits(error) => Error::new(Exit::Failed, error),
-        })?;
-    let served = runtime.block_on(service::serve(engine, bus, args.schedule == Scheduler::Internal));
+    let open = || Engine::open(sources.clone(), Overrides::default(), loaded.clone(), whole_list);
+    let served = runtime.block_on(service::serve(open, bus, args.schedule == Scheduler::Internal));
     // A job that did not come to its commit in time is left where it is; the next start goes on with it.
     runtime.shutdown_background();
-    served.map_err(|error| Error::new(Exit::Failed, error))?;
-    Ok(Exit::Done)
+    match served {
+        Ok(()) => Ok(Exit::Done),
+        Err(ServiceError::Open(OpenError::Archive(error))) => Err(archive_error(error)),
+        Err(error) => Err(Error::new(Exit::Failed, error)),
+    }
 }
 
 /// What a scheduled run of the whole list asks for: `schedule.download_args` are split as by a shell, and read

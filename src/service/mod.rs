@@ -1,7 +1,7 @@
 //! The service: a queue of jobs over the archive, on a bus, under systemd or any other supervisor.
 //!
 //! In reading order: `state` (what it knows), [`engine`] (what can be done), `history` (what
-//! earlier runs left), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
+//! earlier runs left), `room` (a disk that is full), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
 //! `refresh` (when that is read again), `inbox` (files that a person puts into a folder); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
 //! service manager, and `reaper` is for containers.
 
@@ -16,6 +16,7 @@ mod network;
 mod objects;
 mod reaper;
 mod refresh;
+mod room;
 mod scheduler;
 mod series;
 mod socket;
@@ -35,6 +36,7 @@ use zbus::connection::Builder;
 
 use self::access::Door;
 pub use self::engine::Engine;
+use self::engine::OpenError;
 use self::socket::PrivateSocket;
 use self::state::Phase;
 use crate::bus;
@@ -62,6 +64,9 @@ pub enum Bus {
 /// What ended the service before it was told to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// Archive or limits cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// No bus, or its name is taken.
     #[error("{0}")]
     Bus(String),
@@ -73,11 +78,16 @@ pub enum ServiceError {
     Io(#[from] io::Error),
 }
 
-/// Serves until SIGTERM or SIGINT. `bus` is where; with none given the session bus where it answers, else a
-/// private socket. `starts_runs`: scheduled runs are started here, not by timers of systemd.
-pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> Result<(), ServiceError> {
+/// Serves what `open` opens until SIGTERM or SIGINT. `bus` is where; with none given the session bus where it
+/// answers, else a private socket. `starts_runs`: scheduled runs are started here, not by timers of systemd.
+pub async fn serve(
+    open: impl Fn() -> Result<Arc<Engine>, OpenError>,
+    bus: Option<Bus>,
+    starts_runs: bool,
+) -> Result<(), ServiceError> {
     let mut told = Told::listen()?;
     let reaper = tokio::spawn(reaper::reap(signal(SignalKind::child())?));
+    let Some(engine) = room::open(open, &mut told).await? else { return Ok(()) };
     engine.refresh().await;
     let (pulses, watched) = watch::channel(None);
     let mut worker = tokio::spawn(worker::work(Arc::clone(&engine), pulses));

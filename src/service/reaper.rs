@@ -12,7 +12,8 @@ pub(super) async fn reap(mut ended: Signal) {
     }
     loop {
         // One signal may stand for many.
-        while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status != WaitStatus::StillAlive) {}
+        while waitpid(None, Some(WaitPidFlag::WNOHANG)).is_ok_and(|status| status != WaitStatus::StillAlive) {
+        }
         if ended.recv().await.is_none() {
             return;
         }
