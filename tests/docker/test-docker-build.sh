@@ -42,7 +42,7 @@ TESTS=(
   "schedule executes" "compose download with data validation" "several periods at once"
   "read-only root and no capabilities" "signals and exit codes" "health of a frozen service"
   "binary of the package" "Quadlet keeps its schedule" "secrets from files" "restart loses nothing"
-  "mounted configuration stays as it is" "the page on deployment"
+  "mounted configuration stays as it is" "the page on deployment" "environments as they are"
 )
 if $list; then
   for at in "${!TESTS[@]}"; do echo "$((at + 1)) ${TESTS[at]}"; done
@@ -264,13 +264,17 @@ test_13() {
   has "$(in_it minutely vortexctl --json jobs)" '"origin": "schedule"'
 }
 
-# adapt FOLDER: the environment of a folder, with the sample market in place of its provider, no network, and no limits
-# where the kernel's controllers are not handed to users.
+# adapt FOLDER: the environment of a folder, with the sample market in place of its provider and no network.
 adapt() {
   sed -i 's|VORTEX_DEFAULT_PROVIDER=.*|VORTEX_DEFAULT_PROVIDER=sample|; s|    user:|    network_mode: none\n    user:|' "$1/docker-compose.yml"
+  without_limits "$1"
+  rm "$1/config/assets.json"
+}
+
+# without_limits FOLDER: takes the limits out where the kernel's controllers are not handed to users.
+without_limits() {
   grep -qs memory "/sys/fs/cgroup$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.controllers" ||
     sed -i '/^    deploy:/,/^          memory:/d' "$1/docker-compose.yml"
-  rm "$1/config/assets.json"
 }
 
 test_14() {
@@ -507,6 +511,28 @@ END
     fail "the page"
   test -s "$work/home/vortex-prod/data/sample/stocks/1d/SPY.csv" || fail "no data"
   grep -q done "$work/home/vortex-prod/logs/vortex-scheduler.out.log" || fail "no line of a run"
+}
+
+# One environment for each provider, its files as they are; a file beside them takes the network away. None of them
+# gets an answer, and each serves all the same.
+test_25() {
+  local at provider place name
+  "$engine" tag "$IMAGE" "docker.io/vortexdata/vortex:$version"
+  export PODMAN_USERNS=keep-id:uid=1000,gid=1000
+  for at in dev/yahoo test/barchart prod/ibkr; do
+    provider=${at#*/} place=$work/${at/\//-} name=vortex-${at/\//-}
+    cp -r "docker/environments/$at" "$place"
+    if [ "$engine" = docker ]; then chmod 777 "$place/data" "$place/logs"; fi
+    printf 'services:\n  vortex:\n    network_mode: none\n' >"$place/docker-compose.override.yml"
+    without_limits "$place"
+    (cd "$place" && compose up -d) || fail "compose up of $at"
+    until_so "$at serves" in_it "$name" vortexctl ping
+    has "$(in_it "$name" vortex config --show)" "default_provider = \"$provider\""
+    has "$(in_it "$name" vortexctl status)" "State: "
+    has "$(in_it "$name" vortex download --dry-run --yes)" "requests to $provider; nothing was asked"
+    (cd "$place" && compose down -t 15) || fail "compose down of $at"
+    diff -r "docker/environments/$at/config" "$place/config" || fail "the configuration of $at was changed"
+  done
 }
 
 passed=0 failed=0
