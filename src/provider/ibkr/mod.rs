@@ -157,8 +157,13 @@ impl Provider for Ibkr {
     }
 
     fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
-        read::read(request, raw)
+        read(request, raw)
     }
+}
+
+/// Reads what a gateway said, as it is kept in the raw trail. Pure.
+pub fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+    read::read(request, raw)
 }
 
 /// How far back and how much at once.
