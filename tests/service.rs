@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use zbus::{OwnedObjectPath, Variant};
+use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
 use place::*;
 
@@ -74,6 +74,15 @@ fn the_installed_interfaces_are_those_of_the_service() {
                 assert!(installed.contains(&block), "VORTEX: the installed XML lacks {block}");
                 found += 1;
             }
+        }
+        for name in vortex::request::source::ASKED {
+            let path = vortex::bus::provider_path(name);
+            let arguments = ("org.vortexdata.Vortex1.Provider", "Name");
+            let properties = Some("org.freedesktop.DBus.Properties");
+            let reply =
+                connection.call_method(Some(NAME), path.as_str(), properties, "Get", &arguments).await;
+            let told: OwnedVariant = reply.unwrap().body().deserialize().unwrap();
+            assert_eq!(String::try_from(told).unwrap(), *name);
         }
         // The root's XML has those of the objects below it.
         assert!(found >= 3, "{found}");

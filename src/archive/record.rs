@@ -51,6 +51,9 @@ pub struct Failure {
     pub text: String,
     /// The provider does not know the symbol: asked again once a day at most.
     pub unknown: bool,
+    /// That is no failure of the series: it is left for later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub later: bool,
 }
 
 /// A series in the catalogue.

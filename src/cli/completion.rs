@@ -9,7 +9,6 @@ use super::output;
 use crate::config::keys::PROVIDERS;
 use crate::continuous;
 use crate::model::{Class, Period};
-use crate::request::source;
 
 /// Prints the script.
 pub(super) fn run(args: &CompletionArgs) -> Outcome {
@@ -62,7 +61,7 @@ pub(super) fn class() -> Offering<impl TypedValueParser<Value = Class>> {
 
 /// The name of a provider that this version asks.
 pub(super) fn served() -> Offering<StringValueParser> {
-    Offering { parser: StringValueParser::new(), words: source::SERVED.to_vec() }
+    Offering { parser: StringValueParser::new(), words: PROVIDERS.to_vec() }
 }
 
 /// The name of a provider, or `all`.
@@ -97,7 +96,7 @@ mod tests {
 
     #[test]
     fn providers_and_periods_are_offered() {
-        assert_eq!(offered(&["download"], "provider"), source::SERVED);
+        assert_eq!(offered(&["download"], "provider"), PROVIDERS);
         assert_eq!(offered(&["providers"], "info"), PROVIDERS);
         assert!(offered(&["providers"], "test").contains(&"all".to_owned()));
         assert_eq!(offered(&["config"], "provider"), ["barchart"]);

@@ -12,7 +12,7 @@ use crate::archive::{Archive, SessionCounts};
 use crate::download::forecast::{Forecast, Share, Wish, forecast};
 use crate::download::order::{self, Candidate, Purpose};
 use crate::download::{Survey, Surveyor, Target};
-use crate::model::{Day, Days, Period};
+use crate::model::{Contract, Day, Days, Period};
 use crate::provider::{Allowance, Limits, Provider};
 use crate::request::source;
 
@@ -138,7 +138,8 @@ impl<'a> Foreseen<'a> {
 
     /// The last day on which a further bar can come; none where that is past.
     fn trades_until(&self, today: Day) -> Option<Day> {
-        let last = self.target.wanted.to.unwrap_or(Day::new(i32::MAX));
+        let ends = self.target.contract.map(Contract::last_day);
+        let last = self.target.wanted.to.into_iter().chain(ends).min().unwrap_or(Day::new(i32::MAX));
         Some(last).filter(|last| *last >= today)
     }
 

@@ -113,17 +113,10 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
     let mut tested = Vec::new();
     for name in names {
         let began = std::time::Instant::now();
-        let said = match *name {
-            "yahoo" if names.len() > 1 && !context.config().yahoo.enabled => continue,
-            "barchart" if names.len() > 1 && source::quota(context.config(), name).is_none() => continue,
-            // Whoever has no gateway need not hear that there is none.
-            "ibkr" if names.len() > 1 && !is_used("ibkr", context.config()) => continue,
-            "yahoo" | "barchart" | "ibkr" | "sample" => {
-                let provider = source::provider(context.config(), name)?;
-                runtime.block_on(provider.test())
-            }
-            _ if names.len() > 1 => continue,
-            other => Err(format!("{other} cannot be asked by this version")),
+        let said = match source::ASKED.contains(name) {
+            _ if names.len() > 1 && !source::is_set_up(context.config(), name) => continue,
+            true => runtime.block_on(source::provider(context.config(), name)?.test()),
+            false => Err(format!("{name} cannot be asked by this version")),
         };
         tested.push((*name, said, began.elapsed().as_millis() as u64));
     }
@@ -140,12 +133,6 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         }
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
-}
-
-/// Whether the configuration asks a provider anything.
-fn is_used(name: &str, config: &Config) -> bool {
-    let of_list = config.watchlists.values().any(|list| list.provider.as_deref() == Some(name));
-    config.default_provider == name || of_list
 }
 
 fn test_json((name, said, milliseconds): &(&str, Result<String, String>, u64)) -> serde_json::Value {

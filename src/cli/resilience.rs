@@ -11,7 +11,7 @@ use super::{Context, output};
 use crate::model::day::instant;
 use crate::provider::Allowance;
 use crate::provider::limits::{self, Standing, State, Throttle};
-use crate::request::source;
+use crate::request::source::{self, Window};
 
 /// Runs the command.
 pub(super) fn run(context: &Context, args: &ResilienceArgs) -> Outcome {
@@ -26,6 +26,7 @@ pub(super) fn run(context: &Context, args: &ResilienceArgs) -> Outcome {
 struct Known {
     standing: Standing,
     allowance: Option<Allowance>,
+    window: Option<Window>,
 }
 
 impl Known {
@@ -33,12 +34,14 @@ impl Known {
         let quota = source::quota(context.config(), &standing.provider);
         let now = (source::clock())();
         let allowance = quota.map(|quota| throttle.allowance(&quota, now)).transpose()?;
-        Ok(Known { standing, allowance })
+        let window = source::window(throttle, &standing.provider, now)?;
+        Ok(Known { standing, allowance, window })
     }
 
-    /// Its state; one whose allowance is used up is limited.
+    /// Its state; one whose allowance or window is used up is limited.
     fn state(&self) -> State {
-        let waits = self.allowance.and_then(|allowance| allowance.waits_until());
+        let of_window = self.window.and_then(|window| window.until);
+        let waits = self.allowance.and_then(|allowance| allowance.waits_until()).or(of_window);
         match (self.standing.state, waits) {
             (State::Limited { until }, Some(waits)) => State::Limited { until: until.max(waits) },
             (_, Some(until)) => State::Limited { until },
@@ -75,7 +78,9 @@ fn until(state: State) -> Option<i64> {
 
 fn row(known: &Known) -> Vec<String> {
     let (standing, state) = (&known.standing, known.state());
-    let used = known.allowance.map(|allowance| format!("{} of {}", allowance.used, allowance.limit));
+    let of_day = known.allowance.map(|allowance| format!("{} of {}", allowance.used, allowance.limit));
+    let of_window = known.window.map(|window| format!("{} of {} in ten minutes", window.used, window.limit));
+    let used = of_day.or(of_window);
     let at = |seconds: i64| if seconds == 0 { "never".to_owned() } else { instant(seconds) };
     vec![
         standing.provider.clone(),
@@ -100,6 +105,7 @@ fn json_of(known: &Known) -> serde_json::Value {
         "last_error_at": stamp(standing.last_error_at), "last_error": text(&standing.last_error),
         "daily_limit": allowance.map(|it| it.limit), "used_today": allowance.map(|it| it.used),
         "resets": allowance.and_then(|it| stamp(it.resets)),
+        "window_limit": known.window.map(|it| it.limit), "window_used": known.window.map(|it| it.used),
     })
 }
 
@@ -148,15 +154,22 @@ mod tests {
             last_error: last_error.to_owned(),
             requests_today: 7,
         };
-        Known { standing, allowance: None }
+        Known { standing, allowance: None, window: None }
     }
 
     #[test]
     fn what_never_was_is_null() {
         let json = json_of(&known(State::Ready, 0, ""));
-        for field in
-            ["until", "reason", "last_success", "last_error_at", "last_error", "daily_limit", "resets"]
-        {
+        for field in [
+            "until",
+            "reason",
+            "last_success",
+            "last_error_at",
+            "last_error",
+            "daily_limit",
+            "resets",
+            "window_used",
+        ] {
             assert!(json[field].is_null(), "{field}: {json}");
         }
         let json = json_of(&known(State::Limited { until: 1_717_430_400 }, 1_717_430_399, "429"));

@@ -194,6 +194,12 @@ impl Reader<'_> {
                 format!("{path} has no cycle, which {provider} needs; allowed: month codes such as \"HMUZ\"");
             self.problem(member.line, said);
         }
+        if dated && instrument.cycle.is_some() && instrument.broker.con_id.is_some() {
+            let said = format!(
+                "{path} has conId and cycle: the number is that of one contract, the cycle means many; leave conId out"
+            );
+            self.problem(member.line, said);
+        }
         instrument
     }
 }

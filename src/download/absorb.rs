@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::compare::{Difference, compare, is_ratio, is_same, keep_stored_values};
-use super::plan::zone_of;
+use super::plan::{today_of, zone_of};
 use super::restate::Cause;
 use crate::archive::{SeriesState, partition_name};
 use crate::model::{Bars, Column, Contract, Coverage, Day, Days, Mark, SeriesKey, SeriesMeta};
@@ -154,11 +154,12 @@ pub(super) fn learn(
             next.coverage.set(run, Mark::BeforeListing);
         }
     }
-    if let Some(contract) = key.contract.filter(|contract| contract.settled() <= finished) {
-        mark_expiry(&mut next.coverage, contract.last_day());
+    let newest = newest_bar(&next.coverage);
+    if let Some(contract) = key.contract.filter(|contract| is_over(*contract, newest, asked, finished)) {
+        mark_expiry(&mut next.coverage, contract.end(newest));
     }
-    let expired = key.contract.is_some_and(|contract| asked.last >= contract.last_day());
-    if asked.last >= today || expired {
+    let to_its_end = key.contract.is_some_and(|contract| asked.last >= contract.end(newest));
+    if asked.last >= today || to_its_end {
         next.asked_at = answer.clock;
     }
     if asked.last >= today.plus(-super::sessions::PENDING_DAYS) {
@@ -193,9 +194,10 @@ pub(super) fn learn_empty(state: &SeriesState, key: &SeriesKey, window: Days, no
     // an exchange nobody could tell later which of them were sessions. Of a contract all, once it is settled,
     // and until then those before its newest bar.
     let over = Day::of_utc(now).plus(-2);
+    let newest = newest_bar(&state.coverage);
     let last = match key.contract {
-        Some(contract) if over >= contract.settled() => Some(contract.last_day()),
-        Some(_) => state.coverage.last_where(|mark| mark == Mark::Present),
+        Some(contract) if over >= contract.settled_by(newest) => Some(contract.end(newest)),
+        Some(_) => newest,
         None => state.meta.exchange.is_some().then_some(over),
     };
     let over = last.and_then(|last| Days::new(window.first, window.last.min(last).min(over)));
@@ -203,8 +205,9 @@ pub(super) fn learn_empty(state: &SeriesState, key: &SeriesKey, window: Days, no
     for run in over.map(|over| state.coverage.runs(over, unknown)).unwrap_or_default() {
         next.coverage.set(run, Mark::Empty);
     }
-    let expired = key.contract.is_some_and(|contract| window.last >= contract.last_day());
-    if window.last >= Day::of_utc(now) || expired {
+    let to_its_end = key.contract.is_some_and(|contract| window.last >= contract.end(newest));
+    // By the clock of the exchange, which may be on the day before.
+    if window.last >= Day::of_utc(now).min(today_of(&state.meta, now)) || to_its_end {
         next.asked_at = now;
     }
     next.pending_asked_at = now;
@@ -235,7 +238,7 @@ fn mark(
     with_bar: &[Day],
 ) {
     let sessions: HashSet<Day> = answer.sessions.iter().copied().collect();
-    let life = key.contract.map(|contract| Life::of(contract, coverage, finished, with_bar));
+    let life = key.contract.map(|contract| Life::of(contract, coverage, asked, finished, with_bar));
     for day in asked.iter().take_while(|day| key.period.last_day(*day) <= finished) {
         let old = coverage.get(day);
         let mark = if with_bar.binary_search(&key.period.bar_day(day)).is_ok() {
@@ -261,29 +264,39 @@ struct Life {
     /// The last day of which it is known that there is no bar and none will come: up to its newest bar, which
     /// shows that the days before it are there; all of them once it is settled.
     known: Option<Day>,
-    /// The last day of its month.
-    end: Day,
+    /// Behind this day it is over, where that is known.
+    end: Option<Day>,
 }
 
 impl Life {
-    fn of(contract: Contract, coverage: &Coverage, finished: Day, with_bar: &[Day]) -> Life {
-        let present = |mark| mark == Mark::Present;
-        let first = coverage.first_where(present).into_iter().chain(with_bar.first().copied()).min();
-        let newest = coverage.last_where(present).into_iter().chain(with_bar.last().copied()).max();
-        let end = contract.last_day();
-        let known = if finished >= contract.settled() { Some(end) } else { newest };
-        Life { first_bar: first, known, end }
+    fn of(contract: Contract, coverage: &Coverage, asked: Days, finished: Day, with_bar: &[Day]) -> Life {
+        let first = coverage.first_where(|mark| mark == Mark::Present);
+        let first = first.into_iter().chain(with_bar.first().copied()).min();
+        let newest = newest_bar(coverage).into_iter().chain(with_bar.last().copied()).max();
+        let end = Some(contract.end(newest)).filter(|_| is_over(contract, newest, asked, finished));
+        Life { first_bar: first, known: end.or(newest), end }
     }
 
     fn without_bar(&self, day: Day) -> Mark {
         match day {
-            _ if day > self.end => Mark::AfterExpiry,
+            _ if self.end.is_some_and(|end| day > end) => Mark::AfterExpiry,
             // Its bar may be late; so a far contract that seldom trades is not known as empty either.
             _ if self.known.is_none_or(|known| day > known) => Mark::Unknown,
             _ if self.first_bar.is_some_and(|first| day < first) => Mark::BeforeListing,
             _ => Mark::Empty,
         }
     }
+}
+
+fn newest_bar(coverage: &Coverage) -> Option<Day> {
+    coverage.last_where(|mark| mark == Mark::Present)
+}
+
+/// Whether an answer shows that a contract has had its last bar: it is settled by now, and a bar behind its month
+/// was looked beyond.
+fn is_over(contract: Contract, newest: Option<Day>, asked: Days, finished: Day) -> bool {
+    let end = contract.end(newest);
+    finished >= contract.settled_by(newest) && (end == contract.last_day() || asked.last >= end)
 }
 
 /// An expired contract: the empty days after its last bar are not holes.

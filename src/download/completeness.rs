@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::plan::{today_of, zone_of};
+use super::plan::{self, Standpoint, today_of, zone_of};
 use super::sessions::{Judge, Standing};
 use crate::archive::{Archive, ArchiveError, SeriesRecord, SessionCounts};
+use crate::continuous;
 use crate::model::{Absence, Day, Days, Mark, Period, SeriesKey};
+use crate::provider::Limits;
 
 /// A pending session is late this many seconds after its close.
 const LATE: i64 = 24 * 3600;
@@ -33,7 +35,8 @@ pub struct Completeness {
     pub pending: Vec<Day>,
     /// Sessions that are not to be trusted.
     pub suspect: u32,
-    /// Days of sessions inside the covered range that were never asked for, by the weekday.
+    /// Days of sessions that were never asked for, by the weekday: inside the covered range, and after it those
+    /// that are over for more than a day.
     pub unknown: u32,
     /// Runs of days, ascending.
     pub spans: Vec<Span>,
@@ -46,7 +49,8 @@ pub struct Completeness {
 pub enum SeriesStatus {
     /// Nothing is missing that could be there.
     Current,
-    /// A session is pending for more than a day, or was never asked for.
+    /// A session is pending for more than a day, or was never asked for: inside the covered range, or after it
+    /// and over for more than a day.
     Late,
     /// Nothing is added until a person has looked.
     Suspect,
@@ -81,7 +85,8 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
     let weekdays = judge.weekdays(&state.coverage);
     let mut absent = [0; Absence::ALL.len()];
     let mut bar = None;
-    for (run, mark) in state.coverage.known_runs() {
+    let after = overdue(record, counts, now).map(|days| (days, Mark::Unknown));
+    for (run, mark) in state.coverage.known_runs().chain(after) {
         if mark == Mark::Present && period <= Period::D1 {
             // By far the most days: they are looked at together.
             told.present += run.len() as u32;
@@ -116,6 +121,19 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
         + told.pending.len() as u32
         + told.absent.get(&Absence::ProviderHasNone).copied().unwrap_or(0);
     told
+}
+
+/// The days after those known that an update of a day ago would have asked for.
+fn overdue(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> Option<Days> {
+    let (key, state, now) = (&record.key, &record.state, now - LATE);
+    // What is derived is asked of nobody, and what is held is not asked for.
+    if key.provider == continuous::PROVIDER || state.held.is_some() {
+        return None;
+    }
+    let today = today_of(&state.meta, now);
+    let judge = Judge::new(counts, key, &state.meta, today);
+    let limits = Limits { reach_days: None, request_days: None };
+    plan::overdue(&Standpoint { key, state, judge, limits, today, now })
 }
 
 impl Completeness {
@@ -179,7 +197,8 @@ pub fn status(record: &SeriesRecord, told: &Completeness, counts: &SessionCounts
 mod tests {
     use super::*;
     use crate::archive::SeriesState;
-    use crate::model::{Class, Coverage, SeriesKey};
+    use crate::model::{Class, Contract, Coverage, SeriesKey};
+    use jiff::tz::TimeZone;
 
     fn record(coverage: Coverage) -> SeriesRecord {
         let key = SeriesKey {
@@ -189,8 +208,47 @@ mod tests {
             contract: None,
             period: Period::D1,
         };
-        let state = SeriesState { coverage, ..SeriesState::default() };
+        // Asked at the end of its last day.
+        let asked_at = coverage.known().map_or(0, |known| known.last.plus(1).instant(0, &TimeZone::UTC));
+        let state = SeriesState { coverage, asked_at, ..SeriesState::default() };
         SeriesRecord { id: 1, key, state, bars: 0, first: None, last: None }
+    }
+
+    /// Two weeks of bars to Friday 1970-01-16.
+    fn two_weeks() -> Coverage {
+        let mut coverage = Coverage::default();
+        (4..16).filter(|day| day % 7 != 2 && day % 7 != 3).for_each(|day| {
+            coverage.set_day(Day::new(day), Mark::Present);
+        });
+        coverage
+    }
+
+    fn at(record: &SeriesRecord, day: i32) -> (SeriesStatus, u32, u32) {
+        let (none, now) = (SessionCounts::default(), i64::from(day) * 86_400);
+        let told = completeness(record, &none, now);
+        (status(record, &told, &none, now), told.unknown, told.expected)
+    }
+
+    #[test]
+    fn a_series_that_nobody_updates_is_late_a_day_after_the_session_it_lacks() {
+        let mut record = record(two_weeks());
+        record.state.meta.zone = Some("UTC".to_owned());
+        // Monday 1970-01-19, the day 18, is over at the end of that day.
+        assert_eq!(at(&record, 19), (SeriesStatus::Current, 0, 10));
+        assert_eq!(at(&record, 20), (SeriesStatus::Late, 1, 11));
+        assert_eq!(at(&record, 34), (SeriesStatus::Late, 11, 21));
+        // What is held is not asked for, what is derived of nobody.
+        let derived = SeriesKey { provider: continuous::PROVIDER.to_owned(), ..record.key.clone() };
+        let mut derived = SeriesRecord { key: derived, ..record.clone() };
+        assert_eq!(at(&derived, 34), (SeriesStatus::Current, 0, 10));
+        derived.key.provider = "yahoo".to_owned();
+        derived.state.held = Some("reverted".to_owned());
+        assert_eq!(at(&derived, 34), (SeriesStatus::Held, 0, 10));
+        // A contract has no sessions after its month; one that was never asked for to its end lacks them.
+        record.key.contract = Some(Contract { year: 1970, month: 1 });
+        assert_eq!(at(&record, 120), (SeriesStatus::Late, 10, 20));
+        record.state.asked_at = 119 * 86_400;
+        assert_eq!(at(&record, 120), (SeriesStatus::Current, 0, 10));
     }
 
     #[test]
@@ -203,7 +261,8 @@ mod tests {
         }
         coverage.set_day(Day::new(13), Mark::EmptySession);
         coverage.set_day(Day::new(3), Mark::BeforeListing);
-        let record = record(coverage);
+        let mut record = record(coverage);
+        record.state.asked_at = 20 * 86_400;
         let told = completeness(&record, &SessionCounts::default(), 20 * 86_400);
         assert_eq!((told.expected, told.present, told.pending.len()), (10, 9, 1));
         assert_eq!(told.absent[&Absence::NoSession], 4);

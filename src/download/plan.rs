@@ -23,12 +23,14 @@ const JOIN_DAYS: i32 = 60;
 const PENDING_EVERY: i64 = 24 * 3600;
 /// … and the newest after this many.
 const NEWEST_PENDING_EVERY: i64 = 3600;
-/// A contract without a bar in this many last days is asked for so many days apart …
+/// A contract without a bar in the so many days before it was last asked for is asked for so many days apart …
 const QUIET_DAYS: i32 = 10;
 const QUIET_EVERY: i64 = 7 * 24 * 3600;
 /// … and, in so many last days of its month and before it, has expired early: there are markets that close
 /// two months before the month a contract is named after.
 const EARLY_EXPIRY_DAYS: i32 = 100;
+/// So many last days of a month may have no session.
+const LONG_WEEKEND: i32 = 3;
 
 /// What a person or a schedule wants of one series.
 #[derive(Clone, Copy, Debug)]
@@ -87,10 +89,11 @@ pub fn today_of(meta: &SeriesMeta, now: i64) -> Day {
 /// Works out what is missing.
 pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
     let coverage = &at.state.coverage;
-    let to = wanted.to.map_or(at.today, |to| to.min(at.today));
+    let newest = coverage.last_where(|mark| mark == Mark::Present);
+    let served = at.key.contract.map(|contract| contract.asked_until(newest));
+    let to = wanted.to.into_iter().chain(served).fold(at.today, Day::min);
     let reach = reach(at);
     let first_stored = coverage.first_where(|mark| mark == Mark::Present);
-    let listed = at.state.first_day.map(Day::new);
     let mut from = wanted.from;
     if !wanted.backfill
         && let Some(first) = first_stored
@@ -107,7 +110,8 @@ pub fn plan(at: &Standpoint<'_>, wanted: &Wanted) -> Plan {
         return plan;
     };
     let missing = match wanted.force {
-        true => Days::new(lower.max(listed.unwrap_or(lower)), to).into_iter().collect(),
+        // Whoever asks for all of it may know better when it begins.
+        true => vec![range],
         false => missing(at, range),
     };
     let whole = request_span(at.limits, wanted.chunk);
@@ -173,6 +177,20 @@ fn missing(at: &Standpoint<'_>, range: Days) -> Vec<Days> {
     })
 }
 
+/// The days after the last one known whose bars are over, where the provider would have been asked for them by
+/// `at.now`: what an archive lacks that nobody updates.
+pub fn overdue(at: &Standpoint<'_>) -> Option<Days> {
+    let tail = at.state.coverage.known()?.last.plus(1);
+    let last = at.key.contract.map_or(at.today, |contract| at.today.min(contract.last_day()));
+    let (zone, close) = (zone_of(&at.state.meta), at.state.meta.session_close.unwrap_or(86_400));
+    let over = |day: &Day| match at.key.period > Period::D1 {
+        true => at.key.period.last_day(*day).plus(1).instant(0, &zone) <= at.now,
+        false => day.instant(close, &zone) <= at.now,
+    };
+    let last = Days::new(tail, last)?.iter().rfind(over)?;
+    Days::new(tail, last).filter(|days| is_due(at, tail, days.last))
+}
+
 /// Pending days that this run asks for: with a due day always, alone once a day, and once an hour
 /// while the newest session is among them.
 fn pending_to_ask(at: &Standpoint<'_>, range: Days, due: bool) -> Vec<Day> {
@@ -226,14 +244,21 @@ fn is_due(at: &Standpoint<'_>, tail: Day, last: Day) -> bool {
 /// Whether a contract is due where its own life tells: its last answer once it is settled, and none every
 /// day while it does not trade. `None` where it is like any other series.
 fn contract_due(at: &Standpoint<'_>, contract: Contract) -> Option<bool> {
-    let asked = at.state.asked_at;
-    let settled = contract.settled().plus(1).instant(0, &zone_of(&at.state.meta));
+    let (asked, zone) = (at.state.asked_at, zone_of(&at.state.meta));
+    let newest = at.state.coverage.last_where(|mark| mark == Mark::Present);
+    let settled = contract.settled_by(newest).plus(1).instant(0, &zone);
     if at.now >= settled {
         return Some(asked < settled);
     }
-    let newest = at.state.coverage.last_where(|mark| mark == Mark::Present);
+    // What did not trade to the end of its month does not trade behind it.
+    let ends_early = newest.is_none_or(|newest| newest < contract.last_day().plus(-LONG_WEEKEND));
+    if at.today > contract.last_day() && ends_early {
+        return Some(false);
+    }
     let left = contract.last_day().number() - at.today.number();
-    let quiet = newest.is_none_or(|newest| newest < at.today.plus(-QUIET_DAYS));
+    // Days that nobody asked for are not quiet: a run may be the first one for weeks.
+    let looked = Day::of_local(asked, &zone);
+    let quiet = newest.is_none_or(|newest| newest < looked.plus(-QUIET_DAYS));
     match quiet {
         true if newest.is_some() && left < EARLY_EXPIRY_DAYS => Some(false),
         true => Some(at.now - asked >= QUIET_EVERY),

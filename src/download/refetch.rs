@@ -74,7 +74,8 @@ impl Shared {
         });
         let from = first_stored.min(asked.first).max(reach.unwrap_or(first_stored.min(asked.first)));
         let span = request_span(course.limits, course.target.wanted.chunk).unwrap_or(i32::MAX);
-        let last = key.contract.map_or(today, |contract| today.min(contract.last_day()));
+        let newest = state.coverage.last_where(|mark| mark == Mark::Present);
+        let last = key.contract.map_or(today, |contract| today.min(contract.asked_until(newest)));
         let to = asked.last.max(last);
         let (mut bars, mut splits) = (first.bars.clone(), first.splits.clone());
         let mut end = Some(to);

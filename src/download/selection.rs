@@ -140,8 +140,7 @@ fn of_instrument(
     let range = Days::new(from, last);
     let of_contract = |contract: Contract| {
         let life = contract.life(instrument.days_count);
-        let to = selection.end.map_or(life.last, |end| end.min(life.last));
-        target(Some(contract), Wanted { from: from.max(life.first), to: Some(to), ..wanted })
+        target(Some(contract), Wanted { from: from.max(life.first), ..wanted })
     };
     if let Some(contract) = chosen.contract {
         let life = contract.life(instrument.days_count);
@@ -179,12 +178,12 @@ mod tests {
         Selection { instruments: vec![gold], today: Some(day(today)), backfill: true, ..Selection::default() }
     }
 
-    /// Period, contract and wanted days of each target.
+    /// Period, contract and first wanted day of each target.
     fn told(selection: &Selection) -> Vec<String> {
         let targets = targets(selection, &Sample::new(|| 0)).unwrap();
         let line = |target: &Target| {
             let (wanted, code) = (target.wanted, target.contract.unwrap().code("GC"));
-            format!("{} {code} {}..{}", target.key.period, wanted.from, wanted.to.unwrap())
+            format!("{} {code} {}", target.key.period, wanted.from)
         };
         targets.iter().map(line).collect()
     }
@@ -194,16 +193,16 @@ mod tests {
         let daily = |today| -> Vec<String> {
             told(&gold(today)).into_iter().filter(|line| line.starts_with("1d")).collect()
         };
-        let feb_apr = ["1d GCG24 2024-02-15..2024-02-29", "1d GCJ24 2024-02-15..2024-04-30"];
+        let feb_apr = ["1d GCG24 2024-02-15", "1d GCJ24 2024-02-15"];
         assert_eq!(daily("2024-03-21"), feb_apr);
-        assert_eq!(daily("2024-03-22"), [&feb_apr[..], &["1d GCM24 2024-03-22..2024-06-30"]].concat());
+        assert_eq!(daily("2024-03-22"), [&feb_apr[..], &["1d GCM24 2024-03-22"]].concat());
     }
 
     #[test]
     fn intraday_has_no_contract_that_ended_before_the_tick_date() {
         let hourly: Vec<String> =
             told(&gold("2024-08-01")).into_iter().filter(|line| line.starts_with("1h")).collect();
-        assert_eq!(hourly, ["1h GCQ24 2024-07-01..2024-08-31", "1h GCV24 2024-07-23..2024-10-31"]);
+        assert_eq!(hourly, ["1h GCQ24 2024-07-01", "1h GCV24 2024-07-23"]);
     }
 
     #[test]
@@ -211,7 +210,7 @@ mod tests {
         for name in ["GOLD_20240400", "GCJ24", "GCJ4"] {
             let one =
                 Selection { symbols: vec![name.to_owned()], periods: vec![Period::D1], ..gold("2024-08-01") };
-            assert_eq!(told(&one), ["1d GCJ24 2024-02-15..2024-04-30"], "{name}");
+            assert_eq!(told(&one), ["1d GCJ24 2024-02-15"], "{name}");
         }
         let far = Selection { symbols: vec!["GCJ30".to_owned()], ..gold("2024-08-01") };
         let said = targets(&far, &Sample::new(|| 0)).err().unwrap();

@@ -139,6 +139,8 @@ pub(super) struct Stored {
     pub(super) last: Option<i64>,
     /// The provider's symbol, where that of the stored bars is another one.
     new_code: Option<String>,
+    /// The contract's number that the file gives, where that of the stored bars is another one.
+    new_number: Option<i64>,
 }
 
 impl Stored {
@@ -151,6 +153,16 @@ impl Stored {
     pub(super) fn confirm_code(&mut self) {
         if let Some(code) = self.new_code.take() {
             self.state.code = code;
+        }
+    }
+
+    /// What is not what it was, as `it was …, is … now`.
+    fn renamed(&self) -> Option<String> {
+        let (code, number) = (&self.state.code, self.state.meta.con_id.unwrap_or_default());
+        match (&self.new_code, self.new_number) {
+            (Some(new), _) => Some(format!("was {code} and is {new} now")),
+            (None, Some(new)) => Some(format!("was the contract {number} and is {new} now")),
+            (None, None) => None,
         }
     }
 
@@ -167,7 +179,7 @@ impl Shared {
         let code = course.target.instrument.code.clone();
         let Some(record) = self.archive.series(key)? else {
             let state = SeriesState { code, ..SeriesState::default() };
-            return Ok(Stored { state, parts: Vec::new(), last: None, new_code: None });
+            return Ok(Stored { state, parts: Vec::new(), last: None, new_code: None, new_number: None });
         };
         let parts = self.archive.partitions(record.id)?;
         // Stored bars keep their code until an answer to the new one agrees with them.
@@ -177,7 +189,9 @@ impl Shared {
             state.code.clone_from(code);
         }
         let new_code = new_code.filter(|_| record.last.is_some());
-        Ok(Stored { state, parts, last: record.last, new_code })
+        let (number, known) = (course.target.instrument.broker.con_id, state.meta.con_id);
+        let new_number = number.filter(|_| record.last.is_some() && known.is_some() && known != number);
+        Ok(Stored { state, parts, last: record.last, new_code, new_number })
     }
 
     /// The stored bars that may be of days of a range, and those behind them in the same partition; all
@@ -359,12 +373,10 @@ impl Shared {
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
-        if let Some(code) = &stored.new_code {
+        if let Some(renamed) = stored.renamed() {
             if !absorb::is_same_instrument(bars, &answer.bars) {
-                let (name, former) = (&course.target.instrument.name, &stored.state.code);
-                let why = format!(
-                    "{name} was {former} and is {code} now, whose bars are others: give it another name"
-                );
+                let name = &course.target.instrument.name;
+                let why = format!("{name} {renamed}, whose bars are others: give it another name");
                 return self.suspect(course, stored.state.clone(), why).await;
             }
             stored.confirm_code();
@@ -375,6 +387,7 @@ impl Shared {
             return self.suspect(course, stored.state.clone(), why).await;
         }
         let last = stored.last.filter(|_| !course.bridged);
+        let begins = answer.first_day;
         match absorb::judge(&course.target.key, bars, last, &answer) {
             Verdict::Merge(restated) => {
                 let state = self.learnt(course, &stored.state, asked, &answer);
@@ -383,7 +396,11 @@ impl Shared {
             }
             Verdict::Refetch(cause) => self.restate(course, stored, asked, answer, cause).await?,
         }
-        self.drop_unlisted(course)
+        // Windows that lie before the provider's history need no request.
+        if let Some(first) = begins {
+            course.windows.retain(|window| window.last >= first);
+        }
+        Ok(())
     }
 
     pub(super) fn learnt(
@@ -398,18 +415,6 @@ impl Shared {
         next = absorb::leave_unreachable(&next, &course.out_of_reach);
         next.held = None;
         next
-    }
-
-    /// Windows that lie before the provider's history need no request.
-    fn drop_unlisted(&self, course: &mut Course) -> Result<(), Stop> {
-        if course.windows.is_empty() {
-            return Ok(());
-        }
-        let first = self.archive.series(&course.target.key)?.and_then(|record| record.state.first_day);
-        if let Some(first) = first.map(Day::new) {
-            course.windows.retain(|window| window.last >= first);
-        }
-        Ok(())
     }
 
     /// Writes both files of the wanted partitions again, with the bars they have.
@@ -550,10 +555,14 @@ impl Shared {
                 Err(stop_of(&refusal))
             }
             _ => {
-                let unknown = matches!(refusal, Refusal::Unknown { .. });
-                state.failure = Some(Failure { at: now, text: refusal.to_string(), unknown });
+                let unknown = matches!(refusal, Refusal::Unknown { .. } | Refusal::Unlisted { .. });
+                // Of an instrument that is known a contract may be listed another time.
+                let later = matches!(refusal, Refusal::Unlisted { .. })
+                    && (state.meta.con_id.is_some() || self.knows_other_contracts(&course.target.key)?);
+                let text = refusal.to_string();
+                state.failure = Some(Failure { at: now, text: text.clone(), unknown, later });
                 self.commit_state(course, state).await?;
-                Err(stop_of(&refusal))
+                Err(if later { Stop::Outcome(Outcome::Later(text)) } else { stop_of(&refusal) })
             }
         }
     }

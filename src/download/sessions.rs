@@ -9,6 +9,10 @@ pub const PENDING_DAYS: i32 = 30;
 /// Sessions of this many last days tell on which weekdays an exchange trades.
 const WEEKDAY_WINDOW: i32 = 60;
 
+/// So many days of one weekday without a session tell that it has none; fewer may be holidays, as Christmas and the
+/// new year are a week apart.
+const ENOUGH_WITHOUT: u32 = 3;
+
 /// What a day of a series amounts to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
@@ -81,19 +85,24 @@ impl<'a> Judge<'a> {
     }
 
     /// On which weekdays (Monday first) the exchange had sessions lately. A series that is alone on
-    /// its exchange is judged by its own bars; where nothing is known, Monday to Friday.
+    /// its exchange is judged by its own bars. Monday to Friday are left out only once a few of their days
+    /// were asked for and none was a session: a week of bars says nothing of the days after it.
     pub fn weekdays(&self, own: &Coverage) -> [bool; 7] {
         if self.every_day {
             return [true; 7];
         }
-        let mut weekdays = [false; 7];
+        let (mut with_session, mut without) = ([false; 7], [0; 7]);
         for back in 0..WEEKDAY_WINDOW {
             let day = self.today.plus(-back);
-            if self.is_session(day) || (self.period <= Period::D1 && own.get(day) == Mark::Present) {
-                weekdays[usize::from(day.weekday())] = true;
+            let at = usize::from(day.weekday());
+            let mark = if self.period <= Period::D1 { own.get(day) } else { Mark::Unknown };
+            if self.is_session(day) || mark == Mark::Present {
+                with_session[at] = true;
+            } else if self.votes(day).0 > 0 || mark == Mark::Empty {
+                without[at] += 1;
             }
         }
-        if weekdays.contains(&true) { weekdays } else { [true, true, true, true, true, false, false] }
+        std::array::from_fn(|at| with_session[at] || (at < 5 && without[at] < ENOUGH_WITHOUT))
     }
 }
 
@@ -156,9 +165,16 @@ mod tests {
     fn weekdays_come_from_what_was_seen() {
         let meta = meta();
         // 1970-01-04 was a Sunday: an exchange that trades Sunday to Thursday.
-        let votes: Vec<_> = (0..56).filter(|d| ![1, 2].contains(&(d % 7))).map(|d| (d, (3, 3))).collect();
-        let counts = counts(&votes);
-        let judge = Judge::new(&counts, &key(None), &meta, Day::new(56));
-        assert_eq!(judge.weekdays(&Coverage::default()), [true, true, true, true, false, false, true]);
+        let votes = |days: i32| -> Vec<_> {
+            (0..days).map(|d| (d, (3, if [1, 2].contains(&(d % 7)) { 0 } else { 3 }))).collect()
+        };
+        let weekdays = |days: i32| {
+            let counts = counts(&votes(days));
+            Judge::new(&counts, &key(None), &meta, Day::new(days)).weekdays(&Coverage::default())
+        };
+        assert_eq!(weekdays(56), [true, true, true, true, false, false, true]);
+        // Two Fridays without a session may be holidays; of three days nothing is known yet.
+        assert_eq!(weekdays(14), [true, true, true, true, true, false, true]);
+        assert_eq!(weekdays(3), [true, true, true, true, true, false, false]);
     }
 }

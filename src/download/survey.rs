@@ -15,6 +15,10 @@ const UNKNOWN_EVERY: i64 = 24 * 3600;
 /// … and a contract, of which there are many a symbol, after this many.
 const UNKNOWN_CONTRACT_EVERY: i64 = 7 * 24 * 3600;
 
+/// No contract has a bar, or a hole that may still be filled, so many days behind its month: those of three-month
+/// rates trade a quarter longer.
+const LONGEST_LATE: i32 = 92 + super::sessions::PENDING_DAYS;
+
 /// What is to be done for a target, before anything is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Survey {
@@ -60,7 +64,7 @@ impl<'a> Surveyor<'a> {
         let (key, wanted) = (&target.key, &target.wanted);
         let settled = *survey == Survey::Settled(Outcome::Current) && self.known.get(key) == Some(&None);
         let expiry = key.contract?.last_day();
-        let over = expiry.plus(super::sessions::PENDING_DAYS + 1) < Day::of_utc(self.now);
+        let over = expiry.plus(LONGEST_LATE) < Day::of_utc(self.now);
         let whole = wanted.backfill && !wanted.force && wanted.to.is_none_or(|to| to >= expiry);
         (settled && over && whole).then(|| (key.clone(), wanted.from))
     }
@@ -174,11 +178,9 @@ fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Out
         Some(_) => (UNKNOWN_CONTRACT_EVERY, "a week later"),
     };
     (0..every).contains(&age).then(|| {
-        Outcome::Failed(format!(
-            "{} (asked {} hours ago, again {again} or with --force)",
-            failure.text,
-            age / 3600
-        ))
+        let hours = age / 3600;
+        let why = format!("{} (asked {hours} hours ago, again {again} or with --force)", failure.text);
+        if failure.later { Outcome::Later(why) } else { Outcome::Failed(why) }
     })
 }
 

@@ -1,8 +1,9 @@
 //! One dated futures contract: its names and codes, and when it can have bars.
 //!
 //! No calendar of expiry dates is shipped. A contract is taken to end with the last day of the month it
-//! is named after, and to begin `days_count` days before that; both may be too wide, never too narrow by
-//! more than the few days for which its last answer is waited for ([`Contract::settled`]).
+//! is named after, and to begin `days_count` days before that. Some markets trade on behind that month:
+//! milk for a few days, three-month interest rates for a quarter. So it is asked for a little further than
+//! its month ([`Contract::asked_until`]), and a bar found there moves its end along ([`Contract::end`]).
 
 use std::collections::HashSet;
 
@@ -16,6 +17,15 @@ pub const MONTH_CODES: [char; 12] = ['F', 'G', 'H', 'J', 'K', 'M', 'N', 'Q', 'U'
 /// Days after its month in which a provider may still add the last bars of a contract, or a last trading
 /// day may lie.
 const SETTLING_DAYS: i32 = 4;
+
+/// A contract with a bar behind its month is over after so many days without a further one: exchanges close for
+/// a week at most.
+const LATE_DAYS: i32 = 10;
+
+/// So many days behind its month are asked for too …
+const BEHIND_DAYS: i32 = 14;
+/// … and so many behind its newest bar, where that lies behind the month.
+const FURTHER_DAYS: i32 = 31;
 
 /// One dated futures contract, by the year and month it is named after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -80,15 +90,38 @@ impl Contract {
         named.then_some((root, Contract { year, month }))
     }
 
-    /// The last day of the contract's month: no later session is expected.
+    /// The last day of the contract's month: most have no later session.
     pub fn last_day(self) -> Day {
         let first = jiff::civil::date(self.year, self.month as i8, 1);
         Day::of_date(first.last_of_month())
     }
 
-    /// When this day is over, an answer of the provider has the last bars there will be.
+    /// When this day is over, an answer of the provider has the last bars there will be, unless the contract
+    /// trades on behind its month.
     pub fn settled(self) -> Day {
         self.last_day().plus(SETTLING_DAYS)
+    }
+
+    /// The same by its newest bar.
+    pub fn settled_by(self, newest: Option<Day>) -> Day {
+        self.settled().max(self.end(newest))
+    }
+
+    /// Behind this day no bar is expected, as the newest one tells: the end of its month, or a while after a bar
+    /// that lies behind it.
+    pub fn end(self, newest: Option<Day>) -> Day {
+        self.late(newest).map_or(self.last_day(), |newest| newest.plus(LATE_DAYS))
+    }
+
+    /// The last day to ask for, as the newest bar tells.
+    pub fn asked_until(self, newest: Option<Day>) -> Day {
+        let behind = self.last_day().plus(BEHIND_DAYS);
+        self.late(newest).map_or(behind, |newest| behind.max(newest.plus(FURTHER_DAYS)))
+    }
+
+    /// The newest bar, where it lies behind the month.
+    fn late(self, newest: Option<Day>) -> Option<Day> {
+        newest.filter(|newest| *newest > self.last_day())
     }
 
     /// The days on which the contract can have bars, where it trades for `days_count` days.

@@ -51,6 +51,17 @@ pub enum Refusal {
         /// The provider's words.
         said: String,
     },
+    /// The provider does not list a dated contract now. It may list it later, or say so by mistake: nothing is
+    /// concluded, and the contract is asked for again a week later.
+    #[error("{provider} does not list {code} now: {said}")]
+    Unlisted {
+        /// Who says so.
+        provider: &'static str,
+        /// The contract asked.
+        code: String,
+        /// The provider's words.
+        said: String,
+    },
     /// The window holds nothing; not an error.
     #[error("no bars in this window: {said}")]
     EmptyWindow {

@@ -5,17 +5,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Refused;
 use crate::config::Config;
+use crate::config::keys::PROVIDERS;
 use crate::download::Clock;
 use crate::provider::barchart::{Access, Barchart};
 use crate::provider::ibkr::Ibkr;
 use crate::provider::limits::pacing::MachineTime;
-use crate::provider::limits::{Quota, Throttle};
+use crate::provider::limits::{Quota, Throttle, ThrottleError};
 use crate::provider::sample::Sample;
 use crate::provider::yahoo::Yahoo;
 use crate::provider::{Provider, barchart, ibkr, sample, yahoo};
 
-/// The providers that this version asks.
-pub const SERVED: &[&str] = &[yahoo::NAME, barchart::NAME, ibkr::NAME, sample::NAME, "replay"];
+/// The providers that this version asks. Beside them there is `replay`, which asks nobody.
+pub const ASKED: &[&str] = &[yahoo::NAME, barchart::NAME, ibkr::NAME, sample::NAME];
 
 /// This machine's clock.
 pub fn clock() -> Clock {
@@ -34,9 +35,22 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
         yahoo::NAME => Ok(Arc::new(yahoo(config)?)),
         barchart::NAME => Ok(Arc::new(barchart(config)?)),
         ibkr::NAME => Ok(Arc::new(ibkr(config)?)),
-        _ => {
-            Err(Refused::Provider(format!("provider {name:?} is unknown; allowed are {}", SERVED.join(", "))))
-        }
+        _ => Err(Refused::Provider(format!(
+            "provider {name:?} is unknown; allowed are {}",
+            PROVIDERS.join(", ")
+        ))),
+    }
+}
+
+/// Whether the configuration has what a provider needs, or says that it is used: whoever has no gateway and no
+/// account need not hear that there is none.
+pub fn is_set_up(config: &Config, name: &str) -> bool {
+    let of_list = config.watchlists.values().any(|list| list.provider.as_deref() == Some(name));
+    match name {
+        yahoo::NAME => config.yahoo.enabled,
+        barchart::NAME => quota(config, name).is_some(),
+        ibkr::NAME => config.default_provider == name || of_list,
+        _ => ASKED.contains(&name),
     }
 }
 
@@ -50,6 +64,27 @@ fn throttle(config: &Config) -> Result<Throttle, Refused> {
 pub fn quota(config: &Config, name: &str) -> Option<Quota> {
     let access = (name == barchart::NAME).then(|| barchart::access(config))?.ok()?;
     (!matches!(access, Access::None)).then(|| barchart::quota(&config.barchart, &access))
+}
+
+/// How full the window is in which a provider counts what it was asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// How much it holds.
+    pub limit: i64,
+    /// How much of that is used.
+    pub used: i64,
+    /// When something may be asked again, in seconds since the epoch; `None` where it may now.
+    pub until: Option<i64>,
+}
+
+/// The window of the limits of a provider at `now`, in seconds since the epoch; `None` where it has none.
+pub fn window(throttle: &Throttle, name: &str, now: i64) -> Result<Option<Window>, ThrottleError> {
+    if name != ibkr::NAME {
+        return Ok(None);
+    }
+    let (fullness, limit) = ibkr::fullness(throttle)?;
+    let until = (fullness.wait > 0).then_some(now + fullness.wait);
+    Ok(Some(Window { limit, used: fullness.used, until }))
 }
 
 /// Barchart, by the way that the configuration and the stored session allow.
@@ -80,4 +115,14 @@ pub fn yahoo(config: &Config) -> Result<Yahoo, Refused> {
 /// Interactive Brokers, under the limits kept in the state folder.
 pub fn ibkr(config: &Config) -> Result<Ibkr, Refused> {
     Ok(Ibkr::new(&config.ibkr, throttle(config)?, clock(), Arc::new(MachineTime)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_provider_but_the_replay_is_asked() {
+        assert_eq!([ASKED, &["replay"]].concat(), PROVIDERS);
+    }
 }

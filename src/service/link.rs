@@ -16,14 +16,12 @@ use super::engine::Engine;
 use super::objects::{JobObject, LogControl, Manager, ProviderObject};
 use super::state::JobPhase;
 use crate::bus::{self, Error};
-use crate::provider::{barchart, sample, yahoo};
+use crate::request::source::ASKED;
 
 /// Changes are told at most this often.
 const TELL_EVERY: Duration = Duration::from_millis(250);
 /// Where `systemctl service-log-level` looks (org.freedesktop.LogControl1(5)).
 const LOG_CONTROL_PATH: &str = "/org/freedesktop/LogControl1";
-/// The providers that have an object.
-const PROVIDERS: &[&str] = &[yahoo::NAME, barchart::NAME, sample::NAME];
 
 type Properties = HashMap<String, OwnedVariant>;
 
@@ -59,7 +57,7 @@ pub(super) async fn serve(
         .serve_at(bus::ROOT, fdo::ObjectManager)
         .serve_at(bus::ROOT, manager)
         .serve_at(LOG_CONTROL_PATH, LogControl { door });
-    for name in PROVIDERS {
+    for name in ASKED {
         let provider = ProviderObject { engine: Arc::clone(engine), door, name };
         builder = builder.serve_at(bus::provider_path(name), provider);
     }
@@ -93,7 +91,7 @@ impl Link {
     async fn begin(&self, connection: &Connection, engine: &Arc<Engine>, door: Door) -> Result<(), Error> {
         let mut shown = self.shown.lock().await;
         shown.manager = properties::<Manager>(connection, bus::ROOT).await?;
-        for name in PROVIDERS {
+        for name in ASKED {
             let now = properties::<ProviderObject>(connection, &bus::provider_path(name)).await?;
             shown.providers.insert(name, now);
         }

@@ -12,7 +12,7 @@ use super::series::SeriesIndex;
 use super::state::ProviderView;
 use crate::bus::Error;
 use crate::provider::limits::ThrottleError;
-use crate::provider::{barchart, limits, sample, yahoo};
+use crate::provider::{limits, yahoo};
 use crate::request::source;
 
 /// An index of the series is read anew after so many seconds, because series become late by themselves.
@@ -92,12 +92,15 @@ impl Engine {
             if let Some(quota) = source::quota(&config, name) {
                 view.show(&self.throttle.allowance(&quota, now)?);
             }
+            if let Some(until) = source::window(&self.throttle, name, now)?.and_then(|window| window.until) {
+                (view.state, view.retry_after) = ("limited", in_micros(until));
+            }
             if name == yahoo::NAME && !config.yahoo.enabled {
                 view.state = "off";
             }
             Ok((name, view))
         };
-        [yahoo::NAME, barchart::NAME, sample::NAME].into_iter().map(view).collect()
+        source::ASKED.iter().copied().map(view).collect()
     }
 }
 

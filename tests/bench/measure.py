@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Measures Vortex beside the scripts people write instead, in one run on this machine.
 
-usage: scripts/bench [--quick] [--write] [--keep] [PART ...]
+usage: scripts/bench [--quick] [--write] [--keep] [--profile] [PART ...]
 
 Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, import,
 gateway, service.
 --quick   few series and short history, by debug builds: shows that all works, its times mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
+--profile  also tells where the CPU time goes, from a run of its own of a build with symbols
 VORTEXCTL_BIN  another vortexctl (else the small build of this tree)
 VORTEX_BIN   another vortex to measure (else the release build of this tree)
 BENCH_DIR    the bench's folder (else target/bench)
@@ -17,6 +18,7 @@ Each table says which command makes it. The last one lists the aims; where one i
 """
 
 import argparse
+import collections
 import datetime
 import gzip
 import json
@@ -41,6 +43,7 @@ VORTEXCTL = os.environ.get("VORTEXCTL_BIN", str(PROJECT / "target/client/vortexc
 TARGET = os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")
 HELPER = pathlib.Path(TARGET) / os.environ.get("BENCH_PROFILE", "release") / "examples/bench"
 GATEWAY = HELPER.with_name("ibkr-gateway")
+PROFILED = HELPER.parents[2] / "profiling/vortex"
 DAY = 86_400
 
 
@@ -162,9 +165,26 @@ class Bench:
         done.requests = self.server.requests()
         return done
 
+    def download_words(self, symbols, years=None, period="1d"):
+        return ["download", "--symbols-file", symbols, "--period", period, "--start-date", self.first_date(years)]
+
     def download(self, home, symbols, years=None, period="1d", **options):
-        start = self.first_date(years)
-        return self.vortex(home, "download", "--symbols-file", symbols, "--period", period, "--start-date", start, **options)
+        return self.vortex(home, *self.download_words(symbols, years, period), **options)
+
+    def profile(self, part, what, home, *arguments):
+        """Where the CPU time of a run goes; only where it was asked for."""
+        if not self.options.profile:
+            return
+        data = BENCH_DIR / "perf.data"
+        record = ["perf", "record", "--quiet", "--freq", "1999", "--output", data, PROFILED, *map(str, arguments)]
+        run(record, env={"HOME": str(home), "PATH": os.environ["PATH"]}, cwd=home)
+        report = ["perf", "report", "--quiet", "--stdio", "--no-children", "--fields", "overhead,symbol", "--input", data]
+        told = subprocess.run([*report, "--field-separator", "|"], capture_output=True, text=True, check=True).stdout
+        shares = collections.Counter()
+        for share, _, symbol in (line.partition("|") for line in told.splitlines() if "%|" in line.replace(" ", "")):
+            shares[part_of_program(symbol.strip())] += float(share.strip().rstrip("%"))
+        rows = [[place, f"{share:.0f} %"] for place, share in shares.most_common() if share >= 1]
+        self.table(part, f"Where the CPU time goes: {what}", ["", "share"], rows, ["By `perf`; what has less than one per cent is left out."])
 
     def script(self, mode, folder, symbols):
         self.server.requests()
@@ -238,6 +258,7 @@ class Bench:
             rows,
             [f"vortex has each answer in its raw trail as well, {size(raw_trail(BENCH_DIR / 'first'))}; the bare program too, {size(BENCH_DIR / 'first-bare/raw')}."],
         )
+        self.profile("first", "first download", self.home("first-profiled"), *self.download_words(symbols))
         self.aim("first download: CPU of the script", script.cpu / ours.cpu, least=12, unit="×")
         self.aim("first download: wall time of the script", script.wall / ours.wall, least=15, unit="×")
         self.aim("first download: memory", ours.peak, most=32, unit=" MiB")
@@ -251,6 +272,7 @@ class Bench:
         for name, years in (("update", self.years), ("update-short", 1)):
             self.download(self.home(name), symbols, years)
             shutil.copytree(BENCH_DIR / name, BENCH_DIR / f"{name}-counted", dirs_exist_ok=True)
+        shutil.copytree(BENCH_DIR / "update", BENCH_DIR / "update-profiled", dirs_exist_ok=True)
         self.script("first", BENCH_DIR / "update-script", symbols)
         shutil.copytree(BENCH_DIR / "update-script", BENCH_DIR / "update-usual", dirs_exist_ok=True)
         self.bare("first", BENCH_DIR / "update-bare", symbols)
@@ -284,6 +306,7 @@ class Bench:
                 f"{years_of(self.years)} / 1 year, CPU of vortex: {growth:.2f}; vortex / bare program: {runs['update'].cpu / bare.cpu:.2f}.",
             ],
         )
+        self.profile("update", "one new daily bar", BENCH_DIR / "update-profiled", *self.download_words(symbols))
         self.aim("update: CPU of the usual script", ratio, least=30, unit="×")
         self.aim("update: CPU of 20 years beside 1 year", growth, most=1.6, unit="×")
         for at, name in ((5, "requests"), (6, "files")):
@@ -407,6 +430,7 @@ class Bench:
             rows,
             ["The archives lie on a tmpfs; a partition holds a bar a session of one year."],
         )
+        self.profile("open", f"a list of {large:,} series", home, "archive", "list")
 
     def plan(self):
         """Forty futures, twenty years, four periods: what is asked for on which day, with nothing in the archive
@@ -501,22 +525,17 @@ class Bench:
             rows,
             ["vortex has each file in its raw trail as well, its catalogue, and every Parquet file in the one schema."],
         )
+        self.profile("import", "import", self.home("import-profiled"), "import", folder)
         self.aim("import: wall time of pandas", theirs.wall / ours.wall, least=20, unit="×")
 
     def gateway(self):
         """A year of minute bars from a gateway that answers at once, and keeps the broker's limits."""
-        days, home = (20 if self.quick else 380), self.home("gateway")
-        playing = subprocess.Popen([GATEWAY, "--port", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        try:
-            port = playing.stdout.readline().strip().rpartition(":")[2]
-            (home / ".config/vortex/config.toml").write_text(f"[providers.ibkr]\nport = {port}\n")
-            start = datetime.date.today() - datetime.timedelta(days)
-            done = self.vortex(home, "download", "-p", "ibkr", "-s", "S0001", "--period", "1m", "--start-date", start)
-            played = cpu_of(playing.pid)
-            print("counts", file=playing.stdin, flush=True)
-            counts = json.loads(playing.stdout.readline())
-        finally:
-            playing.kill()
+        start = datetime.date.today() - datetime.timedelta(20 if self.quick else 380)
+        words = ["download", "-p", "ibkr", "-s", "S0001", "--period", "1m", "--start-date", start]
+        home = self.home("gateway")
+        with Gateway(home) as gateway:
+            done = self.vortex(home, *words)
+            played, counts = cpu_of(gateway.child.pid), gateway.counts()
         allowed = counts["ten_minutes_most"] * 10
         self.table(
             "gateway",
@@ -525,10 +544,17 @@ class Bench:
             [
                 ["vortex", *done.cells(), len(counts["history"])],
                 ["the gateway that plays", f"{played:.2f} s", "", "", ""],
-                ["what the broker's sixty in ten minutes allow", "", f"{allowed:.0f} s", "", counts["ten_minutes_most"]],
+                ["as many, where sixty were used already", "", f"{allowed:.0f} s", "", counts["ten_minutes_most"]],
             ],
-            ["The gateway refuses what is over a limit; the wall time is that of the limits for one contract, as it answers at once."],
+            [
+                "The gateway answers at once and refuses what is over a limit. What is waited for is the limit for one contract,"
+                " five requests in two seconds; sixty in ten minutes are one in ten seconds for whoever asks for more."
+            ],
         )
+        if self.options.profile:
+            home = self.home("gateway-profiled")
+            with Gateway(home):
+                self.profile("gateway", "minute bars from a gateway", home, *words)
         self.aim("gateway: bars", counts["bars"], least=1_000 if self.quick else 100_000, counted=True)
         self.aim("gateway: CPU beside the wall time", 100 * done.cpu / done.wall, most=20, unit=" %")
         self.aim("gateway: memory", done.peak, most=64, unit=" MiB")
@@ -550,6 +576,26 @@ class Bench:
     def fill(self, home, period, series, first, now):
         first = datetime.date.fromtimestamp(first).isoformat()
         run([HELPER, "fill", home / ".local/share/vortex", period, str(series), first, str(now)])
+
+
+class Gateway:
+    """A gateway that plays Interactive Brokers for the one whose home this is."""
+
+    def __init__(self, home):
+        self.child = subprocess.Popen([GATEWAY, "--port", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        port = self.child.stdout.readline().strip().rpartition(":")[2]
+        (home / ".config/vortex/config.toml").write_text(f"[providers.ibkr]\nport = {port}\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.kill()
+        self.child.wait()
+
+    def counts(self):
+        print("counts", file=self.child.stdin, flush=True)
+        return json.loads(self.child.stdout.readline())
 
 
 class Daemon:
@@ -594,6 +640,35 @@ class Daemon:
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", status, re.M)[1]), int(fields[11]) + int(fields[12])
+
+
+# What C libraries and the system's are, by how their functions begin.
+KNOWN = [
+    (r"\[k\]", "the kernel: files, syncs, sockets, memory"),
+    (r"ZSTD|HUF_|FSE_|XXH|HIST_|zstd", "zstd: raw trail, Parquet, coverage"),
+    (r"sqlite3|.*sqlite", "SQLite: the catalogue"),
+    (r"(__)?mem(cpy|move|set|cmp|chr)|__.*_(avx|sse)|_?int_(malloc|free)|malloc|free|realloc|calloc|cfree|unlink_chunk|sysmalloc", "copies and allocations"),
+]
+CRATES = {
+    "zlib_rs": "inflate: answers", "miniz_oxide": "inflate: answers", "flate2": "inflate: answers", "libz_rs_sys": "inflate: answers",
+    "serde_json": "JSON: answers", "zmij": "numbers written", "ryu": "numbers written", "sha2": "hashes", "blake3": "hashes",
+    "parquet": "Parquet", "arrow_array": "Parquet", "arrow_buffer": "Parquet", "arrow_data": "Parquet",
+    "tokio": "HTTP and waiting", "hyper": "HTTP and waiting", "hyper_util": "HTTP and waiting", "reqwest": "HTTP and waiting", "mio": "HTTP and waiting",
+    "core": "Rust's library", "alloc": "Rust's library", "std": "Rust's library", "hashbrown": "Rust's library",
+}
+
+
+def part_of_program(symbol):
+    """The part of the program a function belongs to, by its name."""
+    for pattern, place in KNOWN:
+        if re.match(pattern, symbol.removeprefix("[.] ")):
+            return place
+    name = symbol.removeprefix("[.] ")
+    path = re.match(r"<*(?:&|mut |dyn )*([A-Za-z0-9_]+(?:::[A-Za-z0-9_]+)*)", name)
+    words = path[1].split("::") if path else [name]
+    if words[0] == "vortex":
+        return f"`{'/'.join(words[1:3])}`"
+    return CRATES.get(words[0], words[0])
 
 
 def cpu_of(process):
@@ -688,8 +763,8 @@ def main():
     if "-h" in sys.argv or "--help" in sys.argv:
         print(__doc__)
         return
-    parser = argparse.ArgumentParser(usage="scripts/bench [--quick] [--write] [--keep] [PART ...]")
-    for option in ("--quick", "--write", "--keep"):
+    parser = argparse.ArgumentParser(usage="scripts/bench [--quick] [--write] [--keep] [--profile] [PART ...]")
+    for option in ("--quick", "--write", "--keep", "--profile"):
         parser.add_argument(option, action="store_true")
     parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []])
     options = parser.parse_args()

@@ -42,9 +42,51 @@ fn a_test_says_in_a_line_what_is_wrong() {
     home.expect(1, &TEST).says("No market data permissions").says("subscription");
 
     let (gateway_, home) = gateway(Options::default());
+    gateway_.rule(Rule::new(Action::Outage { milliseconds: 60_000, code: 1102 }).on(Kind::Details));
+    home.expect(1, &TEST).says("no connection to Interactive Brokers (1100)");
+
+    let (gateway_, home) = gateway(Options::default());
+    gateway_.rule(Rule::new(Action::Silent {}).on(Kind::Details));
+    home.expect(1, &TEST).says("gives no answer within 2 seconds");
+    assert_eq!(gateway_.counts().details, 1, "asked once");
+
+    let (gateway_, home) = gateway(Options::default());
     gateway_.shut();
     let ran = home.expect(1, &TEST).says("nothing listens at 127.0.0.1:");
     assert_eq!(ran.out.lines().count(), 1, "{}", ran.out);
+}
+
+#[test]
+fn a_broken_limit_is_told_and_not_waited_for() {
+    let (gateway, home) = gateway(Options::default());
+    gateway.rule(Rule::error(162, "x:Historical data request pacing violation"));
+    home.expect(1, &TEST).says("pacing violation");
+    home.expect(0, &TEST).says("it answers; no bars were asked for, as the limits are in use");
+    home.expect(0, &["resilience"])
+        .says("limited")
+        .says("limits were broken")
+        .says("60 of 60 in ten minutes");
+    let json = home.expect(0, &["resilience", "--json"]).json();
+    assert_eq!((&json[0]["state"], &json[0]["window_used"]), (&"limited".into(), &60.into()), "{json}");
+    gateway.clear_rules();
+    // The broker's own memory of it.
+    gateway.advance(600.0);
+    home.expect(0, &["resilience", "reset", "ibkr"]);
+    home.expect(0, &TEST).says("daily bars of AAPL");
+    home.expect(0, &["resilience"]).says("ready");
+}
+
+#[test]
+fn what_is_no_gateway_is_told_so() {
+    let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = web.local_addr().unwrap().port();
+    let served = std::thread::spawn(move || {
+        let (mut stream, _) = web.accept().unwrap();
+        std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+    });
+    home(port, "").expect(1, &TEST).says("no TWS or IB Gateway").says("providers.ibkr.port");
+    served.join().unwrap();
 }
 
 #[test]

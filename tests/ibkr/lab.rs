@@ -40,9 +40,13 @@ struct Hurried {
 }
 
 impl Time for Hurried {
-    fn micros(&self) -> i64 {
+    fn since_boot(&self) -> i64 {
         let elapsed = self.started.elapsed().as_micros() as i64;
         1_700_000_000_000_000 + elapsed + self.ahead.load(Ordering::SeqCst)
+    }
+
+    fn calendar(&self) -> i64 {
+        self.since_boot()
     }
 
     fn sleep(&self, micros: i64) -> Pin<Box<dyn Future<Output = ()> + Send>> {

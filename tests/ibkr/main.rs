@@ -7,6 +7,7 @@ mod ibkr_gateway;
 
 mod cases;
 mod command;
+mod doubts;
 mod lab;
 #[cfg(feature = "recorded")]
 mod recorded;

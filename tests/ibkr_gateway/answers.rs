@@ -53,7 +53,7 @@ pub(super) fn details(shared: &Shared, id: i32, contract: &Contract) -> Vec<Answ
     answers
 }
 
-pub(super) fn head(shared: &Shared, id: i32, asked: &History) -> Vec<Answer> {
+pub(super) fn head(shared: &Shared, id: i32, asked: &History, actions: &[Action]) -> Vec<Answer> {
     let quoted = match one(shared, id, &asked.contract) {
         Ok(quoted) => quoted,
         Err(error) => return vec![error],
@@ -62,7 +62,11 @@ pub(super) fn head(shared: &Shared, id: i32, asked: &History) -> Vec<Answer> {
     if !fits {
         return vec![service(shared, id, "No head time stamp")];
     }
-    let first = quoted.listing.hours(quoted.listing.first_day).open;
+    let told = actions.iter().find_map(|action| match action {
+        Action::HeadAt { seconds } => Some(*seconds),
+        _ => None,
+    });
+    let first = told.unwrap_or_else(|| quoted.listing.hours(quoted.listing.first_day).open);
     let stamp = match asked.format_date {
         2 => first.to_string(),
         _ => stamps::dashed(first, &TimeZone::UTC),
@@ -93,7 +97,8 @@ fn answer(
         let instant = |date: &str| date.parse().ok().filter(|at: &i64| *at > 99_991_231);
         let end = |at: Option<&SentBar>| {
             let written = |bar: &SentBar| {
-                instant(&bar.date).map_or(bar.date.clone(), |at| stamps::dashed(at, &TimeZone::UTC))
+                let midnight = || format!("{}-00:00:00", bar.date);
+                instant(&bar.date).map_or_else(midnight, |at| stamps::dashed(at, &TimeZone::UTC))
             };
             at.map_or_else(String::new, written)
         };

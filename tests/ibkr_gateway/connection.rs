@@ -133,8 +133,8 @@ impl Connection {
                 lock(&self.shared.counts).heads += 1;
                 let actions = self.shared.actions(Kind::Head, &history.contract.symbol, "");
                 self.hold(id);
-                self.answer(id, actions, move |connection, _| {
-                    answers::head(&connection.shared, id, &history)
+                self.answer(id, actions, move |connection, actions| {
+                    answers::head(&connection.shared, id, &history, actions)
                 });
             }
             Asked::CancelHistory { id } => {

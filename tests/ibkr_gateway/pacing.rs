@@ -6,8 +6,9 @@ use super::message::History;
 
 /// Seconds in which no request may be repeated.
 const IDENTICAL: f64 = 15.0;
-/// So many requests of one contract, exchange and kind in so many seconds are too many.
-const SAME: (usize, f64) = (6, 2.0);
+/// So many requests of one contract, exchange and kind in so many seconds are too many; those for bid and ask count
+/// twice.
+const SAME: (u32, f64) = (6, 2.0);
 /// At most so many requests in so many seconds.
 const ALL: (u32, f64) = (60, 600.0);
 /// At most so many requests open at once.
@@ -54,7 +55,9 @@ impl Pacing {
         if within(IDENTICAL).any(|(_, other)| other == asked) {
             broken.push(Violation::Identical);
         }
-        if within(SAME.1).filter(|(_, other)| same(other)).count() + 1 >= SAME.0 {
+        let of_one =
+            within(SAME.1).filter(|(_, other)| same(other)).map(|(_, other)| weight(other)).sum::<u32>();
+        if of_one + weight(asked) >= SAME.0 {
             broken.push(Violation::SameContract);
         }
         let all = within(ALL.1).map(|(_, other)| weight(other)).sum::<u32>() + weight(asked);

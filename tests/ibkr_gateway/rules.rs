@@ -90,6 +90,8 @@ pub(crate) enum Action {
     Outage { milliseconds: u64, code: i32 },
     /// The gateway goes away with all connections, and comes back after a while.
     Restart { milliseconds: u64 },
+    /// To a request for the first instant with data: this, in seconds since the epoch.
+    HeadAt { seconds: i64 },
     /// To a start: its client id is in use.
     IdInUse {},
 }

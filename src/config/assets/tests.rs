@@ -24,14 +24,14 @@ fn the_example_of_the_manual_loads() {
 
 #[test]
 fn toml_says_the_same() {
-    let text = "[stock.SPY]\ncode = 'SPY'\nstart_date = 1993-01-29\nperiods = ''\n[future.GOLD]\ncode='GC'\ncycle='GZ'\ndays_count = 400\nconId = 7\nmultiplier = 100\n";
+    let text = "[stock.SPY]\ncode = 'SPY'\nconId = 7\nstart_date = 1993-01-29\nperiods = ''\n[future.GOLD]\ncode='GC'\ncycle='GZ'\ndays_count = 400\nmultiplier = 100\n";
     let list = parse("a.toml", text, "ibkr").unwrap();
     let spy = list.iter().find(|i| i.name == "SPY").unwrap();
     assert_eq!(spy.periods, Some(Vec::new()));
+    assert_eq!(spy.broker.con_id, Some(7));
     assert_eq!(spy.start_date, "1993-01-29".parse().ok());
     let gold = list.iter().find(|i| i.name == "GOLD").unwrap();
     assert_eq!(gold.days_count, 400);
-    assert_eq!(gold.broker.con_id, Some(7));
     assert_eq!(gold.broker.multiplier.as_deref(), Some("100"));
 }
 
@@ -91,6 +91,9 @@ fn what_is_wrong_is_named_with_its_line_and_what_is_allowed() {
     let got = parse("a.json", r#"{"future": {"A": {"code": "A"}}}"#, "barchart").unwrap_err();
     assert!(got.to_string().contains("has no cycle"), "{got}");
     assert!(parse("a.json", r#"{"future": {"A": {"code": "GC=F"}}}"#, "yahoo").is_ok());
+    let both = r#"{"future": {"A": {"code": "A", "cycle": "HMUZ", "conId": 7}}}"#;
+    let got = parse("a.json", both, "ibkr").unwrap_err();
+    assert!(got.to_string().contains("leave conId out"), "{got}");
 }
 
 #[test]

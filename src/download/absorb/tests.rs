@@ -70,6 +70,22 @@ fn what_follows_the_last_bar_is_left_open_until_the_contract_is_settled() {
 }
 
 #[test]
+fn bars_behind_the_month_move_the_end_along() {
+    use Mark::{AfterExpiry, Empty, Present, Unknown};
+    let (asked, end) = (days("2024-02-26", "2024-03-05"), days("2024-02-29", "2024-03-05"));
+    let bars = ["2024-02-29", "2024-03-01", "2024-03-04"];
+    let state = daily(&SeriesState::default(), asked, "2024-03-06", &bars);
+    assert_eq!(marks(&state, end), [Present, Present, Empty, Empty, Present, Unknown]);
+    // An answer about the same days of long ago does not show that nothing came after them.
+    let old = daily(&SeriesState::default(), asked, "2025-01-01", &bars);
+    assert_eq!((marks(&old, end), old.asked_at), (marks(&state, end), 0));
+    let further = days("2024-02-26", "2024-03-20");
+    let over = daily(&state, further, "2024-03-21", &bars);
+    assert_eq!(marks(&over, days("2024-03-04", "2024-03-06")), [Present, AfterExpiry, AfterExpiry]);
+    assert_eq!(over.asked_at, day("2024-03-21").midnight());
+}
+
+#[test]
 fn a_contract_that_the_provider_never_had_is_known_as_empty() {
     let (key, asked) = (gold(Period::D1), days("2023-12-01", "2024-02-29"));
     let early = learn_empty(&SeriesState::default(), &key, asked, day("2024-03-01").midnight());

@@ -201,8 +201,7 @@ fn contract(year: i16, month: u8) -> Scene {
 /// The windows that the contract's own days are asked for with, that many hours later.
 fn later(scene: &Scene, hours: i64) -> Vec<Days> {
     let scene = Scene { now: NOON + hours * 3600, ..asked_again(scene) };
-    let last = scene.key.contract.map(Contract::last_day);
-    scene.plan(Wanted { to: last, ..since("2024-01-02") }).windows
+    scene.plan(since("2024-01-02")).windows
 }
 
 #[test]
@@ -216,12 +215,54 @@ fn a_contract_that_trades_is_asked_for_like_any_series() {
 fn an_expired_contract_is_asked_for_once_more_and_never_again() {
     // Its month ends on 2024-03-31; it traded until the 14th.
     let mut scene = contract(2024, 3);
+    scene.state.asked_at = NOON + 11 * 24 * 3600;
     assert_eq!(later(&scene, 12 * 24), [], "no bar for ten days: it is over");
     assert_eq!(later(&scene, 20 * 24), [], "still settling on 2024-04-04");
-    assert_eq!(later(&scene, 21 * 24), [days("2024-03-15", "2024-03-31")]);
+    assert_eq!(later(&scene, 21 * 24), [days("2024-03-15", "2024-04-05")]);
+    assert_eq!(later(&scene, 99 * 24), [days("2024-03-15", "2024-04-14")]);
     scene.state.asked_at = NOON + 21 * 24 * 3600;
     assert_eq!(later(&scene, 21 * 24 + 1), [], "whatever came of it");
     assert_eq!(later(&scene, 4000 * 24), []);
+}
+
+#[test]
+fn days_on_which_nobody_asked_are_not_quiet() {
+    // Last asked on 2024-03-14, in their last hundred days; the next run comes two weeks later.
+    for month in [3, 6] {
+        assert_eq!(later(&contract(2024, month), 14 * 24), [days("2024-03-15", "2024-03-29")], "{month}");
+    }
+}
+
+#[test]
+fn a_contract_that_trades_behind_its_month_is_followed_to_its_end() {
+    // February's, with bars until 2024-03-14.
+    let mut scene = contract(2024, 2);
+    assert_eq!(later(&scene, 5), [days("2024-03-15", "2024-03-15")]);
+    scene.state.asked_at = NOON + 5 * 3600;
+    assert_eq!(later(&scene, 6), []);
+    assert_eq!(later(&scene, 24 * 24), [days("2024-03-15", "2024-04-08")], "over since the 24th");
+    scene.state.asked_at = NOON + 24 * 24 * 3600;
+    assert_eq!(later(&scene, 4000 * 24), []);
+}
+
+#[test]
+fn behind_its_month_a_contract_that_ended_before_is_asked_for_once() {
+    let mut scene = Scene::new(Period::D1, FREE).stored("2024-01-02", "2024-02-22").asked(NOON - 15 * 86_400);
+    scene.key.contract = Some(Contract { year: 2024, month: 2 });
+    // On 2024-02-29, the day after it was asked for; in the first days of March; when it is settled.
+    assert_eq!(later(&scene, -15 * 24 + 12), [days("2024-02-23", "2024-02-29")]);
+    for days_ago in 12..=14 {
+        assert_eq!(later(&scene, -24 * days_ago), [], "{days_ago} days ago");
+    }
+    assert_eq!(later(&scene, -24 * 10), [days("2024-02-23", "2024-03-05")]);
+}
+
+#[test]
+fn a_few_bars_do_not_tell_on_which_weekdays_there_are_sessions() {
+    // One bar alone, of Thursday the 14th, asked for in the evening of that day.
+    let scene = Scene::new(Period::D1, FREE).stored("2024-03-14", "2024-03-14").asked(NOON - 16 * 3600);
+    let evening = Scene { now: NOON + 5 * 3600, ..scene };
+    assert_eq!(evening.plan(since("2024-03-14")).windows, [days("2024-03-15", "2024-03-15")]);
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub(super) enum Fault {
     Lost(String),
     /// The gateway lost what was asked, on its own way to the broker.
     Dropped,
+    /// The gateway was without the broker for longer than it is waited for.
+    WithoutBroker,
     /// No answer in this many seconds.
     Silent(u64),
     /// An answer that cannot be read.
@@ -135,6 +137,9 @@ pub(super) struct Listing {
     pub(super) sec_type: String,
     /// Last trading date or month, as the broker writes it.
     pub(super) expiry: String,
+    /// The month a future is named after, `YYYYMM`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) month: String,
     pub(super) exchange: String,
     pub(super) primary_exchange: String,
     pub(super) currency: String,

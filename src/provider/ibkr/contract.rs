@@ -1,15 +1,16 @@
 //! Which of the broker's contracts an instrument is: what is looked for, and what of the found is taken.
 
-use super::NAME;
 use super::api::{Listing, Show, Wanted};
+use super::{NAME, code_of};
 use crate::model::{Class, Day};
 use crate::provider::{Refusal, Request};
 
 /// How many contracts that match are listed in a message.
 const LISTED: usize = 5;
-/// The broker lists an expired future for about two years (its page on historical data); after this many days
-/// one that is not found is taken to be gone for good.
-const EXPIRED_LISTED_DAYS: i32 = 670;
+/// The broker lists an expired future for two years (its page on historical data). So long after the end of the
+/// month a contract is named after, one that is not found is gone for good; before that it may be the broker's
+/// servers, which say so of anything while they are down.
+const EXPIRED_LISTED_DAYS: i32 = 731;
 
 /// What the gateway is asked for.
 pub(super) fn wanted(request: &Request) -> Result<Wanted, Refusal> {
@@ -131,35 +132,63 @@ pub(super) fn gone(request: &Request, said: &str, today: Day) -> Refusal {
             reach_days: Some(days),
             said: format!("the contract expired {days} days ago and the broker lists it no more"),
         },
-        _ => {
+        last => {
             let instrument = &request.instrument;
             let place = format!("{}.{}", instrument.class, instrument.name);
-            Refusal::Unknown {
-                provider: NAME,
-                code: request
-                    .contract
-                    .map_or_else(|| instrument.code.clone(), |of| of.code(&instrument.code)),
-                said: format!(
-                    "{said}; check `code`, `exchange`, `currency` and the like of {place} in the instruments file"
-                ),
+            let (provider, code) = (NAME, code_of(request));
+            let said = format!(
+                "{said}; check `code`, `exchange`, `currency` and the like of {place} in the instruments file"
+            );
+            match last {
+                Some(_) => Refusal::Unlisted { provider, code, said },
+                None => Refusal::Unknown { provider, code, said },
             }
         }
     }
 }
 
-/// A contract found by its number must be what the file says of it.
+/// A contract found by its number must be what was asked for, and what the file says of it. The exchange goes
+/// along with the number, so that the broker looks at that.
 fn check(request: &Request, found: &Listing, place: &str) -> Result<(), Refusal> {
     let broker = &request.instrument.broker;
-    let differs = |said: &Option<String>, is: &str| said.as_ref().is_some_and(|said| said != is);
-    if differs(&broker.currency, &found.currency) {
-        return Err(invalid(format!(
-            "its contract {} is in {}, and {place} in the instruments file says {}; where that is a different contract, give it another name, or fetch everything again with --force",
+    let other = |what: &str, is: &str, said: &str, wherefrom: &str| {
+        Err(invalid(format!(
+            "its contract {} has {what} {:?}, and {wherefrom} {said:?}; where that is a different contract, give it another name",
             words(found),
-            found.currency,
-            broker.currency.as_deref().unwrap_or_default()
-        )));
+            is
+        )))
+    };
+    if let Some(contract) = request.contract {
+        let month = format!("{:04}{:02}", contract.year, contract.month);
+        if !found.month.is_empty() && found.month != month {
+            return other("the month", &found.month, &month, "asked for was");
+        }
+        if !found.sec_type.is_empty() && found.sec_type != "FUT" {
+            return other("the kind", &found.sec_type, "FUT", "asked for was");
+        }
+        if !found.symbol.is_empty() && found.symbol != request.instrument.code {
+            return other("the symbol", &found.symbol, &request.instrument.code, "asked for was");
+        }
     }
-    Ok(())
+    let file = format!("{place} in the instruments file says");
+    let plain =
+        |text: &str| text.parse::<f64>().map_or_else(|_| text.to_owned(), |number| number.to_string());
+    let fields = [
+        ("the currency", &broker.currency, &found.currency),
+        ("the multiplier", &broker.multiplier, &found.multiplier),
+        ("the trading class", &broker.trading_class, &found.trading_class),
+    ];
+    for (what, said, is) in fields {
+        if let Some(said) = said.as_ref().filter(|said| !is.is_empty() && plain(said) != plain(is)) {
+            return other(what, is, said, &file);
+        }
+    }
+    match &broker.local_symbol {
+        Some(said) if request.contract.is_none() && *said != found.local_symbol => {
+            other("the local symbol", &found.local_symbol, said, &file)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn words(of: &Listing) -> String {
@@ -239,7 +268,7 @@ mod tests {
         let mut euros = asked.clone();
         euros.instrument.broker.currency = Some("EUR".into());
         let said = choose(&euros, vec![found(1, "NYSE")], Day::new(20_000)).unwrap_err().to_string();
-        assert!(said.contains("is in USD"), "{said}");
+        assert!(said.contains("has the currency \"USD\"") && said.contains("says \"EUR\""), "{said}");
         assert_eq!(choose(&asked, vec![found(1, "NYSE")], Day::new(20_000)).unwrap().con_id, 1);
     }
 
@@ -249,7 +278,35 @@ mod tests {
         let old = request("ES", Class::Future, Some(Contract { year: 2021, month: 3 }));
         assert!(matches!(choose(&old, Vec::new(), today), Err(Refusal::TooOld { .. })));
         let live = request("ES", Class::Future, Some(Contract { year: 2024, month: 9 }));
-        assert!(matches!(choose(&live, Vec::new(), today), Err(Refusal::Unknown { .. })));
+        assert!(matches!(choose(&live, Vec::new(), today), Err(Refusal::Unlisted { .. })));
+        // Two years after it expired, and some days: it may be listed still.
+        let late = request("ES", Class::Future, Some(Contract { year: 2022, month: 6 }));
+        assert!(matches!(choose(&late, Vec::new(), today), Err(Refusal::Unlisted { .. })));
+    }
+
+    #[test]
+    fn a_number_that_is_another_contract_is_refused() {
+        let contract = Some(Contract { year: 2024, month: 6 });
+        let mut asked = request("ES", Class::Future, contract);
+        asked.instrument.broker.multiplier = Some("50".into());
+        let right = Listing {
+            symbol: "ES".into(),
+            sec_type: "FUT".into(),
+            month: "202406".into(),
+            multiplier: "50.0".into(),
+            ..found(7, "CME")
+        };
+        let chosen = |listing: Listing| choose(&asked, vec![listing], Day::new(20_000));
+        assert_eq!(chosen(right.clone()).unwrap().con_id, 7);
+        for (wrong, word) in [
+            (Listing { month: "202409".into(), ..right.clone() }, "202409"),
+            (Listing { sec_type: "STK".into(), ..right.clone() }, "STK"),
+            (Listing { symbol: "NQ".into(), ..right.clone() }, "NQ"),
+            (Listing { multiplier: "5".into(), ..right.clone() }, "multiplier"),
+        ] {
+            let said = chosen(wrong).unwrap_err().to_string();
+            assert!(said.contains(word) && said.contains("another name"), "{said}");
+        }
     }
 
     #[test]

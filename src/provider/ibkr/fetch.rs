@@ -1,25 +1,33 @@
 //! Gets what the gateway says to one request: the contract, where its data begin, the bars; each under the
 //! broker's limits, and again where it is worth it.
 
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use tokio::sync::OnceCell;
 
-use super::api::{Asked, Asking, Fault, Gateway, Listing, Show, Told};
+use super::api::{Asked, Asking, Fault, Gateway, Listing, Row, Show, Stamp, Told};
 use super::body::{Head, Writer};
 use super::fault::{self, Meaning, meaning};
 use super::read::unusable;
 use super::{Ibkr, NAME, code_of, contract, hours, windows, zones};
 use crate::model::{Day, Days, Period};
-use crate::provider::limits::pacing::Ask;
+use crate::provider::limits::pacing::{Ask, Open};
 use crate::provider::{RawAnswer, Refusal, Request};
 
 /// How often a request is asked again that had no answer, or that the gateway gave up.
 const RETRIES: u32 = 2;
-/// How often one is that broke a limit all the same, or was lost with a connection.
+/// How often one that broke a limit all the same, or was lost while others were answered.
 const MORE_RETRIES: u32 = 8;
+/// A contract that the broker does not know is asked for again after so long, in µs.
+const ONCE_MORE: i64 = 2_000_000;
+/// Bars that one answer may have: many times what is asked for at once.
+const MOST_BARS: usize = 50_000;
+/// Bars further than this from the days asked for are not kept: a month's or a week's bears another of its days.
+const NEAR_DAYS: i32 = 31;
 /// An answer that takes longer comes from a gateway that slows us down.
 const SLOW: Duration = Duration::from_secs(10);
 /// Where data begin is asked for days before these: an update has no need of it.
@@ -37,6 +45,17 @@ pub(super) struct Known {
     found: OnceCell<Result<Vec<Listing>, Said>>,
     /// When its data begin, where that can be told, in seconds since the epoch.
     head: OnceCell<Option<i64>>,
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    Details,
+    Head,
+    /// Bars, of a window that can be made smaller or not.
+    Bars {
+        smaller: bool,
+    },
 }
 
 /// Why a question has no answer.
@@ -102,10 +121,21 @@ impl Ibkr {
     async fn details(&self, request: &Request, known: &Known) -> Result<Result<Vec<Listing>, Said>, Refusal> {
         let wanted = contract::wanted(request)?;
         let ask = || async {
-            match self.ask(None, |gateway| gateway.details(wanted.clone())).await {
-                Ok(found) => Ok(Ok(found)),
-                Err(Unanswered::Fault(Fault::Said { code, text })) => Ok(Err((code, text))),
-                Err(other) => Err(self.refusal(request, other)),
+            let mut times = 0;
+            loop {
+                match self.ask(Question::Details, None, |gateway| gateway.details(wanted.clone())).await {
+                    Ok(found) => return Ok(Ok(found)),
+                    Err(Unanswered::Fault(Fault::Said { code, text })) => {
+                        times += 1;
+                        // Without the broker a gateway says of any contract that it is unknown, and a while after.
+                        let sure = self.once || (times > 1 && self.session.is_up().await);
+                        if sure || meaning(code, &text) != Meaning::Unknown {
+                            return Ok(Err((code, text)));
+                        }
+                        self.time.sleep(ONCE_MORE).await;
+                    }
+                    Err(other) => return Err(self.refusal(request, other)),
+                }
             }
         };
         known.found.get_or_try_init(ask).await.cloned()
@@ -120,9 +150,7 @@ impl Ibkr {
         (show, regular): (Show, bool),
     ) -> Result<Vec<u8>, Refusal> {
         let period = request.period;
-        let (_, zone) = zones::zone(&listing.time_zone).ok_or_else(|| {
-            unusable(format!("the contract's time zone {:?} is not known here", listing.time_zone))
-        })?;
+        let (_, zone) = zones::zone(&listing.time_zone).ok_or_else(|| zones::unknown(&listing.time_zone))?;
         let trading = Trading::of(if regular { &listing.liquid_hours } else { &listing.trading_hours });
         let days =
             Days { first: period.bar_day(request.days.first), last: period.last_day(request.days.last) };
@@ -131,15 +159,30 @@ impl Ibkr {
         if days.first < Day::of_utc(head.clock).plus(-HEAD_BEFORE_DAYS) {
             head.head = self.head(request, known, &listing, (show, regular)).await?;
         }
+        // One that lies ahead says nothing.
+        head.head = head.head.filter(|begins| *begins <= head.clock);
         let begins = head.head.map(|begins| period.bar_day(Day::of_local(begins, &zone)));
         let wanted = Days::new(begins.map_or(days.first, |begins| begins.max(days.first)), days.last);
         let mut body = Writer::default();
-        for step in wanted.map(|days| windows::steps(period, days, trading.hours)).unwrap_or_default() {
+        let at_once = || self.bars_at_once.load(Ordering::Relaxed);
+        let cut = |days| {
+            VecDeque::from(windows::steps(period, days, (trading.seconds, trading.every_day), at_once()))
+        };
+        let mut steps = wanted.map(cut).unwrap_or_default();
+        while let Some(step) = steps.pop_front() {
             // Taken before it is asked: what ends while it is answered is not over.
             head.clock = self.session.clock();
             let asked = asked(period, step, &trading, (show, regular), (head.clock, &zone));
-            match self.bars(&listing, &asked).await {
-                Ok(told) => body.told(asked, &told).map_err(unwritable)?,
+            let (size, halves) = (at_once(), windows::halves(period, step));
+            match self.bars(&listing, &asked, halves.is_some()).await {
+                Ok(mut told) => {
+                    keep_near(&mut told.rows, step);
+                    body.told(asked, &told).map_err(unwritable)?;
+                }
+                Err(Unanswered::Fault(fault)) if fault::is_given_up(&fault) && halves.is_some() => {
+                    self.ask_for_less(size);
+                    halves.into_iter().flatten().rev().for_each(|half| steps.push_front(half));
+                }
                 Err(Unanswered::Fault(Fault::Said { code, text })) => {
                     let goes_on = meaning(code, &text) == Meaning::Empty;
                     body.refused(asked, code, text).map_err(unwritable)?;
@@ -153,13 +196,32 @@ impl Ibkr {
         body.finish(&head).map_err(unwritable)
     }
 
-    async fn bars(&self, listing: &Listing, asked: &Asked) -> Result<Told, Unanswered> {
+    /// What was too much for the gateway is not asked for again by this job, in one.
+    fn ask_for_less(&self, size: i32) {
+        let less = (size / 2).max(windows::FEWEST_BARS);
+        let before = self.bars_at_once.fetch_min(less, Ordering::Relaxed);
+        if less < before {
+            tracing::info!(
+                "the gateway did not answer a request for up to {size} bars; asking for {less} at once"
+            );
+        }
+    }
+
+    async fn bars(&self, listing: &Listing, asked: &Asked, smaller: bool) -> Result<Told, Unanswered> {
         let pace = Ask {
             identity: format!("{} {} {asked:?}", listing.con_id, listing.exchange),
             of: thing(listing, asked.show),
             weight: if asked.show == Show::BidAsk { 2 } else { 1 },
         };
-        self.ask(Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await
+        let question = Question::Bars { smaller };
+        let told =
+            self.ask(question, Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await?;
+        match told.rows.len() {
+            ..=MOST_BARS => Ok(told),
+            many => Err(Unanswered::Refused(unusable(format!(
+                "{many} bars where {MOST_BARS} are many times what was asked for"
+            )))),
+        }
     }
 
     /// When the data of a contract begin; nothing where the gateway does not say.
@@ -176,7 +238,8 @@ impl Ibkr {
             weight: 1,
         };
         let ask = || async {
-            match self.ask(Some(&pace), |gateway| gateway.head(listing.clone(), show, regular)).await {
+            let asking = |gateway: Arc<dyn Gateway>| gateway.head(listing.clone(), show, regular);
+            match self.ask(Question::Head, Some(&pace), asking).await {
                 Ok(begins) => Ok(Some(begins)),
                 // Only a bound of what is asked for: without it more is asked.
                 Err(Unanswered::Fault(Fault::Said { .. } | Fault::Silent(_) | Fault::Unreadable(_))) => {
@@ -191,6 +254,7 @@ impl Ibkr {
     /// Asks the gateway, under the limits, again where that is worth it.
     async fn ask<T>(
         &self,
+        question: Question,
         pace: Option<&Ask>,
         asking: impl Fn(Arc<dyn Gateway>) -> Asking<T>,
     ) -> Result<T, Unanswered> {
@@ -199,37 +263,67 @@ impl Ibkr {
             let gateway = self.connected().await?;
             let _alone = self.alone().await;
             let open = match pace {
-                Some(pace) => Some(self.pacing.enter(pace).await?),
+                Some(pace) => Some(self.enter(pace).await?),
                 None => None,
             };
-            let began = Instant::now();
+            let (began, others) = (Instant::now(), self.session.answers());
             let answer = self.session.ask(&*gateway, asking(Arc::clone(&gateway))).await;
             drop(open);
+            self.note(question, began.elapsed(), answer.as_ref().err());
             let fault = match answer {
-                Ok(answer) => {
-                    self.note_speed(began.elapsed());
-                    return Ok(answer);
-                }
+                Ok(answer) => return Ok(answer),
                 Err(fault) => fault,
             };
-            let (counter, most) = match again(&fault) {
-                Again::Once => (&mut retries, RETRIES),
-                Again::Often => (&mut more, MORE_RETRIES),
-                Again::Paced => {
-                    tracing::warn!(
-                        "Interactive Brokers says that its limits were broken; waiting its ten minutes out"
-                    );
-                    self.record(self.pacing.violated());
-                    (&mut more, MORE_RETRIES)
+            let again = again(&fault);
+            if let Again::Paced = again {
+                self.violated();
+            }
+            let worth_it = match again {
+                _ if self.once => false,
+                Again::Once
+                    if question == (Question::Bars { smaller: true }) && fault::is_given_up(&fault) =>
+                {
+                    false
                 }
-                Again::Never => return Err(Unanswered::Fault(fault)),
+                Again::Once => counted(&mut retries, RETRIES),
+                Again::Often | Again::Paced => counted(&mut more, MORE_RETRIES),
+                // It is waited for as long as the connection is; unless it alone is what the gateway ends at.
+                Again::Connected => self.session.answers() == others || counted(&mut more, MORE_RETRIES),
+                Again::Never => false,
             };
-            *counter += 1;
-            if *counter > most {
+            if !worth_it {
+                if let Fault::Silent(_) | Fault::WithoutBroker | Fault::Lost(_) = fault {
+                    self.record(self.throttle.failed(NAME, &fault::of(fault.clone(), "", 0).to_string()));
+                }
                 return Err(Unanswered::Fault(fault));
             }
             tracing::debug!("{fault:?}, asked again");
         }
+    }
+
+    /// Waits until the limits allow a request; whoever asks only once waits for nothing.
+    async fn enter(&self, pace: &Ask) -> Result<Open, Refusal> {
+        if !self.once {
+            return self.pacing.enter(pace).await;
+        }
+        self.pacing.enter_now(pace).await?.map_err(|wait| {
+            let seconds = wait / 1_000_000 + 1;
+            Refusal::Limited {
+                provider: NAME,
+                until: (self.now)() + seconds,
+                said: format!("the limits are in use by other requests for another {seconds} s"),
+            }
+        })
+    }
+
+    /// The broker says that a limit was broken all the same.
+    fn violated(&self) {
+        let waits = self.pacing.violated();
+        let seconds = waits.as_ref().map_or(0, |seconds| *seconds);
+        self.record(waits.map(drop));
+        let said = format!("it says that its limits were broken: waiting {seconds} seconds");
+        tracing::warn!("Interactive Brokers: {said}");
+        self.record(self.throttle.failed(NAME, &said));
     }
 
     /// A gateway; that there is none counts against the provider.
@@ -237,11 +331,31 @@ impl Ibkr {
         // One that failed again and again is left alone for a minute.
         self.throttle.admit(NAME, MESSAGES).await?;
         let gateway = self.session.gateway().await;
-        match &gateway {
-            Ok(_) => self.record(self.throttle.succeeded(NAME)),
-            Err(refusal) => self.record(self.throttle.failed(NAME, &refusal.to_string())),
+        if let Err(refusal) = &gateway {
+            self.record(self.throttle.failed(NAME, &refusal.to_string()));
         }
         gateway
+    }
+
+    /// Notes what an answer, or that there is none, says of the gateway. An error is an answer too.
+    fn note(&self, question: Question, took: Duration, fault: Option<&Fault>) {
+        let answered = match fault {
+            None => true,
+            Some(Fault::Said { code, text }) => {
+                !matches!(meaning(*code, text), Meaning::Pacing | Meaning::Lost)
+            }
+            Some(_) => false,
+        };
+        if answered {
+            self.session.answered();
+            self.record(self.throttle.succeeded(NAME));
+        }
+        let of_bars = matches!(question, Question::Bars { .. });
+        match fault {
+            Some(Fault::Silent(_)) => self.note_speed(took.max(SLOW)),
+            None if of_bars => self.note_speed(took),
+            _ => {}
+        }
     }
 
     /// While the gateway slows us down one request is made at a time.
@@ -293,11 +407,33 @@ fn asked(
     Asked { end, duration, bar: windows::bar(period), show, regular }
 }
 
+/// Counts one more; whether it is not one too many.
+fn counted(times: &mut u32, most: u32) -> bool {
+    *times += 1;
+    *times <= most
+}
+
+/// Drops bars that lie days away from what was asked for. A session may begin on the evening before, a longer bar
+/// bears another of its days.
+fn keep_near(rows: &mut Vec<Row>, step: Days) {
+    let near = Days { first: step.first.plus(-NEAR_DAYS), last: step.last.plus(NEAR_DAYS) };
+    rows.retain(|row| match row.0 {
+        Stamp::Instant(at) => near.contains(Day::of_utc(at)),
+        // What is no date is told when it is read.
+        Stamp::Date(year, month, day) => {
+            let date = jiff::civil::Date::new(year, month as i8, day as i8);
+            date.map_or(true, |date| near.contains(Day::of_date(date)))
+        }
+    });
+}
+
 /// Whether a question is asked again.
 enum Again {
     Never,
     Once,
     Often,
+    /// When there is a connection again.
+    Connected,
     /// When the limits allow it, after a violation.
     Paced,
 }
@@ -310,16 +446,17 @@ fn again(fault: &Fault) -> Again {
             Meaning::Lost | Meaning::Notice => Again::Often,
             _ => Again::Never,
         },
-        Fault::Lost(_) | Fault::Dropped => Again::Often,
+        Fault::Lost(_) => Again::Connected,
+        Fault::Dropped => Again::Often,
         Fault::Silent(_) => Again::Once,
-        Fault::Unreadable(_) => Again::Never,
+        Fault::Unreadable(_) | Fault::WithoutBroker => Again::Never,
     }
 }
 
 /// When a contract trades.
 struct Trading {
-    /// Hours a session at most.
-    hours: i32,
+    /// Seconds a session at most.
+    seconds: i32,
     overnight: bool,
     every_day: bool,
 }
@@ -329,7 +466,7 @@ impl Trading {
         let sessions = hours::sessions(hours);
         let longest = sessions.iter().map(|session| session.close - session.open).max();
         Trading {
-            hours: longest.map_or(24, |seconds| (seconds + 3599) / 3600),
+            seconds: longest.unwrap_or(86_400),
             overnight: sessions.is_empty() || sessions.iter().any(|session| session.open < 0),
             every_day: sessions.iter().any(|session| session.day.is_weekend()),
         }

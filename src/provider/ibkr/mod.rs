@@ -20,13 +20,16 @@ mod windows;
 mod zones;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use self::api::Show;
 use self::fetch::Known;
 use self::session::Session;
-use super::limits::pacing::{Pacing, Rules, Time};
+use super::limits::pacing::{Fullness, MachineTime, Pacing, Rules, Time};
 use super::limits::{Throttle, ThrottleError};
 use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 use crate::config::IbkrSettings;
@@ -43,6 +46,9 @@ pub const CONCURRENCY: usize = 4;
 const RULES: Rules =
     Rules { identical: 15_000_000, of_one: (6, 2_000_000), all: (60, 600_000_000), open: 50 };
 
+/// What a test may take beyond the patience for one answer.
+const TEST_GRACE: Duration = Duration::from_secs(2);
+
 /// The limits in words.
 pub const PACE: &str = "60 requests in ten minutes";
 
@@ -53,6 +59,12 @@ pub struct Ibkr {
     session: Session,
     throttle: Throttle,
     pacing: Pacing,
+    now: Clock,
+    time: Arc<dyn Time>,
+    /// Nothing is asked twice and nothing is waited for: a test.
+    once: bool,
+    /// As many bars as this gateway answers in time.
+    bars_at_once: AtomicI32,
     known: Mutex<HashMap<String, Arc<Known>>>,
     /// The gateway slows us down.
     slow: AtomicBool,
@@ -67,13 +79,24 @@ impl Ibkr {
         Ibkr {
             settings: settings.clone(),
             show: settings.what_to_show.as_deref().and_then(Show::named),
-            session: Session::new(settings, now),
-            pacing: Pacing::new(throttle.clone(), time, NAME, RULES),
+            session: Session::new(settings, Arc::clone(&now), session::PATIENCE),
+            pacing: Pacing::new(throttle.clone(), Arc::clone(&time), NAME, RULES),
             throttle,
+            now,
+            time,
+            once: false,
+            bars_at_once: AtomicI32::new(windows::BARS),
             known: Mutex::default(),
             slow: AtomicBool::new(false),
             one: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The same, that asks once and waits for nothing.
+    fn tester(&self) -> Ibkr {
+        let (throttle, now, time) = (self.throttle.clone(), Arc::clone(&self.now), Arc::clone(&self.time));
+        let session = Session::new(&self.settings, Arc::clone(&now), Duration::ZERO);
+        Ibkr { session, once: true, ..Ibkr::new(&self.settings, throttle, now, time) }
     }
 
     /// Asks for a few days of one well-known stock; says in a line what came of it.
@@ -87,13 +110,19 @@ impl Ibkr {
             days: Days { first: today.plus(-10), last: today },
             correlation: "test".to_owned(),
         };
-        let raw = self.fetch(&request).await?;
-        let answer = self.read(&request, &raw)?;
-        let told = match answer.bars.bounds() {
-            Some((_, last)) => {
-                format!("{} daily bars of AAPL, the last of {}", answer.bars.len(), Day::of_utc(last))
+        let told = match self.fetch(&request).await {
+            Ok(raw) => {
+                let answer = self.read(&request, &raw)?;
+                match answer.bars.bounds() {
+                    Some((_, last)) => {
+                        format!("{} daily bars of AAPL, the last of {}", answer.bars.len(), Day::of_utc(last))
+                    }
+                    None => "it answers, but has no bars of AAPL in the last 10 days".to_owned(),
+                }
             }
-            None => "it answers, but has no bars of AAPL in the last 10 days".to_owned(),
+            // It is connected, and somebody makes use of it.
+            Err(Refusal::Limited { said, .. }) => format!("it answers; no bars were asked for, as {said}"),
+            Err(refusal) => return Err(refusal),
         };
         let (wanted, used) = (self.settings.client_id, gateway.client_id());
         Ok(match wanted == used {
@@ -149,7 +178,14 @@ impl Provider for Ibkr {
     }
 
     fn test(&self) -> Testing<'_> {
-        Box::pin(async { self.few_days().await.map_err(|refusal| refusal.to_string()) })
+        Box::pin(async {
+            let tester = self.tester();
+            let patience = tester.session.patience() + TEST_GRACE;
+            match timeout(patience, tester.few_days()).await {
+                Ok(told) => told.map_err(|refusal| refusal.to_string()),
+                Err(_) => Err(format!("it took longer than {} seconds altogether", patience.as_secs())),
+            }
+        })
     }
 
     fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
@@ -164,6 +200,12 @@ impl Provider for Ibkr {
 /// Reads what a gateway said, as it is kept in the raw trail. Pure.
 pub fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
     read::read(request, raw)
+}
+
+/// How full the window of the limits is, by what all processes asked, and how much it holds.
+pub fn fullness(throttle: &Throttle) -> Result<(Fullness, i64), ThrottleError> {
+    let pacing = Pacing::new(throttle.clone(), Arc::new(MachineTime), NAME, RULES);
+    Ok((pacing.fullness()?, RULES.all.0))
 }
 
 /// How far back and how much at once.

@@ -6,7 +6,7 @@ use super::api::{Listing, Row, Stamp};
 use super::body::{Body, Head};
 use super::hours::{self, Session};
 use super::{NAME, code_of, contract, fault, zones};
-use crate::model::{Bars, Column, Day, Days, Period, SeriesMeta};
+use crate::model::{Bars, Class, Column, Day, Days, Period, SeriesMeta};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
@@ -22,9 +22,8 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     let Some(listing) = &head.contract else {
         return Err(not_found(request, head));
     };
-    let (zone_name, zone) = zones::zone(&listing.time_zone).ok_or_else(|| {
-        unusable(format!("the contract's time zone {:?} is not known here", listing.time_zone))
-    })?;
+    let (zone_name, zone) =
+        zones::zone(&listing.time_zone).ok_or_else(|| zones::unknown(&listing.time_zone))?;
     if let Some(refusal) = refused(&body, &code) {
         return Err(refusal);
     }
@@ -42,13 +41,16 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     if request.period == Period::Mo3 {
         found.rows = quarters(found.rows);
     }
+    found.odd.twice = twice(&mut found.rows);
     for (stamp, row) in &found.rows {
         bars.push(*stamp, &row.values);
     }
     let received = bars.len();
     bars.sort_keep_last();
     found.leave_out(received - bars.len(), "for a bar that is there already");
-    let first_day = head.head.map(|begins| Day::of_local(begins, &context.zone));
+    let notes = found.odd.notes();
+    let begins = head.head.filter(|begins| *begins <= head.clock);
+    let first_day = begins.map(|begins| Day::of_local(begins, &context.zone));
     Ok(Answer {
         bars,
         meta: context.meta,
@@ -58,7 +60,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         finished: Some(context.finished),
         clock: head.clock,
         dropped: found.dropped,
-        notes: Vec::new(),
+        notes,
     })
 }
 
@@ -91,6 +93,33 @@ struct Context<'a> {
 struct Found {
     rows: Vec<(i64, Line)>,
     dropped: Vec<String>,
+    odd: Odd,
+}
+
+/// Bars that no market makes, by how many there are of a kind: a person may want to know.
+#[derive(Default)]
+struct Odd {
+    /// Begins at no step of the clock.
+    off_grid: usize,
+    /// Came twice, and not the same.
+    twice: usize,
+    /// The highest price is below another, or the lowest above.
+    crossed: usize,
+    /// Has no price at all.
+    priceless: usize,
+}
+
+impl Odd {
+    fn notes(&self) -> Vec<String> {
+        let kinds = [
+            (self.off_grid, "left out, beginning at no step of the clock"),
+            (self.twice, "came twice with different values: those that came later are kept"),
+            (self.crossed, "kept as they are, with a high below another price or a low above it"),
+            (self.priceless, "left out, without any price"),
+        ];
+        let told = kinds.into_iter().filter(|(count, _)| *count > 0);
+        told.map(|(count, what)| format!("{count} of the bars {what}")).collect()
+    }
 }
 
 /// A bar's values, in the order of the columns.
@@ -116,10 +145,10 @@ impl Context<'_> {
             last: period.last_day(self.request.days.last),
         };
         let complete_from = start.map_or(Day::new(i32::MIN), |start| Day::of_local(start, &self.zone));
-        let (mut outside, mut unfinished, mut cut, mut priceless) = (0, 0, 0, 0);
+        let (mut outside, mut unfinished, mut cut) = (0, 0, 0);
         for row in rows {
             let (stamp, day) = self.stamp(row)?;
-            let line = Line::of(row);
+            let line = Line::of(row, self.request.instrument.class);
             if !days.contains(day) {
                 outside += 1;
             } else if self.is_unfinished(stamp, day) {
@@ -129,15 +158,17 @@ impl Context<'_> {
                 // The first one of a window holds only what lies in it.
                 cut += 1;
             } else if line.values[..4].iter().all(|price| price.is_nan()) {
-                priceless += 1;
+                found.odd.priceless += 1;
+            } else if self.is_off_grid(stamp) {
+                found.odd.off_grid += 1;
             } else {
+                found.odd.crossed += usize::from(line.is_crossed());
                 found.rows.push((stamp, line));
             }
         }
         found.leave_out(outside, "outside of what was asked for");
         found.leave_out(unfinished, "not over");
         found.leave_out(cut, "cut by the beginning of the window");
-        found.leave_out(priceless, "without any price");
         Ok(())
     }
 
@@ -152,7 +183,13 @@ impl Context<'_> {
                 let bar = self.unit().bar_day(Day::of_date(date));
                 Ok((bar.midnight(), bar))
             }
-            stamp => Err(unusable(format!("{stamp:?} is no stamp of a {period} bar"))),
+            Stamp::Instant(at) => Err(unusable(format!(
+                "a {period} bar bears an instant ({}) in place of a date",
+                crate::model::day::instant(at)
+            ))),
+            Stamp::Date(year, month, day) => Err(unusable(format!(
+                "a {period} bar bears a date ({year}-{month:02}-{day:02}) in place of an instant"
+            ))),
         }
     }
 
@@ -162,6 +199,13 @@ impl Context<'_> {
             Period::Mo3 => Period::Mo1,
             period => period,
         }
+    }
+
+    /// Bars begin with a step of the clock; those longer than half an hour with their session too, at a minute.
+    fn is_off_grid(&self, stamp: i64) -> bool {
+        let step =
+            self.request.period.seconds().map(|seconds| if seconds > 1800 { 60 } else { seconds.min(60) });
+        step.is_some_and(|step| stamp.rem_euclid(step) != 0)
     }
 
     fn is_unfinished(&self, stamp: i64, day: Day) -> bool {
@@ -174,24 +218,30 @@ impl Context<'_> {
 }
 
 impl Line {
-    fn of(row: &Row) -> Line {
-        let price = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        // Quotes have neither volume nor trades: the gateway writes -1.
-        let counted = |value: Option<f64>| value.filter(|value| *value >= 0.0).unwrap_or(f64::NAN);
+    /// The values of a row. What is unset comes as 0 out of the protocol's crate, and the gateway writes -1 where
+    /// there is neither volume nor trades, as of quotes: neither may become a number that was never said.
+    fn of(row: &Row, class: Class) -> Line {
         let Row(_, open, high, low, close, volume, average, count) = row;
+        let prices = [open, high, low, close].map(|price| price.unwrap_or(f64::NAN));
+        // Of a future a price may be 0, beside others that are below.
+        let around = class == Class::Future && prices.iter().any(|price| *price < 0.0);
+        let price = |price: f64| if price == 0.0 && !around { f64::NAN } else { price };
+        let counted = |value: Option<f64>| value.filter(|value| *value >= 0.0).unwrap_or(f64::NAN);
+        let count = counted(*count);
+        // What was traded has an average, also a negative one; quotes have none.
+        let quoted = *volume == Some(-1.0);
+        let average = average.filter(|average| !quoted && (*average != 0.0 || around)).unwrap_or(f64::NAN);
+        // Where there were trades, or their number is not said, none were not traded.
         let volume = counted(*volume);
-        let average = if volume.is_nan() { f64::NAN } else { counted(*average) };
-        Line {
-            values: [
-                price(*open),
-                price(*high),
-                price(*low),
-                price(*close),
-                volume,
-                average,
-                counted(*count),
-            ],
-        }
+        let volume = if volume == 0.0 && count != 0.0 { f64::NAN } else { volume };
+        let [open, high, low, close] = prices.map(price);
+        Line { values: [open, high, low, close, volume, average, count] }
+    }
+
+    fn is_crossed(&self) -> bool {
+        let [open, high, low, close, ..] = self.values;
+        let noise = 1e-6 * high.abs();
+        high + noise < open.max(close).max(low) || low - noise > open.min(close)
     }
 
     /// Takes in the next bar of the same quarter.
@@ -213,6 +263,16 @@ impl Line {
             total(count, next_count),
         ];
     }
+}
+
+/// How many bars came again with other values. Sorts them, those that came later behind.
+fn twice(rows: &mut [(i64, Line)]) -> usize {
+    rows.sort_by_key(|(stamp, _)| *stamp);
+    let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+    let again = rows.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+    let others =
+        |pair: &&[(i64, Line)]| !pair[0].1.values.iter().zip(pair[1].1.values).all(|(a, b)| same(*a, b));
+    again.filter(others).count()
 }
 
 /// Quarters of months, of which a request asks for whole ones.

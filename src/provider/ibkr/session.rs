@@ -2,8 +2,8 @@
 //! made again when it is lost, and waited for while the gateway is without the broker.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ use crate::provider::{Clock, Refusal};
 const CLIENT_IDS: u16 = 32;
 /// How long a job waits for a gateway that restarts, or for its way to the broker: the nightly restart takes
 /// minutes, the broker's own up to three quarters of an hour.
-const PATIENCE: Duration = Duration::from_secs(50 * 60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(50 * 60);
 /// The first pause between attempts to connect again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -36,9 +36,17 @@ const PORTS: [(u16, &str); 4] = [
     (4002, "IB Gateway, paper account"),
 ];
 
+/// The gateway waits for its own connection to the broker.
+pub(super) const WITHOUT_BROKER: &str = "the gateway has no connection to Interactive Brokers (1100): it makes it again by itself; look at it if that takes longer than a quarter of an hour";
+
 /// One connection after the other.
 pub(super) struct Session {
     settings: IbkrSettings,
+    /// How long a gateway that is lost, or without the broker, is waited for.
+    waits: Duration,
+    trouble: std::sync::Mutex<Trouble>,
+    /// Questions that were answered.
+    answers: AtomicU64,
     current: Mutex<Option<Arc<dyn Gateway>>>,
     /// There was a connection: one that is lost is worth waiting for.
     connected: AtomicBool,
@@ -47,10 +55,36 @@ pub(super) struct Session {
     ahead: AtomicI64,
 }
 
+/// What goes on since the last answer. A connection that is made and lost again is no end of it.
+#[derive(Debug, Default)]
+struct Trouble {
+    since: Option<Instant>,
+    pause: Option<Duration>,
+    told: bool,
+}
+
+impl Trouble {
+    /// When it began; now where there was none.
+    fn since(&mut self, now: Instant) -> Instant {
+        *self.since.get_or_insert(now)
+    }
+
+    /// The pause before the next attempt, longer each time.
+    fn next_pause(&mut self) -> Duration {
+        let pause = self.pause.map_or(FIRST_PAUSE, |last| (last * 2).min(LONGEST_PAUSE));
+        self.pause = Some(pause);
+        pause
+    }
+}
+
 impl Session {
-    pub(super) fn new(settings: &IbkrSettings, now: Clock) -> Session {
+    /// The session of a gateway that is waited for so long when it is lost.
+    pub(super) fn new(settings: &IbkrSettings, now: Clock, waits: Duration) -> Session {
         Session {
             settings: settings.clone(),
+            waits,
+            trouble: std::sync::Mutex::default(),
+            answers: AtomicU64::new(0),
             current: Mutex::default(),
             connected: AtomicBool::new(false),
             now,
@@ -71,66 +105,98 @@ impl Session {
     }
 
     /// How long an answer may take.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         Duration::from_secs(u64::from(self.settings.timeout))
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many questions were answered so far.
+    pub(super) fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// A question was answered: the trouble, if there was any, is over.
+    pub(super) fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        if std::mem::take(&mut *self.trouble()).told {
+            tracing::info!("the gateway answers again");
+        }
+    }
+
+    /// Until when the trouble there is, or that begins now, is waited out.
+    fn waits_until(&self) -> Instant {
+        self.trouble().since(Instant::now()) + self.waits
+    }
+
+    /// Tells once what the trouble is.
+    fn tell(&self, what: &str) {
+        if !std::mem::replace(&mut self.trouble().told, true) {
+            tracing::warn!("{what}; waiting for it, up to {} minutes", self.waits.as_secs() / 60);
+        }
+    }
+
+    /// The pause before the next attempt; an error where it is waited no longer, with why the last one failed.
+    async fn pause(&self, refusal: Refusal) -> Result<(), Refusal> {
+        if Instant::now() >= self.waits_until() {
+            return Err(refusal);
+        }
+        self.tell(&format!("the connection to the gateway is lost ({refusal})"));
+        let pause = self.trouble().next_pause();
+        sleep(pause).await;
+        Ok(())
+    }
+
+    /// Whether the gateway is connected to us and to the broker now.
+    pub(super) async fn is_up(&self) -> bool {
+        let current = self.current.lock().await;
+        current.as_ref().is_some_and(|gateway| matches!(*gateway.link().borrow(), Link::Up { .. }))
     }
 
     /// A gateway that is connected to us and to the broker.
     pub(super) async fn gateway(&self) -> Result<Arc<dyn Gateway>, Refusal> {
-        let until = Instant::now() + PATIENCE;
         loop {
-            let gateway = self.connection(until).await?;
+            let gateway = self.connection().await?;
             let mut link = gateway.link();
             let state = *link.borrow_and_update();
             match state {
                 Link::Up { .. } => return Ok(gateway),
                 Link::Closed => {}
                 Link::Down { .. } => {
-                    tracing::warn!(
-                        "the gateway has lost its connection to Interactive Brokers; waiting for it"
-                    );
-                    let waited = tokio::select! {
-                        changed = link.changed() => changed.is_ok(),
-                        () = sleep_until(until) => false,
-                    };
-                    if !waited && Instant::now() >= until {
-                        return Err(unavailable(
-                            "the gateway is without its connection to Interactive Brokers (1100)".to_owned(),
-                        ));
+                    let until = self.waits_until();
+                    if Instant::now() >= until {
+                        return Err(unavailable(WITHOUT_BROKER.to_owned()));
                     }
+                    self.tell("the gateway has lost its connection to Interactive Brokers");
+                    tokio::select! { _ = link.changed() => {} () = sleep_until(until) => {} }
                 }
             }
         }
     }
 
     /// The connection there is, else a new one.
-    async fn connection(&self, until: Instant) -> Result<Arc<dyn Gateway>, Refusal> {
+    async fn connection(&self) -> Result<Arc<dyn Gateway>, Refusal> {
         let mut current = self.current.lock().await;
         if let Some(gateway) = current.as_ref().filter(|gateway| *gateway.link().borrow() != Link::Closed) {
             return Ok(Arc::clone(gateway));
         }
         *current = None;
-        let mut pause = FIRST_PAUSE;
+        // One that took us before is worth waiting for, one that never did is not.
+        if self.connected.load(Ordering::Relaxed) {
+            self.pause(unavailable(LOST.to_owned())).await?;
+        }
         loop {
             match self.connect().await {
                 Ok(gateway) => {
-                    if self.connected.swap(true, Ordering::Relaxed) {
-                        tracing::info!("connected to the gateway again");
-                    }
+                    self.connected.store(true, Ordering::Relaxed);
                     self.compare_clocks(&gateway).await;
                     *current = Some(Arc::clone(&gateway));
                     return Ok(gateway);
                 }
-                Err(refusal) if !self.connected.load(Ordering::Relaxed) || Instant::now() >= until => {
-                    return Err(refusal);
-                }
-                Err(refusal) => {
-                    if pause == FIRST_PAUSE {
-                        tracing::warn!("the connection to the gateway is lost; waiting for it: {refusal}");
-                    }
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
+                Err(refusal) if !self.connected.load(Ordering::Relaxed) => return Err(refusal),
+                Err(refusal) => self.pause(refusal).await?,
             }
         }
     }
@@ -210,34 +276,38 @@ impl Session {
     /// Asks the gateway once, for as long as an answer may take; the time in which it is without the broker is
     /// not counted.
     pub(super) async fn ask<T>(&self, gateway: &dyn Gateway, mut asking: Asking<T>) -> Result<T, Fault> {
-        let patience = self.patience();
         let mut link = gateway.link();
         let losses_of = |link: Link| match link {
             Link::Up { losses } | Link::Down { losses } => Some(losses),
             Link::Closed => None,
         };
-        let before = losses_of(*link.borrow_and_update());
-        let mut deadline = Instant::now() + patience;
+        let mut state = *link.borrow_and_update();
+        let before = losses_of(state);
         loop {
+            let down = matches!(state, Link::Down { .. });
+            let deadline = if down { self.waits_until() } else { Instant::now() + self.patience() };
             tokio::select! {
                 biased;
                 answer = &mut asking => return answer,
                 changed = link.changed() => {
-                    let now = *link.borrow_and_update();
-                    match now {
-                        _ if changed.is_err() || now == Link::Closed => {
-                            return Err(Fault::Lost("the connection to the gateway was lost".to_owned()));
-                        }
-                        _ if losses_of(now) != before => return Err(Fault::Dropped),
-                        Link::Down { .. } => deadline = Instant::now() + PATIENCE,
-                        _ => deadline = Instant::now() + patience,
+                    state = *link.borrow_and_update();
+                    if changed.is_err() || state == Link::Closed {
+                        return Err(Fault::Lost(LOST.to_owned()));
+                    }
+                    if losses_of(state) != before {
+                        return Err(Fault::Dropped);
                     }
                 }
-                () = sleep_until(deadline) => return Err(Fault::Silent(patience.as_secs())),
+                () = sleep_until(deadline) => {
+                    return Err(if down { Fault::WithoutBroker } else { Fault::Silent(self.patience().as_secs()) });
+                }
             }
         }
     }
 }
+
+/// The connection ended.
+pub(super) const LOST: &str = "the gateway closed the connection: it may have been restarted or logged out; look whether it runs and somebody is logged in";
 
 /// The client id that is used in the place of another.
 pub(super) fn taken(wanted: u16, used: u16) -> String {
@@ -253,4 +323,21 @@ async fn knock(host: &str, port: u16) -> bool {
 
 fn unavailable(said: String) -> Refusal {
     Refusal::Unavailable { provider: NAME, said }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_until_something_is_answered() {
+        let (mut trouble, now) = (Trouble::default(), Instant::now());
+        assert_eq!(trouble.since(now), now);
+        let pauses: Vec<u128> = (0..9).map(|_| trouble.next_pause().as_millis()).collect();
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
+        let later = now + Duration::from_secs(60);
+        assert_eq!(trouble.since(later), now, "as long as nothing is answered it is the same trouble");
+        std::mem::take(&mut trouble);
+        assert_eq!((trouble.since(later), trouble.next_pause()), (later, FIRST_PAUSE));
+    }
 }

@@ -5,16 +5,23 @@ use std::sync::{Arc, Once};
 use ibapi::contracts::{Contract, ContractDetails, Currency, Exchange, SecurityType, Symbol};
 use ibapi::market_data::TradingHours;
 use ibapi::market_data::historical::{self, BarSize, BarTimestamp, WhatToShow};
-use ibapi::subscriptions::NoticeStream;
-use ibapi::{Client, Error, RateLimiter};
+use ibapi::prelude::StreamExt;
+use ibapi::subscriptions::{NoticeStream, SubscriptionItem};
+use ibapi::{Client, Error, RateLimiter, SUBSCRIPTION_LAG_CODE};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::api::{Asked, Asking, Bar, Fault, Gateway, Link, Listing, Row, Show, Span, Stamp, Told, Wanted};
+use super::session::LOST;
 use super::zones;
 
 /// Frames that one request may have unread; an answer of bars is two, a search for contracts one each.
 const UNREAD_FRAMES: usize = 256;
+
+/// No price and no volume is as great: the greatest numbers of 64 bits stand for what is unset.
+const UNSET: f64 = 9.2e18;
+/// Contracts that are read of one search.
+const MOST_LISTINGS: usize = 300;
 
 /// Why there is no connection.
 pub(super) enum Unconnected {
@@ -77,24 +84,46 @@ async fn follow(mut notices: NoticeStream, tell: watch::Sender<Link>) {
     let mut losses = 0;
     while let Some(notice) = notices.next().await {
         tracing::debug!("the gateway says {}: {}", notice.code, notice.message);
-        match notice.code {
-            1100 => drop(tell.send_replace(Link::Down { losses })),
-            1101 => {
-                losses += 1;
-                tell.send_replace(Link::Up { losses });
-            }
-            1102 => drop(tell.send_replace(Link::Up { losses })),
-            _ => {}
+        losses += u32::from(notice.code == 1101);
+        if let Some(link) = said_of_link(notice.code, losses) {
+            tell.send_replace(link);
         }
     }
     tell.send_replace(Link::Closed);
 }
 
+/// What a notice says of the link.
+fn said_of_link(code: i32, losses: u32) -> Option<Link> {
+    match code {
+        1100 | 2110 => Some(Link::Down { losses }),
+        1101 | 1102 => Some(Link::Up { losses }),
+        _ => None,
+    }
+}
+
 impl Gateway for Tws {
     fn details(self: Arc<Self>, wanted: Wanted) -> Asking<Vec<Listing>> {
         Box::pin(async move {
-            let found = self.client.contract_details(&search(wanted)).await?;
-            Ok(found.into_iter().map(listing).collect())
+            let search = search(wanted);
+            let mut coming = self.client.contract_details_stream(&search).subscribe().await?;
+            let mut found = Vec::new();
+            while let Some(item) = coming.next().await {
+                match item? {
+                    SubscriptionItem::Data(one) => found.push(listing(one)),
+                    SubscriptionItem::Notice(notice) if notice.code == SUBSCRIPTION_LAG_CODE => {
+                        return Err(Fault::Unreadable(format!(
+                            "more contracts match than can be read ({notice})"
+                        )));
+                    }
+                    SubscriptionItem::Notice(_) => {}
+                }
+                // Dropped, it is cancelled; whoever asks sees that there are too many.
+                if found.len() >= MOST_LISTINGS {
+                    return Ok(found);
+                }
+            }
+            // Without a connection it was not the end.
+            if self.client.is_connected() { Ok(found) } else { Err(Fault::Lost(LOST.to_owned())) }
         })
     }
 
@@ -149,6 +178,9 @@ impl From<Error> for Unconnected {
                 }
                 _ => Unconnected::Io(error),
             },
+            Error::InvalidFrame(_) | Error::Parse(..) | Error::UnexpectedResponse(_) => Unconnected::Other(
+                "something listens there that is no TWS or IB Gateway (it does not speak their protocol): set providers.ibkr.port to the socket port of the API".to_owned(),
+            ),
             error => Unconnected::Other(error.to_string()),
         }
     }
@@ -168,9 +200,12 @@ impl From<Error> for Fault {
             | Error::EndOfStream
             | Error::UnexpectedEndOfStream
             | Error::InvalidFrame(_) => {
-                Fault::Lost(format!("the connection to the gateway was lost: {error}"))
+                tracing::debug!("the connection ended: {error}");
+                Fault::Lost(LOST.to_owned())
             }
-            error => Fault::Unreadable(error.to_string()),
+            error => Fault::Unreadable(format!(
+                "the gateway sent a message that Vortex cannot read ({error}); install the latest TWS or IB Gateway, and where that does not help, tell us of it with a log of `-vv`"
+            )),
         }
     }
 }
@@ -225,6 +260,7 @@ fn listing(found: ContractDetails) -> Listing {
         symbol: contract.symbol.to_string(),
         sec_type: contract.security_type.as_str().to_owned(),
         expiry: contract.last_trade_date_or_contract_month,
+        month: found.contract_month,
         exchange: contract.exchange.to_string(),
         primary_exchange: contract.primary_exchange.to_string(),
         currency: contract.currency.to_string(),
@@ -284,7 +320,8 @@ fn row(bar: &historical::Bar) -> Row {
         BarTimestamp::Date(date) => Stamp::Date(date.year() as i16, u8::from(date.month()), date.day()),
         BarTimestamp::DateTime(instant) => Stamp::Instant(instant.unix_timestamp()),
     };
-    let some = |value: f64| value.is_finite().then_some(value);
+    // What is unset comes as the greatest of its type.
+    let some = |value: f64| Some(value).filter(|value| value.is_finite() && value.abs() < UNSET);
     Row(
         stamp,
         some(bar.open),
@@ -293,6 +330,24 @@ fn row(bar: &historical::Bar) -> Row {
         some(bar.close),
         some(bar.volume),
         some(bar.wap),
-        Some(f64::from(bar.count)),
+        (bar.count != i32::MAX).then_some(f64::from(bar.count)),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_notices_of_a_lost_broker_take_the_link_down() {
+        for (code, wanted) in [
+            (1100, Some(Link::Down { losses: 2 })),
+            (2110, Some(Link::Down { losses: 2 })),
+            (1101, Some(Link::Up { losses: 2 })),
+            (1102, Some(Link::Up { losses: 2 })),
+            (2106, None),
+        ] {
+            assert_eq!(said_of_link(code, 2), wanted, "{code}");
+        }
+    }
 }

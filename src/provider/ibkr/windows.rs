@@ -5,8 +5,13 @@ use super::api::{Bar, Span};
 use crate::model::{Days, Period};
 use crate::provider::Limits;
 
-/// Bars that one request to the gateway may bring.
-const BARS: i32 = 3500;
+/// Bars that one request to the gateway may bring: five sessions of minutes of a stock and the one beside them.
+/// Gateways answer 2000 to 3000 in time; where one does not, fewer are asked for.
+pub(super) const BARS: i32 = 2400;
+/// No fewer are asked for, whatever the gateway does.
+pub(super) const FEWEST_BARS: i32 = 300;
+/// A window of daily bars that is longer than this many days can be made smaller.
+const LONG_DAYS: usize = 60;
 /// So far back contracts of futures are asked for: they are listed for two years after they expired, and have
 /// bars of the year before that.
 const FUTURES_REACH: i32 = 1090;
@@ -44,22 +49,34 @@ pub(super) fn bar(period: Period) -> Bar {
     }
 }
 
-/// Cuts the days of a request into those of single requests to the gateway, oldest first. `hours` is how long a
-/// session is.
-pub(super) fn steps(period: Period, days: Days, hours: i32) -> Vec<Days> {
+/// Cuts the days of a request into those of single requests to the gateway, oldest first, with no more than so
+/// many bars. A session has so many seconds; there are sessions on weekends or not.
+pub(super) fn steps(period: Period, days: Days, (session, every_day): (i32, bool), bars: i32) -> Vec<Days> {
     let Some(seconds) = period.seconds() else { return vec![days] };
-    let a_day = (i64::from(hours.max(1)) * 3600 / seconds).max(1);
-    let sessions = (i64::from(BARS) / a_day).max(1) as i32;
-    // Seven days have five sessions; less than a week is counted without its end.
-    let calendar = if sessions >= 5 { sessions / 5 * 7 + sessions % 5 } else { sessions };
+    let a_day = (i64::from(session.max(1)) + seconds - 1) / seconds;
+    let most = (i64::from(bars) / a_day.max(1)).max(1);
     let mut steps = Vec::new();
-    let mut first = days.first;
-    while first <= days.last {
-        let last = first.plus(calendar - 1).min(days.last);
-        steps.push(Days { first, last });
-        first = last.plus(1);
+    let (mut first, mut sessions) = (days.first, 0);
+    for day in days.iter() {
+        let has_one = every_day || !day.is_weekend();
+        if has_one && sessions == most {
+            steps.push(Days { first, last: day.plus(-1) });
+            (first, sessions) = (day, 0);
+        }
+        sessions += i64::from(has_one);
     }
+    steps.push(Days { first, last: days.last });
     steps
+}
+
+/// The halves of a step, where a smaller window helps.
+pub(super) fn halves(period: Period, step: Days) -> Option<[Days; 2]> {
+    let long = if period.is_intraday() { 1 } else { LONG_DAYS };
+    if period > Period::D1 || step.len() <= long {
+        return None;
+    }
+    let middle = step.first.plus(step.len() as i32 / 2);
+    Some([Days { first: step.first, last: middle.plus(-1) }, Days { first: middle, last: step.last }])
 }
 
 /// How far back from the end of `days` a request must reach to hold them. `D` counts sessions, so that a
@@ -97,17 +114,41 @@ mod tests {
             let limits = limits(period, false);
             let first: Day = "2024-01-01".parse().unwrap();
             let whole = Days { first, last: first.plus(limits.request_days.unwrap() - 1) };
-            for hours in [7, 16, 24] {
-                let steps = steps(period, whole, hours);
+            for hours in [6, 16, 24] {
+                let steps = steps(period, whole, (hours * 3600 + 1800, false), BARS);
                 assert_eq!(steps.first().unwrap().first, whole.first);
                 assert_eq!(steps.last().unwrap().last, whole.last);
                 assert!(steps.windows(2).all(|pair| pair[0].last.plus(1) == pair[1].first));
-                assert!(steps.len() <= 5, "{period} {hours}: {}", steps.len());
-                if hours == 7 {
-                    assert_eq!(steps.len(), 1, "{period}");
-                }
+                assert!(steps.len() <= 8, "{period} {hours}: {}", steps.len());
+                let bars = |step: &Days| {
+                    let sessions = step.iter().filter(|day| !day.is_weekend()).count() as i32;
+                    period.seconds().map_or(0, |seconds| sessions * (hours * 3600 + 1800) / seconds as i32)
+                };
+                assert!(
+                    steps.iter().all(|step| bars(step) <= 3000 && step.iter().any(|day| !day.is_weekend()))
+                );
             }
         }
+    }
+
+    #[test]
+    fn an_update_of_minutes_and_the_session_beside_it_are_one_request() {
+        let days = days("2024-01-02", "2024-01-09");
+        assert_eq!(steps(Period::M1, days, (23_400, false), BARS).len(), 1);
+        assert_eq!(steps(Period::M1, days, (23_400, false), BARS / 2).len(), 2);
+    }
+
+    #[test]
+    fn a_window_that_is_too_much_becomes_two() {
+        let week = days("2024-01-01", "2024-01-07");
+        assert_eq!(
+            halves(Period::M1, week),
+            Some([days("2024-01-01", "2024-01-03"), days("2024-01-04", "2024-01-07")])
+        );
+        assert_eq!(halves(Period::D1, week), None, "it is little already");
+        assert!(halves(Period::D1, days("2014-01-01", "2023-12-29")).is_some());
+        assert_eq!(halves(Period::W1, days("2014-01-01", "2023-12-29")), None, "its bars are longer");
+        assert_eq!(halves(Period::M1, days("2024-01-02", "2024-01-02")), None);
     }
 
     #[test]

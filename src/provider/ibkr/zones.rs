@@ -2,6 +2,9 @@
 
 use jiff::tz::TimeZone;
 
+use super::read::unusable;
+use crate::provider::Refusal;
+
 /// Names that are no zone of the time zone database, or one that has another name by now.
 pub(super) const ALIASES: &[(&str, &str)] = &[
     ("US/Eastern", "America/New_York"),
@@ -30,6 +33,13 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("Australia/NSW", "Australia/Sydney"),
     ("India Standard Time", "Asia/Kolkata"),
 ];
+
+/// The refusal of a contract whose zone has no name that is known.
+pub(super) fn unknown(name: &str) -> Refusal {
+    unusable(format!(
+        "the contract's time zone {name:?} is not known here; see that the package tzdata is installed, and if it is, tell us of the name"
+    ))
+}
 
 /// The zone of a name, with its name in the time zone database.
 pub(super) fn zone(name: &str) -> Option<(String, TimeZone)> {

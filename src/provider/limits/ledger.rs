@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
-use super::{MICROS, State, ThrottleError, allowance, jitter};
+use super::{MICROS, State, ThrottleError, allowance, jitter, pacing};
 use crate::model::Day;
 
 const SCHEMA: i64 = 2;
@@ -278,7 +278,8 @@ impl Ledger {
                      consecutive = 0, failures = 0 WHERE name = ?1",
                 params![provider],
             )?;
-            row.run("UPDATE allowance SET until = 0 WHERE provider = ?1", params![provider])
+            row.run("UPDATE allowance SET until = 0 WHERE provider = ?1", params![provider])?;
+            pacing::forget(row.change, provider)
         })
     }
 

@@ -2,23 +2,32 @@
 //! one thing. What was asked stands in the ledger, so that all processes of a user count together.
 //!
 //! A request is counted from its answer on, and while it is open as if it were asked now: the provider counts
-//! when it gets it, which is before.
+//! when it gets it, which is before. One that a process left open when it died was answered when that is seen.
+//! Ages are told by the time since the machine was started, which nobody sets; by the calendar only those from
+//! before that.
+
+mod owner;
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use self::owner::Owner;
 use super::{MICROS, Throttle, ThrottleError, micros, unavailable};
 use crate::provider::Refusal;
 
 /// What time it is, and how it is waited for.
 pub trait Time: Send + Sync {
-    /// µs since the epoch.
-    fn micros(&self) -> i64;
+    /// µs since the machine was started, those in which it slept too.
+    fn since_boot(&self) -> i64;
+
+    /// µs since the epoch, as somebody may set them.
+    fn calendar(&self) -> i64;
 
     /// Waits so many µs.
     fn sleep(&self, micros: i64) -> Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -29,7 +38,11 @@ pub trait Time: Send + Sync {
 pub struct MachineTime;
 
 impl Time for MachineTime {
-    fn micros(&self) -> i64 {
+    fn since_boot(&self) -> i64 {
+        owner::uptime().unwrap_or_else(micros)
+    }
+
+    fn calendar(&self) -> i64 {
         micros()
     }
 
@@ -43,8 +56,8 @@ impl Time for MachineTime {
 pub struct Rules {
     /// No request may be repeated within this time.
     pub identical: i64,
-    /// Fewer than so many requests of one thing within this time.
-    pub of_one: (usize, i64),
+    /// Fewer than so much of one thing within this time, by the weight of requests.
+    pub of_one: (i64, i64),
     /// At most so much within this time, by the weight of requests.
     pub all: (i64, i64),
     /// At most so many open at once.
@@ -52,12 +65,14 @@ pub struct Rules {
 }
 
 const MARGIN: i64 = MICROS;
-/// A request of a process that is gone is taken to be open for so long, in µs.
-const OPEN_FOR: i64 = 600 * MICROS;
+/// A request is taken to be open for so long at most, in µs: longer than any is waited for.
+const OPEN_FOR: i64 = 3600 * MICROS;
 /// How often is looked again where only an answer can help, in µs.
 const LOOK_EVERY: i64 = MICROS / 4;
-/// A wait that is worth a line in the log, in µs.
+/// What is waited for altogether before it is told, in µs.
 const LONG: i64 = 5 * MICROS;
+/// It is told again after so long, in µs.
+const TOLD_EVERY: i64 = 600 * MICROS;
 
 /// A request, as it is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +92,9 @@ pub struct Pacing {
     time: Arc<dyn Time>,
     provider: &'static str,
     rules: Rules,
+    owner: Owner,
+    /// When a wait was last told, for all who wait here.
+    told: Arc<AtomicI64>,
 }
 
 impl fmt::Debug for Pacing {
@@ -98,32 +116,28 @@ struct Counted {
     identity: String,
     of: String,
     weight: i64,
-    /// When it was answered; now while it is open.
-    at: i64,
+    /// How long ago it was answered, in µs; 0 while it is open.
+    age: i64,
     open: bool,
 }
 
 impl Pacing {
     /// The rules of a provider, on a clock.
     pub fn new(throttle: Throttle, time: Arc<dyn Time>, provider: &'static str, rules: Rules) -> Pacing {
-        Pacing { throttle, time, provider, rules }
+        let told = Arc::new(AtomicI64::new(i64::MIN));
+        Pacing { throttle, time, provider, rules, owner: Owner::this(), told }
     }
 
     /// Waits until a request may be made.
     pub async fn enter(&self, ask: &Ask) -> Result<Open, Refusal> {
-        let mut told = false;
+        let mut waited = 0;
         loop {
-            let (pacing, asked) = (self.clone(), ask.clone());
-            let entered = tokio::task::spawn_blocking(move || pacing.try_enter(&asked))
-                .await
-                .map_err(|error| unavailable(self.provider, &error))?;
-            match entered.map_err(|error| unavailable(self.provider, &error))? {
-                Ok(id) => return Ok(Open { pacing: self.clone(), id }),
+            match self.enter_now(ask).await? {
+                Ok(open) => return Ok(open),
                 Err(wait) => {
-                    if wait >= LONG && !told {
-                        told = true;
-                        let (provider, seconds) = (self.provider, wait / MICROS);
-                        tracing::info!("waiting {seconds} seconds, as the limits of {provider} want it");
+                    waited += wait;
+                    if waited >= LONG {
+                        self.tell(wait);
                     }
                     self.time.sleep(wait).await;
                 }
@@ -131,58 +145,163 @@ impl Pacing {
         }
     }
 
-    /// The provider says that a limit was broken all the same: nothing more for as long as it counts back.
-    pub fn violated(&self) -> Result<(), ThrottleError> {
-        let now = self.time.micros();
+    /// A request that may be made now, or how long it has to wait, in µs.
+    pub async fn enter_now(&self, ask: &Ask) -> Result<Result<Open, i64>, Refusal> {
+        let (pacing, asked) = (self.clone(), ask.clone());
+        let entered = tokio::task::spawn_blocking(move || pacing.try_enter(&asked))
+            .await
+            .map_err(|error| unavailable(self.provider, &error))?
+            .map_err(|error| unavailable(self.provider, &error))?;
+        Ok(entered.map(|id| Open { pacing: self.clone(), id }))
+    }
+
+    /// Says once for all who wait that there is a wait.
+    fn tell(&self, wait: i64) {
+        let now = self.time.since_boot();
+        let before = self.told.load(Ordering::Relaxed);
+        let due = before == i64::MIN || now - before >= TOLD_EVERY;
+        if due && self.told.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let (provider, seconds) = (self.provider, wait.max(LONG) / MICROS);
+            tracing::info!(
+                "waiting {seconds} seconds or more, as the limits of {provider} want it; `vortex resilience` shows them"
+            );
+        }
+    }
+
+    /// The provider says that a limit was broken all the same: nothing more for as long as it counts back. Tells
+    /// how long that is, in seconds.
+    pub fn violated(&self) -> Result<i64, ThrottleError> {
         self.throttle.ledger().transaction(|ledger| {
             prepare(ledger)?;
-            let all = self.rules.all.0;
-            insert(ledger, self.provider, ("", ""), all, (now, Some(now))).map(drop)
-        })
+            let id = self.insert(ledger, ("", ""), self.rules.all.0)?;
+            self.answered(ledger, id)
+        })?;
+        Ok((self.rules.all.1 + MARGIN) / MICROS)
     }
 
     /// Notes a request and tells its number, or how long to wait before it may be tried, in µs.
     fn try_enter(&self, ask: &Ask) -> Result<Result<i64, i64>, ThrottleError> {
-        let now = self.time.micros();
-        let longest = self.rules.all.1.max(self.rules.identical) + MARGIN;
         self.throttle.ledger().transaction(|ledger| {
             prepare(ledger)?;
-            ledger.execute(
-                "DELETE FROM pacing WHERE provider = ?1
-                     AND (coalesce(answered, asked + ?4) < ?2 - ?3 OR asked > ?2 + ?3)",
-                params![self.provider, now, longest, OPEN_FOR],
-            )?;
-            let wait = self.wait(&counted(ledger, self.provider, now)?, ask, now);
+            self.sort_out(ledger)?;
+            let wait = self.wait(&self.counted(ledger)?, ask);
             if wait > 0 {
                 return Ok(Err(wait));
             }
-            let names = (ask.identity.as_str(), ask.of.as_str());
-            insert(ledger, self.provider, names, i64::from(ask.weight), (now, None)).map(Ok)
+            self.insert(ledger, (&ask.identity, &ask.of), i64::from(ask.weight)).map(Ok)
         })
     }
 
+    /// Closes what the dead left open, and forgets what counts no more.
+    fn sort_out(&self, ledger: &Connection) -> rusqlite::Result<()> {
+        let mut open = ledger.prepare_cached(
+            "SELECT id, owner FROM asked WHERE provider = ?1 AND answered_since_boot IS NULL",
+        )?;
+        let open: Vec<(i64, String)> = open
+            .query_map([self.provider], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (id, owner) in open {
+            if !self.owner.is_same(&owner) && !owner::is_alive(&owner) {
+                self.answered(ledger, id)?;
+            }
+        }
+        let longest = self.rules.all.1.max(self.rules.identical) + MARGIN;
+        for (id, counted) in self.rows(ledger)? {
+            if !counted.open && counted.age > longest {
+                ledger.execute("DELETE FROM asked WHERE id = ?1", [id])?;
+            }
+        }
+        Ok(())
+    }
+
     /// How long a request has to wait, by those counted, in µs.
-    fn wait(&self, counted: &[Counted], ask: &Ask, now: i64) -> i64 {
+    fn wait(&self, counted: &[Counted], ask: &Ask) -> i64 {
         let rules = &self.rules;
         if counted.iter().filter(|one| one.open).count() >= rules.open {
             return LOOK_EVERY;
         }
+        let weight = i64::from(ask.weight);
         let same = |one: &&Counted| !one.identity.is_empty() && one.identity == ask.identity;
         let of_one = |one: &&Counted| one.of == ask.of;
-        let identical = until_room(counted.iter().filter(same), |_| 1, 0, rules.identical, now);
+        let identical = until_room(counted.iter().filter(same), 0, rules.identical);
         // With this one they must still be fewer.
-        let beside = rules.of_one.0 as i64 - 2;
-        let line = until_room(counted.iter().filter(of_one), |_| 1, beside, rules.of_one.1, now);
-        let most = rules.all.0 - i64::from(ask.weight);
-        let all = until_room(counted.iter(), |one| one.weight, most, rules.all.1, now);
+        let line = until_room(counted.iter().filter(of_one), rules.of_one.0 - 1 - weight, rules.of_one.1);
+        let all = until_room(counted.iter(), rules.all.0 - weight, rules.all.1);
         identical.max(line).max(all)
     }
 
     fn leave(&self, id: i64) -> Result<(), ThrottleError> {
-        let now = self.time.micros();
-        self.throttle.ledger().transaction(|ledger| {
-            ledger.execute("UPDATE pacing SET answered = ?2 WHERE id = ?1", params![id, now]).map(drop)
-        })
+        self.throttle.ledger().transaction(|ledger| self.answered(ledger, id))
+    }
+
+    fn insert(
+        &self,
+        ledger: &Connection,
+        (identity, of): (&str, &str),
+        weight: i64,
+    ) -> rusqlite::Result<i64> {
+        ledger.execute(
+            "INSERT INTO asked (provider, identity, of, weight, owner, boot, asked_since_boot, asked_calendar)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            params![
+                self.provider,
+                identity,
+                of,
+                weight,
+                self.owner.text(),
+                self.owner.boot(),
+                self.time.since_boot(),
+                self.time.calendar()
+            ],
+        )?;
+        Ok(ledger.last_insert_rowid())
+    }
+
+    fn answered(&self, ledger: &Connection, id: i64) -> rusqlite::Result<()> {
+        ledger
+            .execute(
+                "UPDATE asked SET boot = ?2, answered_since_boot = ?3, answered_calendar = ?4 WHERE id = ?1",
+                params![id, self.owner.boot(), self.time.since_boot(), self.time.calendar()],
+            )
+            .map(drop)
+    }
+
+    fn counted(&self, ledger: &Connection) -> rusqlite::Result<Vec<Counted>> {
+        Ok(self.rows(ledger)?.into_iter().map(|(_, counted)| counted).collect())
+    }
+
+    fn rows(&self, ledger: &Connection) -> rusqlite::Result<Vec<(i64, Counted)>> {
+        let mut rows = ledger.prepare_cached(
+            "SELECT id, identity, of, weight, answered_since_boot IS NULL, boot,
+                 coalesce(answered_since_boot, asked_since_boot), coalesce(answered_calendar, asked_calendar)
+                 FROM asked WHERE provider = ?1",
+        )?;
+        rows.query_map([self.provider], |row| {
+            let unanswered: bool = row.get(4)?;
+            let boot: String = row.get(5)?;
+            let age = self.age(&boot, row.get(6)?, row.get(7)?);
+            let open = unanswered && age < OPEN_FOR;
+            let counted = Counted {
+                identity: row.get(1)?,
+                of: row.get(2)?,
+                weight: row.get(3)?,
+                age: if open { 0 } else { age },
+                open,
+            };
+            Ok((row.get(0)?, counted))
+        })?
+        .collect()
+    }
+
+    /// How long ago something was, in µs; what seems to come from the time ahead was just now.
+    fn age(&self, boot: &str, since_boot: i64, calendar: i64) -> i64 {
+        let here = self.time.since_boot();
+        let age = match boot == self.owner.boot() {
+            true => here - since_boot,
+            // Before the machine was started it was in any case.
+            false => (self.time.calendar() - calendar).max(here),
+        };
+        age.max(0)
     }
 }
 
@@ -195,150 +314,74 @@ impl Drop for Open {
 }
 
 /// How long until no more than `most` of these, by weight, lie within `span` before now, in µs.
-fn until_room<'a>(
-    counted: impl Iterator<Item = &'a Counted>,
-    weight: impl Fn(&Counted) -> i64,
-    most: i64,
-    span: i64,
-    now: i64,
-) -> i64 {
-    let within = counted.filter(|one| one.open || now - one.at < span + MARGIN);
-    let mut within: Vec<&Counted> = within.collect();
-    within.sort_by_key(|one| (one.open, one.at));
-    let mut all: i64 = within.iter().map(|one| weight(one)).sum();
+fn until_room<'a>(counted: impl Iterator<Item = &'a Counted>, most: i64, span: i64) -> i64 {
+    let mut within: Vec<&Counted> = counted.filter(|one| one.age < span + MARGIN).collect();
+    within.sort_by_key(|one| (one.open, std::cmp::Reverse(one.age)));
+    let mut all: i64 = within.iter().map(|one| one.weight).sum();
     let mut wait = 0;
     for one in within {
         if all <= most {
             break;
         }
-        all -= weight(one);
-        wait = if one.open { LOOK_EVERY } else { one.at + span + MARGIN - now };
+        all -= one.weight;
+        wait = if one.open { LOOK_EVERY } else { span + MARGIN - one.age };
     }
     wait
 }
 
-/// The table is of this module alone, made where it is missing.
+/// The table is of this module alone, made where it is missing; an older form of it counted by the calendar alone.
 fn prepare(ledger: &Connection) -> rusqlite::Result<()> {
     ledger.execute_batch(
-        "CREATE TABLE IF NOT EXISTS pacing (
+        "DROP TABLE IF EXISTS pacing;
+         CREATE TABLE IF NOT EXISTS asked (
             id INTEGER PRIMARY KEY,
             provider TEXT NOT NULL,
             identity TEXT NOT NULL,
             of TEXT NOT NULL,
             weight INTEGER NOT NULL,
-            asked INTEGER NOT NULL,
-            answered INTEGER
+            owner TEXT NOT NULL,
+            boot TEXT NOT NULL,
+            asked_since_boot INTEGER NOT NULL,
+            asked_calendar INTEGER NOT NULL,
+            answered_since_boot INTEGER,
+            answered_calendar INTEGER
         ) STRICT",
     )
 }
 
-fn insert(
-    ledger: &Connection,
-    provider: &str,
-    (identity, of): (&str, &str),
-    weight: i64,
-    (asked, answered): (i64, Option<i64>),
-) -> rusqlite::Result<i64> {
-    ledger.execute(
-        "INSERT INTO pacing (provider, identity, of, weight, asked, answered) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![provider, identity, of, weight, asked, answered],
-    )?;
-    Ok(ledger.last_insert_rowid())
+/// How much of what a provider takes in its window counts now, for a look from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fullness {
+    /// By weight, those that are open included.
+    pub used: i64,
+    /// In how many seconds something may be asked again; 0 where it may now.
+    pub wait: i64,
 }
 
-fn counted(ledger: &Connection, provider: &str, now: i64) -> rusqlite::Result<Vec<Counted>> {
-    let mut rows = ledger
-        .prepare_cached("SELECT identity, of, weight, asked, answered FROM pacing WHERE provider = ?1")?;
-    rows.query_map([provider], |row| {
-        let (asked, answered): (i64, Option<i64>) = (row.get(3)?, row.get(4)?);
-        let open = answered.is_none() && now < asked + OPEN_FOR;
-        let at = answered.unwrap_or(if open { now } else { asked + OPEN_FOR });
-        Ok(Counted { identity: row.get(0)?, of: row.get(1)?, weight: row.get(2)?, at, open })
-    })?
-    .collect()
+impl Pacing {
+    /// How full the window is; changes nothing.
+    pub fn fullness(&self) -> Result<Fullness, ThrottleError> {
+        self.throttle.ledger().read(|ledger| {
+            let there: bool = ledger.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'asked')",
+                [],
+                |row| row.get(0),
+            )?;
+            let counted = if there { self.counted(ledger)? } else { Vec::new() };
+            let (most, span) = self.rules.all;
+            let within = counted.iter().filter(|one| one.age < span + MARGIN);
+            let used: i64 = within.map(|one| one.weight).sum();
+            let wait = until_room(counted.iter(), most - 1, span);
+            Ok(Fullness { used: used.min(most), wait: (wait + MICROS - 1) / MICROS })
+        })
+    }
+}
+
+/// Forgets what was asked of a provider.
+pub(super) fn forget(ledger: &Connection, provider: &str) -> rusqlite::Result<()> {
+    prepare(ledger)?;
+    ledger.execute("DELETE FROM asked WHERE provider = ?1", [provider]).map(drop)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
-
-    use super::*;
-
-    /// Time that passes only while somebody waits for it.
-    #[derive(Default)]
-    struct Slept(AtomicI64);
-
-    impl Time for Slept {
-        fn micros(&self) -> i64 {
-            self.0.load(Ordering::SeqCst)
-        }
-
-        fn sleep(&self, micros: i64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-            self.0.fetch_add(micros, Ordering::SeqCst);
-            Box::pin(std::future::ready(()))
-        }
-    }
-
-    const RULES: Rules =
-        Rules { identical: 15 * MICROS, of_one: (6, 2 * MICROS), all: (60, 600 * MICROS), open: 50 };
-
-    fn pacing(throttle: &Throttle) -> (Arc<Slept>, Pacing) {
-        let time = Arc::new(Slept(AtomicI64::new(1_000_000 * MICROS)));
-        (Arc::clone(&time), Pacing::new(throttle.clone(), time, "ibkr", RULES))
-    }
-
-    fn ask(identity: &str, of: &str, weight: u32) -> Ask {
-        Ask { identity: identity.to_owned(), of: of.to_owned(), weight }
-    }
-
-    /// How many seconds each of these had to wait.
-    async fn waits(pacing: &Pacing, time: &Slept, asked: impl Iterator<Item = Ask>) -> Vec<i64> {
-        let mut waits = Vec::new();
-        for ask in asked {
-            let before = time.micros();
-            drop(pacing.enter(&ask).await.unwrap());
-            waits.push((time.micros() - before) / MICROS);
-        }
-        waits
-    }
-
-    #[tokio::test]
-    async fn each_rule_is_waited_for() {
-        let (time, pacing) = pacing(&Throttle::in_memory().unwrap());
-        let same = ["a", "b", "a"].map(|identity| ask(identity, identity, 1));
-        assert_eq!(waits(&pacing, &time, same.into_iter()).await, [0, 0, 16]);
-        let one = (0..7).map(|at| ask(&format!("one {at}"), "one", 1));
-        assert_eq!(waits(&pacing, &time, one).await, [0, 0, 0, 0, 0, 3, 0]);
-    }
-
-    #[tokio::test]
-    async fn sixty_in_ten_minutes_by_weight() {
-        let (time, pacing) = pacing(&Throttle::in_memory().unwrap());
-        let many = (0..31).map(|at| ask(&at.to_string(), &at.to_string(), 2));
-        let waited = waits(&pacing, &time, many).await;
-        assert_eq!(waited[..30], [0; 30]);
-        assert_eq!(waited[30], 601);
-    }
-
-    #[tokio::test]
-    async fn a_violation_is_waited_out_by_every_process() {
-        let throttle = Throttle::in_memory().unwrap();
-        let (time, one) = pacing(&throttle);
-        one.violated().unwrap();
-        let other = Pacing::new(throttle, Arc::clone(&time) as Arc<dyn Time>, "ibkr", RULES);
-        assert_eq!(waits(&other, &time, [ask("x", "x", 1)].into_iter()).await, [601]);
-    }
-
-    #[tokio::test]
-    async fn what_is_open_counts_as_asked_now() {
-        let (time, pacing) = pacing(&Throttle::in_memory().unwrap());
-        let open = pacing.enter(&ask("x", "x", 60)).await.unwrap();
-        time.sleep(590 * MICROS).await;
-        drop(open);
-        assert_eq!(waits(&pacing, &time, [ask("y", "y", 1)].into_iter()).await, [601]);
-        // A process that died with it open is forgotten in the end.
-        std::mem::forget(pacing.enter(&ask("z", "z", 60)).await.unwrap());
-        let waited = waits(&pacing, &time, [ask("y2", "y2", 1)].into_iter()).await;
-        assert!((1200..1203).contains(&waited[0]), "{waited:?}");
-    }
-}
+mod tests;
