@@ -71,6 +71,8 @@ else
   package scripts/build-deb --lint
   echo "== tests"
   run_tests
+  echo "== bench"
+  package scripts/bench --quick
   echo "== package, built again"
   package scripts/check-reproducible dist/vortex_*.deb
   echo "== image"

@@ -12,7 +12,8 @@ Usage: scripts/build-production.sh [VERSION] [OPTIONS]
   --no-cache         take no layer of an earlier build
   --dev              tag it dev, and nothing else
   --dry-run          print what would be done
-  --platform LIST    such as linux/amd64,linux/arm64; where it is not this machine's, the package is compiled in the build
+  --platform LIST    such as linux/amd64,linux/arm64; the package of another machine than this one has to be in dist
+                     already, made there by scripts/build-deb
   -r, --registry R   the registry (DOCKER_REGISTRY, else docker.io)
   -u, --user U       the account there (DOCKER_USERNAME, else vortexdata)
 
@@ -61,27 +62,39 @@ do_it() {
 
 name=$registry/$user/vortex
 if $dev; then tags=("$name:dev"); else tags=("$name:$version" "$name:latest"); fi
-# The image of one commit is made at the time of that commit.
+here=linux/$(dpkg --print-architecture)
+: "${platform:=$here}"
+if [ "$engine" = docker ] && [ "$platform" != "$here" ]; then
+  # Images of several platforms are no images of this machine: they go to the registry as they are made.
+  $push || refuse "docker keeps images of other platforms in a registry alone: add --push"
+  $tested && refuse "what docker builds for other platforms is pushed at once: leave --test out"
+fi
+# The packages that go into the images, one for each platform: each image has what its .deb has.
+packages=()
+for one in ${platform//,/ }; do
+  package=dist/vortex_${version}_${one#linux/}.deb
+  packages+=("$package")
+  if [ "$one" = "$here" ]; then
+    do_it scripts/build-deb
+  elif [ ! -e "$package" ]; then
+    refuse "there is no $package: run scripts/build-deb on a machine of $one, and put what it makes there"
+  fi
+done
+do_it rm -rf target/image
+do_it install -D -t target/image "${packages[@]}"
+# The image of one commit is made at the time of that commit; the package has the time of its changelog.
 export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-build=("${cache[@]}" -f docker/Dockerfile --build-arg "VERSION=$version"
+build=("${cache[@]}" -f docker/Dockerfile --build-arg "VERSION=$version" --build-context package=target/image
   --label "org.opencontainers.image.revision=$(git rev-parse HEAD)"
   --label "org.opencontainers.image.created=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)")
 # A list of images, one for each platform.
 list=true
-here=linux/$(dpkg --print-architecture)
-if [ -z "$platform" ] || [ "$platform" = "$here" ]; then
-  do_it scripts/build-deb
-  do_it rm -rf target/image
-  do_it install -D -t target/image "dist/vortex_${version}_${here#linux/}.deb"
-  build+=(--build-context package=target/image)
+if [ "$platform" = "$here" ]; then
   [ "$engine" = docker ] || build+=(--format docker)
   do_it "$engine" build "${build[@]}" "${tags[@]/#/--tag=}" .
   list=false
 elif [ "$engine" = docker ]; then
-  # Images of several platforms are no images of this machine: they go to the registry as they are made.
-  $push || refuse "docker keeps images of other platforms in a registry alone: add --push"
-  $tested && refuse "what docker builds for other platforms is pushed at once: leave --test out"
   do_it docker buildx build "${build[@]}" --platform "$platform" "${tags[@]/#/--tag=}" --push .
   push=false
 else

@@ -15,6 +15,8 @@
 //! - [`bus`]: what the service says on D-Bus, for both sides.
 //! - [`client`] is `vortexctl`.
 //! - [`exit`]: the exit codes of both programs.
+//!
+//! `disk` tells of a disk that is full, for `archive` and `provider`.
 
 #[cfg(feature = "service")]
 pub mod archive;
@@ -27,6 +29,8 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "service")]
 pub mod continuous;
+#[cfg(feature = "service")]
+mod disk;
 #[cfg(feature = "service")]
 pub mod download;
 pub mod exit;

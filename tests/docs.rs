@@ -210,3 +210,26 @@ fn every_configuration_key_is_one() {
     }
     assert!(found >= 2, "only {found} keys were found");
 }
+
+/// Those of crates whose notices stand in one file with the Apache License, or in a folder of another work.
+#[test]
+fn the_package_tells_the_licences_of_what_is_linked() {
+    let told = std::process::Command::new(root().join("scripts/lib/crate-licences"))
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let (text, err) = (String::from_utf8_lossy(&told.stdout), String::from_utf8_lossy(&told.stderr));
+    assert!(told.status.success(), "{err}");
+    let words = [
+        "Rich Felker, et al.",
+        "the fiat-crypto authors",
+        "2014, Kang Seonghoon.",
+        "Meta Platforms, Inc.",
+        "Permission is hereby granted, free of charge",
+    ];
+    for words in words {
+        assert!(text.contains(words), "no {words:?}");
+    }
+    // Debian has that one.
+    assert!(!text.contains("TERMS AND CONDITIONS FOR USE, REPRODUCTION"), "the Apache License is told");
+}

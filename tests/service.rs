@@ -9,6 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
@@ -391,4 +392,44 @@ fn the_private_socket_serves_its_user_whoever_stays_silent() {
     let second =
         place.command(env!("CARGO_BIN_EXE_vortex")).args(["daemon", "--bus", "private"]).output().unwrap();
     assert_eq!(second.status.code(), Some(1), "{second:?}");
+}
+
+#[test]
+fn as_the_first_process_it_takes_note_of_the_end_of_orphans() {
+    let mut place = Place::with_bus();
+    place.environment = vec![("VORTEX_DEFAULT_PROVIDER", "sample".to_owned())];
+    // Only root of the namespace may make another.
+    let mut alone = vec!["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    if !nix::unistd::Uid::effective().is_root() {
+        alone.push("--map-root-user");
+    }
+    place.start_by(&alone, &["--bus", "private"]);
+    let unshare = place.process();
+    let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children")).unwrap();
+    let in_it = |script: &str| {
+        let mut command = place.command("nsenter");
+        command.args(["--target", children.trim(), "--pid", "--mount", "sh", "-c", script]);
+        command
+    };
+    let said = |script: &str| String::from_utf8(in_it(script).output().unwrap().stdout).unwrap();
+    assert!(said("tr '\\0' ' ' < /proc/1/cmdline").contains("vortex daemon"));
+    // Each ends with what it reads, which ends with us.
+    let orphans: Vec<_> = (0..20)
+        .map(|_| {
+            let mut command = in_it("exec 3<&0; cat <&3 >/dev/null 2>&1 & echo $!");
+            let mut shell = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+            let (input, output) = (shell.stdin.take().unwrap(), shell.stdout.take().unwrap());
+            let orphan = std::io::read_to_string(output).unwrap().trim().to_owned();
+            assert!(shell.wait().unwrap().success());
+            (input, orphan)
+        })
+        .collect();
+    for (_, orphan) in &orphans {
+        assert_eq!(said(&format!("grep PPid: /proc/{orphan}/status")), "PPid:\t1\n", "{orphan}");
+    }
+    let orphans: Vec<String> = orphans.into_iter().map(|(_, orphan)| format!("/proc/{orphan}")).collect();
+    place.until("no orphan is left", || {
+        let left = said(&format!("ls -d /proc/1 {} 2>/dev/null", orphans.join(" ")));
+        left == "/proc/1\n"
+    });
 }

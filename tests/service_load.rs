@@ -36,6 +36,38 @@ fn list(place: &Place, stocks: usize) -> String {
     format!("[watchlists.all]\nassets = {file:?}\nperiods = [\"1d\"]\n")
 }
 
+/// Restarts in the midst of the whole list.
+#[test]
+fn a_start_that_asks_for_what_is_at_work_joins_it() {
+    let server = Server::start(jiff::Timestamp::now().as_second());
+    let mut place = Place::with_bus();
+    // One request a minute: the job lasts longer than the test.
+    place.configure(&format!("{}[schedule]\nrun_on_startup = true\n", yahoo(&server, 1)));
+    place.start(&["--bus", "user"]);
+    let jobs = |place: &Place| -> Vec<(u64, String, String)> {
+        let said = place.ctl(&["--json", "jobs"]);
+        let jobs: Vec<serde_json::Value> = serde_json::from_slice(&said.stdout).unwrap();
+        let word = |job: &serde_json::Value, name: &str| job[name].as_str().unwrap().to_owned();
+        jobs.iter()
+            .map(|job| (job["id"].as_u64().unwrap(), word(job, "origin"), word(job, "state")))
+            .collect()
+    };
+    let at_work = [(1, "startup".to_owned(), "running".to_owned())];
+    place.until("the job of the start", || jobs(&place) == at_work);
+    // An upgrade in mid job: the next service goes on with it, and its own start asks for the same.
+    for _ in 0..3 {
+        place.stop();
+        place.start(&["--bus", "user"]);
+        place.until("the job goes on", || jobs(&place).contains(&at_work[0]));
+        // Asked over the bus, what the start asked for before is there.
+        assert!(place.ctl(&["ping"]).status.success());
+        assert_eq!(jobs(&place), at_work);
+    }
+    // A person who asks for it again wants what is new since.
+    assert!(place.ctl(&["update"]).status.success());
+    assert_eq!(jobs(&place).len(), 2, "{:?}", jobs(&place));
+}
+
 /// Somebody who subscribed to every signal and does not read.
 struct Deaf(Child);
 

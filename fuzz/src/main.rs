@@ -9,15 +9,20 @@ use vortex::archive::fuzz as archive;
 use vortex::config::{Config, Sources, assets};
 use vortex::model::{Class, Coverage, Day, Days, Instrument, Period, symbol};
 use vortex::provider::yahoo::session;
-use vortex::provider::{RawAnswer, Request, barchart, yahoo};
+use vortex::provider::{Answer, RawAnswer, Refusal, Request, barchart, ibkr, yahoo};
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 10] = [
+const TARGETS: &[(&str, Target)] = &[
     ("chart", |bytes| chart(bytes, Period::D1)),
     ("chart-intraday", |bytes| chart(bytes, Period::M1)),
     ("session-pages", session_pages),
     ("exports", exports),
+    ("barchart-site", barchart_site),
+    ("barchart-ondemand", barchart_ondemand),
+    ("barchart-session", barchart_session),
+    ("ibkr-answers", |bytes| ibkr_answer(bytes.to_vec())),
+    ("ibkr-hours", ibkr_hours),
     ("csv", archive::csv),
     ("parquet", parquet),
     ("records", archive::records),
@@ -31,7 +36,8 @@ fuzz_target!(|bytes: &[u8]| {
     let target = TARGET.get_or_init(|| {
         let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
         let found = TARGETS.iter().find(|(known, _)| *known == name);
-        found.unwrap_or_else(|| panic!("FUZZ_TARGET is one of {:?}", TARGETS.map(|(name, _)| name))).1
+        let known = || TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+        found.unwrap_or_else(|| panic!("FUZZ_TARGET is one of {:?}", known())).1
     });
     target(bytes);
 });
@@ -40,35 +46,95 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// An answer of the chart service: bars come out unique and ascending, whatever went in.
-fn chart(bytes: &[u8], period: Period) {
-    let days = Days { first: Day::new(19_000), last: Day::new(19_100) };
-    let request = Request {
+/// A hundred days of a stock.
+fn request(period: Period) -> Request {
+    Request {
         instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
         contract: None,
         period,
-        days,
+        days: Days { first: Day::new(19_000), last: Day::new(19_100) },
         correlation: String::new(),
-    };
-    // The first byte chooses a status, the rest is the body.
-    let (status, body) = match bytes.split_first() {
-        Some((0..200, rest)) => (200, rest),
-        Some((byte, rest)) => (380 + u16::from(*byte), rest),
-        None => (200, bytes),
-    };
-    let headers = vec![("date".to_owned(), "Tue, 24 Nov 2026 10:00:00 GMT".to_owned())];
-    let raw = RawAnswer {
-        url: String::new(),
+    }
+}
+
+fn raw(url: &str, status: u16, body: &[u8]) -> RawAnswer {
+    RawAnswer {
+        url: url.to_owned(),
         status,
-        headers,
+        headers: vec![("date".to_owned(), "Tue, 24 Nov 2026 10:00:00 GMT".to_owned())],
         received: 1_795_514_400,
         body: body.to_vec(),
         gzip: None,
-    };
-    if let Ok(answer) = yahoo::read(&request, &raw) {
+    }
+}
+
+/// The first byte chooses a status and something else, the rest is the body.
+fn with_status(bytes: &[u8]) -> (u16, u8, &[u8]) {
+    match bytes.split_first() {
+        Some((byte @ 0..200, rest)) => (200, *byte, rest),
+        Some((byte, rest)) => (380 + u16::from(*byte), *byte, rest),
+        None => (200, 0, bytes),
+    }
+}
+
+/// Bars come out unique, ascending and finite, whatever went in.
+fn sound(read: Result<Answer, Refusal>) {
+    if let Ok(answer) = read {
         assert!(answer.bars.is_ascending());
         assert!(answer.bars.values.iter().flatten().all(|value| !value.is_infinite()));
     }
+}
+
+/// An answer of Yahoo's chart service.
+fn chart(bytes: &[u8], period: Period) {
+    let (status, _, body) = with_status(bytes);
+    sound(yahoo::read(&request(period), &raw("", status, body)));
+}
+
+/// What Barchart's site answers at each of the steps whose answer is kept: pages, JSON and exports.
+fn barchart_site(bytes: &[u8]) {
+    const STEPS: [&str; 3] = ["/my/download", "/login", "/stocks/quotes/AAPL/historical-download"];
+    let (status, choice, body) = with_status(bytes);
+    let step = STEPS[usize::from(choice) % STEPS.len()];
+    let raw = raw(&format!("https://www.barchart.com{step}"), status, body);
+    sound(barchart::read(&request(Period::D1), &raw));
+}
+
+/// What its OnDemand service answers: JSON of days, CSV of minutes.
+fn barchart_ondemand(bytes: &[u8]) {
+    let (status, choice, body) = with_status(bytes);
+    let (way, period) = [("json", Period::D1), ("csv", Period::M1)][usize::from(choice) % 2];
+    let raw = raw(&format!("https://ondemand.websol.barchart.com/getHistory.{way}"), status, body);
+    sound(barchart::read(&request(period), &raw));
+}
+
+/// The stored session, and what browsers export: what is taken has a name.
+fn barchart_session(bytes: &[u8]) {
+    if let Ok(cookies) = barchart::session::Cookies::read(text(bytes), 1_795_514_400) {
+        assert!(!cookies.names().is_empty());
+    }
+}
+
+/// What is kept of what a gateway said.
+fn ibkr_answer(body: Vec<u8>) {
+    for period in [Period::D1, Period::M1, Period::Mo3] {
+        sound(ibkr::read(&request(period), &raw("", 200, &body)));
+    }
+}
+
+/// The trading hours of a contract, in an answer with two bars.
+fn ibkr_hours(bytes: &[u8]) {
+    const HEAD: &str = r#"{"version":1,"code":"AAPL","period":"1d","show":"TRADES","regular":false,"clock":1650657602,"contract":{"timeZone":"US/Eastern","tradingHours":"#;
+    const BARS: &str = r#"}}
+{"asked":{"end":null,"duration":{"D":5},"bar":"Day","show":"TRADES","regular":false},"start":1650000000}
+[[2022,4,20],168.76,168.88,166.1,167.23,67929800.0,167.5,702311.0]
+[[2022,4,22],166.46,167.87,161.5,161.79,84882400.0,163.5,702311.0]
+"#;
+    // What JSON writes in another way cannot be of hours either.
+    let plain = |c: &char| !c.is_control() && !['"', '\\'].contains(c);
+    let lines: Vec<String> =
+        text(bytes).lines().map(|line| format!("\"{}\"", line.chars().filter(plain).collect::<String>())).collect();
+    ibkr_answer(format!("{HEAD}[{}]{BARS}", lines.join(",")).into_bytes());
 }
 
 /// An export of Barchart: what is taken is unique, ascending and finite, and every row is accounted for.

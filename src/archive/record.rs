@@ -11,6 +11,7 @@ use rusqlite::ErrorCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::disk;
 use crate::model::{Bars, ByDay, Coverage, Day, SeriesKey, SeriesMeta};
 
 /// What is known of a series beside its bars. A commit stores it whole.
@@ -204,7 +205,7 @@ impl SessionCounts {
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The operating system refused something.
-    #[error("{what} {}: {source}{}", path.display(), remedy(source.kind()))]
+    #[error("{what} {}: {source}{}", path.display(), remedy(source))]
     Io {
         /// What was tried: `write`, `rename`, ….
         what: &'static str,
@@ -259,6 +260,15 @@ pub enum ArchiveError {
 }
 
 impl ArchiveError {
+    /// Whether there was no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => disk::is_full(source),
+            Self::Catalogue { path, source } => disk::make_room(path, source).is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether the disk under the catalogue failed, so that nobody can say what of a change is on it.
     pub(super) fn is_of_the_disk(&self) -> bool {
         let Self::Catalogue { source, .. } = self else { return false };
@@ -281,21 +291,17 @@ mod coverage_text {
     }
 }
 
-const MAKE_ROOM: &str = "; make room there and run it again, what is stored stays whole";
 const MAY_NOT_WRITE: &str =
     "; this user may not write there: change its owner or mode, or name another folder with --output-dir";
-const DISK_FULL: &str = "; the disk is full: make room there and run it again, what is stored stays whole";
 const DISK_REFUSES: &str =
     "; its disk is failing or a quota is used up: see to that and run it again, what is stored stays whole";
 const READ_ONLY: &str =
     "; it is mounted read-only: mount it for writing, or name another folder with --output-dir";
-/// Less than this is no room: the catalogue's log grows by so much at once.
-const NO_ROOM: u64 = 1 << 16;
 
 /// What to do about what the system refused.
-fn remedy(refused: ErrorKind) -> &'static str {
-    match refused {
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => MAKE_ROOM,
+fn remedy(refused: &std::io::Error) -> &'static str {
+    match refused.kind() {
+        _ if disk::is_full(refused) => disk::MAKE_ROOM,
         ErrorKind::PermissionDenied => MAY_NOT_WRITE,
         ErrorKind::NotFound => "; its folder is gone: is its disk still mounted?",
         ErrorKind::ReadOnlyFilesystem => READ_ONLY,
@@ -303,27 +309,23 @@ fn remedy(refused: ErrorKind) -> &'static str {
     }
 }
 
-/// The same for what SQLite refused. To it a full disk or a used up quota may be an I/O error, or a file that
-/// cannot be opened.
+/// The same for what SQLite refused. To it a used up quota may be an I/O error, or a file that cannot be opened.
 fn catalogue_remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
     let disk = path.parent().and_then(|folder| statvfs(folder).ok());
-    let full = disk.is_some_and(|of| of.blocks_available() * of.fragment_size() < NO_ROOM);
     let read_only = disk.is_some_and(|of| of.flags().contains(FsFlags::ST_RDONLY));
     let forbidden = [path.parent(), Some(path)].into_iter().flatten().any(|path| {
         let asked = access(path, AccessFlags::R_OK | AccessFlags::W_OK);
         asked == Err(Errno::EACCES)
     });
     match refused.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => MAKE_ROOM,
         Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
-            match (read_only, forbidden, full) {
-                (true, _, _) => READ_ONLY,
-                (_, true, _) => MAY_NOT_WRITE,
-                (_, _, true) => DISK_FULL,
-                _ => DISK_REFUSES,
+            match (read_only, forbidden) {
+                (true, _) => READ_ONLY,
+                (_, true) => MAY_NOT_WRITE,
+                _ => disk::make_room(path, refused).unwrap_or(DISK_REFUSES),
             }
         }
-        _ => "",
+        _ => disk::make_room(path, refused).unwrap_or_default(),
     }
 }
 

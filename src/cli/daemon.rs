@@ -12,7 +12,7 @@ use crate::config::file::Accept;
 use crate::config::{Config, ConfigError, Loaded, Overrides, Problem, Sources, assets};
 use crate::request::Request;
 use crate::service::engine::OpenError;
-use crate::service::{self, Bus, Engine};
+use crate::service::{self, Bus, Engine, ServiceError};
 
 /// Runs the service until it is told to stop.
 pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
@@ -34,17 +34,16 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
     check(&context.loaded)?;
     let Context { sources, loaded, .. } = context;
     let place = writer::Place::of(&loaded);
-    let engine = Engine::open(sources, Overrides::default(), loaded, (whole_list, check)).map_err(
-        |error| match error {
-            OpenError::Archive(error) => place.open_error(error),
-            OpenError::Limits(error) => Error::new(Exit::Failed, error),
-        },
-    )?;
-    let served = runtime.block_on(service::serve(engine, bus, args.schedule == Scheduler::Internal));
+    let open =
+        || Engine::open(sources.clone(), Overrides::default(), loaded.clone(), (whole_list, check));
+    let served = runtime.block_on(service::serve(open, bus, args.schedule == Scheduler::Internal));
     // A job that did not come to its commit in time is left where it is; the next start goes on with it.
     runtime.shutdown_background();
-    served.map_err(|error| Error::new(Exit::Failed, error))?;
-    Ok(Exit::Done)
+    match served {
+        Ok(()) => Ok(Exit::Done),
+        Err(ServiceError::Open(OpenError::Archive(error))) => Err(place.open_error(error)),
+        Err(error) => Err(Error::new(Exit::Failed, error)),
+    }
 }
 
 /// Refuses a `TZ` that names no zone: schedules would silently be those of UTC.

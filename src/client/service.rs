@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::unistd::Uid;
 use zbus::connection::Builder;
 use zbus::message::{Flags, Type};
-use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
 
 use super::args::Global;
 use super::error::{Error, of_bus};
@@ -232,6 +232,29 @@ impl Service {
             Ok(MessageStream::from(&self.connection))
         };
         listen.await.map_err(|error| of_bus(error, self.system))
+    }
+
+    /// What a service that does not run told systemd last, where it cannot start: it waits for room on its disk,
+    /// or has failed.
+    pub(super) async fn last_words(&self) -> Option<String> {
+        if self.private {
+            return None;
+        }
+        let unit = "/org/freedesktop/systemd1/unit/vortex_2eservice";
+        let properties = "org.freedesktop.DBus.Properties";
+        let get = async |interface: &str, name: &str| {
+            let (systemd, wanted) = (Some("org.freedesktop.systemd1"), (interface, name));
+            let asked = self.connection.call_method(systemd, unit, Some(properties), "Get", &wanted).await;
+            match &*asked.ok()?.body().deserialize::<OwnedVariant>().ok()? {
+                Variant::Str(text) => Some(text.as_str().to_owned()),
+                _ => None,
+            }
+        };
+        let state = get("org.freedesktop.systemd1.Unit", "ActiveState").await?;
+        if !["activating", "failed"].contains(&state.as_str()) {
+            return None;
+        }
+        get("org.freedesktop.systemd1.Service", "StatusText").await.filter(|words| !words.is_empty())
     }
 
     /// Another service on the same bus is called, without an answer.

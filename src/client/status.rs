@@ -42,7 +42,10 @@ pub(super) async fn run(context: &Context, watch: bool) -> Outcome {
 }
 
 async fn show(context: &Context) -> Outcome {
-    let objects = context.service.objects().await?;
+    let objects = match context.service.objects().await {
+        Err(error) if error.exit == Exit::NoService => return Err(why_not(context, error).await),
+        objects => objects?,
+    };
     let Some(manager) = objects.iter().find(|object| object.interface == bus::MANAGER) else {
         return Err(Error::new(Exit::Failed, "the service has no manager; is it another program?"));
     };
@@ -53,6 +56,14 @@ async fn show(context: &Context) -> Outcome {
     }
     context.line(screen(context, &objects, manager, &wrong, &hints).trim_end())?;
     Ok(Exit::Done)
+}
+
+/// Why the service does not run, where it said so.
+async fn why_not(context: &Context, error: Error) -> Error {
+    match context.service.last_words().await {
+        Some(words) => Error::new(error.exit, format!("{}; it said last: {}", error.said, harmless(&words))),
+        None => error,
+    }
 }
 
 /// The first few series that are late or failed or need a person.

@@ -14,7 +14,7 @@ use super::settings::Config;
 use super::sources::{Overrides, Sources};
 
 /// A configuration that is in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// What is true.
     pub config: Config,

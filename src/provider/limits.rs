@@ -14,12 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rusqlite::ErrorCode;
 use thiserror::Error;
 
 pub use self::allowance::{Allowance, Quota, RESET_MARGIN, Spent};
 pub use self::ledger::Standing;
 use self::ledger::{Ledger, Slots};
 use super::Refusal;
+use crate::disk;
 
 /// What can go wrong with the ledger. Each message tells its cause, which is therefore no
 /// [`source`](std::error::Error::source), to be told again: `r#source` is a field like any other.
@@ -33,8 +35,8 @@ pub enum ThrottleError {
         /// The system's words.
         r#source: std::io::Error,
     },
-    /// SQLite refuses; most often the file is damaged.
-    #[error("{}: {source}; if it is damaged, delete it: only rate limits, cool-downs and what was counted today are lost", path.display())]
+    /// SQLite refuses.
+    #[error("{}: {source}{}", path.display(), remedy(path, source))]
     Database {
         /// The file.
         path: PathBuf,
@@ -51,6 +53,27 @@ pub enum ThrottleError {
         /// The newest schema version known.
         known: i64,
     },
+}
+
+impl ThrottleError {
+    /// Whether there was no room on the disk.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => disk::is_full(source),
+            Self::Database { path, source } => disk::make_room(path, source).is_some(),
+            Self::Newer { .. } => false,
+        }
+    }
+}
+
+/// What to do about what SQLite refused.
+fn remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
+    match refused.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "; delete it: only rate limits, cool-downs and what was counted today are lost"
+        }
+        _ => disk::make_room(path, refused).unwrap_or_default(),
+    }
 }
 
 /// Whether a provider may be asked.

@@ -108,7 +108,7 @@ fn service(folder: &Path, entry: &Entry, scope: Scope, origin: &str) -> io::Resu
     let text = format!(
         "{origin}[Unit]\nDescription=Update of {}\nDocumentation=man:vortexctl(1)\nAfter=vortex.service\nPartOf=vortex.service\n\n\
          [Service]\nType=oneshot\nExecStart=/usr/bin/vortexctl {bus} update --wait --watchlist {list}\n\
-         SuccessExitStatus=75\n",
+         SuccessExitStatus=75 130\n",
         what(entry)
     );
     fs::write(folder.join(format!("vortex-{}.service", entry.name)), text)
@@ -155,7 +155,12 @@ mod tests {
         assert!(whole.contains("OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 07:30:00\n"), "{whole}");
         assert!(whole.contains("PartOf=vortex.service") && whole.contains("Persistent=true"), "{whole}");
         assert!(read("vortex-update-us.timer").contains("OnCalendar=Sun *-*-* 10:00:00 UTC\n"));
-        assert!(read("vortex-update-us.service").contains("vortexctl --user update --wait --watchlist us\n"));
+        let service = read("vortex-update-us.service");
+        assert!(service.contains("vortexctl --user update --wait --watchlist us\n"), "{service}");
+        // As the packaged one: what is later, or stopped with the service, has not failed.
+        let packaged = include_str!("../../systemd/user/vortex-update.service");
+        let no_failure = packaged.lines().find(|line| line.starts_with("SuccessExitStatus=")).unwrap();
+        assert!(service.lines().any(|line| line == no_failure), "{service}");
         assert!(!folder.path().join("units/vortex-update.service").exists());
     }
 

@@ -123,7 +123,8 @@ impl Engine {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a job; its number. The same request that waits already is not queued again.
+    /// Queues a job; its number. The same request that waits already is not queued again, nor that of a schedule
+    /// which is at work.
     pub(super) async fn update(
         self: &Arc<Self>,
         request: Request,
@@ -131,11 +132,8 @@ impl Engine {
         client: &str,
     ) -> Result<u32, Error> {
         self.look(may_queue)?;
-        let waiting = self.look(|state| {
-            let mut queued = state.queue.iter().filter_map(|id| state.jobs.get(id));
-            queued.find(|job| job.request == request).map(|job| job.id)
-        });
-        if let Some(id) = waiting {
+        if let Some(id) = self.look(|state| state.job_for(&request, origin)) {
+            tracing::info!(job = id, "{client} asks for what job {id} does");
             return Ok(id);
         }
         let (engine, origin, client) = (Arc::clone(self), origin.to_owned(), client.to_owned());
@@ -457,6 +455,16 @@ pub enum OpenError {
     /// The ledger of limits cannot be opened.
     #[error(transparent)]
     Limits(#[from] ThrottleError),
+}
+
+impl OpenError {
+    /// Whether there was no room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            OpenError::Archive(error) => error.is_full(),
+            OpenError::Limits(error) => error.is_full(),
+        }
+    }
 }
 
 fn may_queue(state: &State) -> Result<(), Error> {

@@ -1,9 +1,9 @@
 //! The service: a queue of jobs over the archive, on a bus, under systemd or any other supervisor.
 //!
 //! In reading order: `state` (what it knows), [`engine`] (what can be done), `history` (what
-//! earlier runs left), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
+//! earlier runs left), `room` (a disk that is full), `worker` (runs jobs), `scheduler` and `leftover` (start them), `network` and `series` (what it waits for, what it lists),
 //! `refresh` (when that is read again), `inbox` (files that a person puts into a folder); `objects`, `link`, `access` and `socket` are the bus; `systemd` tells the
-//! service manager.
+//! service manager, and `reaper` is for containers.
 
 mod access;
 pub mod engine;
@@ -14,7 +14,9 @@ mod leftover;
 mod link;
 mod network;
 mod objects;
+mod reaper;
 mod refresh;
+mod room;
 mod scheduler;
 mod series;
 mod socket;
@@ -34,6 +36,7 @@ use zbus::connection::Builder;
 
 use self::access::Door;
 pub use self::engine::Engine;
+use self::engine::OpenError;
 use self::socket::PrivateSocket;
 use self::state::Phase;
 use crate::bus;
@@ -61,6 +64,9 @@ pub enum Bus {
 /// What ended the service before it was told to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum ServiceError {
+    /// Archive or limits cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     /// No bus, or its name is taken.
     #[error("{0}")]
     Bus(String),
@@ -72,10 +78,17 @@ pub enum ServiceError {
     Io(#[from] io::Error),
 }
 
-/// Serves until SIGTERM, SIGINT or SIGQUIT, which as the first process of a container it would not notice. `bus` is where; with none given the session bus where it answers, else a
-/// private socket. `starts_runs`: scheduled runs are started here, not by timers of systemd.
-pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> Result<(), ServiceError> {
+/// Serves what `open` opens until SIGTERM, SIGINT or SIGQUIT, which as the first process of a container it would
+/// not notice. `bus` is where; with none given the session bus where it answers, else a private socket.
+/// `starts_runs`: scheduled runs are started here, not by timers of systemd.
+pub async fn serve(
+    open: impl Fn() -> Result<Arc<Engine>, OpenError>,
+    bus: Option<Bus>,
+    starts_runs: bool,
+) -> Result<(), ServiceError> {
     let mut told = Told::listen()?;
+    let reaper = tokio::spawn(reaper::reap(signal(SignalKind::child())?));
+    let Some(engine) = room::open(open, &mut told).await? else { return Ok(()) };
     engine.refresh().await;
     let (pulses, watched) = watch::channel(None);
     let mut worker = tokio::spawn(worker::work(Arc::clone(&engine), pulses));
@@ -85,6 +98,7 @@ pub async fn serve(engine: Arc<Engine>, bus: Option<Bus>, starts_runs: bool) -> 
     systemd::ready(&engine);
     tracing::info!(name: messages::STARTED, "serving {}", engine.archive().root().display());
     let helpers = [
+        reaper,
         tokio::spawn(scheduler::keep(Arc::clone(&engine), starts_runs)),
         tokio::spawn(inbox::keep(Arc::clone(&engine))),
         tokio::spawn(systemd::keep_status(Arc::clone(&engine))),

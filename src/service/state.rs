@@ -176,6 +176,13 @@ pub(super) struct Running {
     pub(super) stop: watch::Sender<Option<StopReason>>,
 }
 
+impl Running {
+    /// Whether nobody cancelled it.
+    fn goes_on(&self) -> bool {
+        *self.stop.borrow() != Some(StopReason::Cancelled)
+    }
+}
+
 /// What the service does as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -219,6 +226,17 @@ impl State {
             Phase::Serving if self.running.is_some() => "working",
             Phase::Serving => "idle",
         }
+    }
+
+    /// The job that will do what is asked for as well: the same that waits, and where nobody asks in person the
+    /// same at work. A restart of the service, as by an upgrade, lets its timer or its start ask once more.
+    pub(super) fn job_for(&self, request: &Request, origin: &str) -> Option<u32> {
+        let by_itself = |origin: &str| ["timer", "schedule", "startup"].contains(&origin);
+        let at_work = self.running.as_ref().filter(|running| running.goes_on() && by_itself(origin));
+        let at_work =
+            at_work.and_then(|running| self.jobs.get(&running.id)).filter(|job| by_itself(&job.origin));
+        let queued = self.queue.iter().filter_map(|id| self.jobs.get(id));
+        at_work.into_iter().chain(queued).find(|job| job.request == *request).map(|job| job.id)
     }
 
     /// Forgets finished jobs beyond the newest hundred.

@@ -27,6 +27,11 @@ pub(super) fn ready(engine: &Engine) {
     notify(&[NotifyState::Ready, NotifyState::Status(&engine.look(|state| state.status()))]);
 }
 
+/// The service cannot start yet.
+pub(super) fn waits(why: &str) {
+    notify(&[NotifyState::Status(why)]);
+}
+
 /// The configuration is being read again.
 pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {

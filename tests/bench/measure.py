@@ -5,7 +5,7 @@ usage: scripts/bench [--quick] [--write] [--keep] [--profile] [PART ...]
 
 Parts (all of them without any): first, update, minutes, nothing, latency, start, open, plan, import,
 gateway, service.
---quick   few series and short history: shows that all works, its numbers mean little
+--quick   few series and short history, by debug builds: shows that all works, its times mean little
 --write   also writes docs/performance.md
 --keep    leaves the archives in the bench's folder, and uses those that are there
 --profile  also tells where the CPU time goes, from a run of its own of a build with symbols
@@ -13,8 +13,8 @@ VORTEXCTL_BIN  another vortexctl (else the small build of this tree)
 VORTEX_BIN   another vortex to measure (else the release build of this tree)
 BENCH_DIR    the bench's folder (else target/bench)
 
-Each table says which command makes it. The last one lists the aims; where one is missed the exit code is 1. CPU
-is user and system time of the program and all it starts; the server is a process of its own whose CPU is not counted.
+Each table says which command makes it. The last one lists the aims; where one is missed the exit code is 1, with
+--quick where one is missed that counts and does not time. CPU is user and system time of the program and all it starts; the server is a process of its own whose CPU is not counted.
 """
 
 import argparse
@@ -40,7 +40,8 @@ PROJECT = HERE.parents[1]
 BENCH_DIR = pathlib.Path(os.environ.get("BENCH_DIR", PROJECT / "target/bench"))
 VORTEX = os.environ["VORTEX_BIN"] if "VORTEX_BIN" in os.environ else str(PROJECT / "target/release/vortex")
 VORTEXCTL = os.environ.get("VORTEXCTL_BIN", str(PROJECT / "target/client/vortexctl"))
-HELPER = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")) / "release/examples/bench"
+TARGET = os.environ.get("CARGO_TARGET_DIR", PROJECT / "target")
+HELPER = pathlib.Path(TARGET) / os.environ.get("BENCH_PROFILE", "release") / "examples/bench"
 GATEWAY = HELPER.with_name("ibkr-gateway")
 PROFILED = HELPER.parents[2] / "profiling/vortex"
 DAY = 86_400
@@ -126,6 +127,7 @@ class Bench:
         self.years = 2 if self.quick else 20
         self.tables = []
         self.aims = []
+        self.judged = self.missed = 0
         shutil.rmtree(BENCH_DIR, ignore_errors=True) if not options.keep else None
         BENCH_DIR.mkdir(parents=True, exist_ok=True)
         self.server = Server()
@@ -218,12 +220,15 @@ class Bench:
         self.tables.append((part, title, header, rows, notes))
         print(f"\n{markdown(title, header, rows, notes)}", flush=True)
 
-    def aim(self, what, measured, most=None, least=None, unit=""):
-        """What was aimed at, and whether it was reached."""
+    def aim(self, what, measured, most=None, least=None, unit="", counted=False):
+        """What was aimed at, and whether it was reached; what is counted does not depend on the machine."""
         met = measured <= most if least is None else measured >= least
         aimed = f"at most {most:,}{unit}" if least is None else f"at least {least:,}{unit}"
         shown = f"{measured:,.2f}" if isinstance(measured, float) else f"{measured:,}"
         self.aims.append([what, aimed, f"{shown}{unit}", "yes" if met else "no"])
+        judged = counted or not self.quick
+        self.judged += judged
+        self.missed += judged and not met
 
     # The parts.
 
@@ -257,9 +262,9 @@ class Bench:
         self.aim("first download: CPU of the script", script.cpu / ours.cpu, least=12, unit="×")
         self.aim("first download: wall time of the script", script.wall / ours.wall, least=15, unit="×")
         self.aim("first download: memory", ours.peak, most=32, unit=" MiB")
-        self.aim("first download: requests", ours.requests, most=self.series)
-        self.aim("first download: files", files, most=2 * self.series)
-        self.aim("first download: waits for the disk", waits, most=5 * self.series)
+        self.aim("first download: requests", ours.requests, most=self.series, counted=True)
+        self.aim("first download: files", files, most=2 * self.series, counted=True)
+        self.aim("first download: waits for the disk", waits, most=5 * self.series, counted=True)
 
     def update(self):
         symbols = self.symbols(self.series)
@@ -305,8 +310,10 @@ class Bench:
         self.aim("update: CPU of the usual script", ratio, least=30, unit="×")
         self.aim("update: CPU of 20 years beside 1 year", growth, most=1.6, unit="×")
         for at, name in ((5, "requests"), (6, "files")):
-            self.aim(f"update: {name} of 20 years beside 1 year", rows[0][at] - rows[1][at], most=0)
-        self.aim("update: waits for the disk", rows[0][7], most=5 * self.series)
+            self.aim(f"update: {name} of 20 years beside 1 year", rows[0][at] - rows[1][at], most=0, counted=True)
+        # How many series share a wait follows from when their answers come.
+        self.aim("update: waits for the disk of 20 years beside 1 year", rows[0][7] / rows[1][7], most=1.05, unit="×")
+        self.aim("update: waits for the disk", rows[0][7], most=5 * self.series, counted=True)
 
     def minutes(self):
         series = 2 if self.quick else 10
@@ -352,17 +359,17 @@ class Bench:
         before = archive_state(home)
         runs = [self.download(home, symbols) for _ in range(3)]
         touched = len(archive_state(home).items() ^ before.items())
-        done = min(runs, key=lambda one: one.cpu)
+        done, requests = min(runs, key=lambda one: one.cpu), sum(one.requests for one in runs)
         waits = self.download(home, symbols, counted=True)
         self.table(
             "nothing",
             f"Nothing new: {series} series of {years_of(self.years)}, best of 3",
-            ["", "CPU", "wall", "peak", "requests", "files touched", "fsyncs"],
-            [["vortex", *done.cells(), done.requests, touched, waits]],
+            ["", "CPU", "wall", "peak", "requests of all", "files touched", "fsyncs"],
+            [["vortex", *done.cells(), requests, touched, waits]],
         )
         self.aim("nothing new: CPU", done.cpu, most=0.5, unit=" s")
         self.aim("nothing new: memory", done.peak, most=24, unit=" MiB")
-        self.aim("nothing new: requests and files touched", done.requests + touched, most=0)
+        self.aim("nothing new: requests and files touched", requests + touched, most=0, counted=True)
 
     def latency(self):
         series = 20 if self.quick else 200
@@ -372,7 +379,8 @@ class Bench:
         self.server.set(latency=100)
         done = self.download(self.home("latency"), symbols)
         self.server.set(latency=0)
-        alone = done.requests * 0.1 / 4
+        # One request a series is what it takes.
+        alone = series * 0.1 / 4
         self.table(
             "latency",
             f"100 ms of latency, 4 connections: first download of {series} series, {years_of(self.years)}",
@@ -547,10 +555,10 @@ class Bench:
             home = self.home("gateway-profiled")
             with Gateway(home):
                 self.profile("gateway", "minute bars from a gateway", home, *words)
-        self.aim("gateway: bars", counts["bars"], least=1_000 if self.quick else 100_000)
+        self.aim("gateway: bars", counts["bars"], least=1_000 if self.quick else 100_000, counted=True)
         self.aim("gateway: CPU beside the wall time", 100 * done.cpu / done.wall, most=20, unit=" %")
         self.aim("gateway: memory", done.peak, most=64, unit=" MiB")
-        self.aim("gateway: requests over a limit", len(counts["violations"]), most=0)
+        self.aim("gateway: requests over a limit", len(counts["violations"]), most=0, counted=True)
 
     def large(self, series):
         """An archive of ten partitions a series, on a tmpfs: it would take very long to make on a disk."""
@@ -767,12 +775,11 @@ def main():
                 getattr(bench, "import_" if part == "import" else part)()
     finally:
         bench.server.child.kill()
-    missed = sum(one[-1] == "no" for one in bench.aims)
-    bench.table("", "Aims", ["", "aim", "measured", "reached"], bench.aims, [f"{missed} of {len(bench.aims)} missed."])
+    said = f"{bench.missed} of {bench.judged} that count missed."
+    bench.table("", "Aims", ["", "aim", "measured", "reached"], bench.aims, [said])
     if options.write:
         write_page(bench)
-    # A quick run's numbers mean little.
-    sys.exit(1 if missed and not options.quick else 0)
+    sys.exit(1 if bench.missed else 0)
 
 
 if __name__ == "__main__":

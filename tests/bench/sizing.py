@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Measures what machines of four sizes carry, and writes it to docs/sizing.md.
+"""Looks for how many series machines of four sizes carry, and writes it to docs/sizing.md.
+
+A size carries so many daily series as it brings up to date by a day in half a minute of all its cores. A few hundred tell
+how many these may be, and so many are measured then.
 
 usage: scripts/sizing [--quick] [--write] [SIZE ...]
 
@@ -23,26 +26,30 @@ import subprocess
 import sys
 import time
 
-from measure import BENCH_DIR, HELPER, PROJECT, VORTEX, VORTEXCTL, DAY, Server, markdown
+from measure import BENCH_DIR, GATEWAY, HELPER, PROJECT, VORTEX, VORTEXCTL, DAY, Server, markdown
 
 PLACE = BENCH_DIR / "sizing"
 MIB = 2**20
 YEARS = 20
+# The criterion: what a day's update may take of all the cores, in seconds.
+MOST = 30
+# So many series tell what one costs.
+PROBE = 400
 
 
 class Size:
-    """A machine's size, and what it is given to carry."""
+    """A machine's size, and what it is given beside its daily series."""
 
-    def __init__(self, title, cores, memory, daily, minutes=0, sample=False):
+    def __init__(self, title, cores, memory, minutes=0, several=False):
         self.title, self.cores, self.memory = title, cores, memory
-        self.daily, self.minutes, self.sample = daily, minutes, sample
+        self.minutes, self.several = minutes, several
 
 
 SIZES = {
-    "half": Size("Half a core, 512 MB", 0.5, 512 * MIB, 1000),
-    "one": Size("One core, 1 GB", 1, 1024 * MIB, 4000),
-    "several": Size("Several providers: one core, 1 GB", 1, 1024 * MIB, 2000, sample=True),
-    "high": Size("High volume: two cores, 2 GB", 2, 2048 * MIB, 10000, minutes=20),
+    "half": Size("Half a core, 512 MB", 0.5, 512 * MIB),
+    "one": Size("One core, 1 GB", 1, 1024 * MIB),
+    "several": Size("Several providers: one core, 1 GB", 1, 1024 * MIB, several=True),
+    "high": Size("High volume: two cores, 2 GB", 2, 2048 * MIB, minutes=20),
 }
 
 
@@ -134,66 +141,128 @@ class Service:
         return [time.monotonic() - wall, self.limited.cpu() - cpu, self.status("VmHWM")]
 
 
+class Played:
+    """The servers that play the other providers, for as long as something is measured."""
+
+    def __enter__(self):
+        site = [GATEWAY.with_name("barchart-server"), "--port", "0", "--limit", "1000"]
+        self.children = []
+        self.barchart = self.play(site).rpartition(" ")[2]
+        self.gateway = self.play([GATEWAY, "--port", "0"]).rpartition(":")[2]
+        return self
+
+    def play(self, command):
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.children.append(child)
+        return child.stdout.readline().strip()
+
+    def __exit__(self, *_):
+        for child in self.children:
+            child.kill()
+            child.wait()
+
+    def configuration(self, folder):
+        """Lists of their own: two futures with all their contracts of some years, and ten stocks."""
+        start = f"{datetime.date.today().year - 8}-01-02"
+        futures = {
+            "GOLD": {"code": "GC", "cycle": "GJMQVZ", "periods": "1d", "start_date": start},
+            "CRUDE": {"code": "CL", "cycle": "FGHJKMNQUVXZ", "periods": "1d", "start_date": start},
+        }
+        (folder / "futures.json").write_text(json.dumps({"future": futures}))
+        stocks = {name: {"code": name, "periods": "1d", "start_date": f"{datetime.date.today().year - YEARS}-01-02"} for name in STOCKS}
+        (folder / "stocks.json").write_text(json.dumps({"stock": stocks}))
+        return (
+            f'[providers.barchart]\nbase_url = "{self.barchart}"\nusername = "trader@example.com"\n'
+            'password = "battery&staple=9"\ndaily_limit = 1000\nrequests_per_minute = 1000000\n'
+            f"[providers.ibkr]\nport = {self.gateway}\n"
+            f'[watchlists.barchart]\nprovider = "barchart"\nassets = "{folder}/futures.json"\n'
+            f'[watchlists.ibkr]\nprovider = "ibkr"\nassets = "{folder}/stocks.json"\n'
+        )
+
+
 class Measured:
     """What came of one size."""
 
     def __init__(self, size, quick):
-        self.size = size
-        self.daily = 20 if quick else size.daily
+        self.size, self.quick = size, quick
         self.minutes = min(size.minutes, 2) if quick else size.minutes
-        self.rows = []
 
     def run(self, server):
-        shutil.rmtree(PLACE, ignore_errors=True)
-        folder = PLACE / ".config/vortex"
-        folder.mkdir(parents=True)
-        first = datetime.date.fromtimestamp(server.nights[0])
-        first = first.replace(year=first.year - YEARS, day=1).isoformat()
-        listed = {f"S{at}": {"code": f"S{at}", "periods": "1d", "start_date": first} for at in range(self.daily)}
-        for at in range(self.minutes):
-            listed[f"S{at}"]["periods"] = "1d,1m"
-        (folder / "assets.json").write_text(json.dumps({"stock": listed}))
-        (folder / "config.toml").write_text(
-            f'[providers.yahoo]\nbase_url = "{server.url}"\nrequests_per_minute = 1000000\nconcurrency = 4\n'
-            '[schedule]\nschedule = ""\n[general.raw]\nenabled = true\n'
-        )
-        # Without a run of ours: what shares the machine with it.
-        self.waiting = os.getloadavg()[0]
-        server.set(now=server.nights[0])
+        """Looks for how many series it carries, and measures those."""
+        probe = 20 if self.quick else PROBE
+        update = self.carry(server, probe)
+        self.daily = int(MOST * self.size.cores / (update / probe)) // 100 * 100
+        if self.quick:
+            self.daily = 40
+        with Played() as played:
+            self.update = self.carry(server, self.daily, self.minutes, played if self.size.several else None)
         archive = PLACE / ".local/share/vortex"
-        if self.minutes:
-            begin = server.nights[0] - 5 * 365 * DAY
-            day = datetime.datetime.fromtimestamp(begin, datetime.timezone.utc).date().isoformat()
-            subprocess.run([HELPER, "fill", archive, "1m", str(self.minutes), day, str(server.nights[0])], check=True, stdout=subprocess.DEVNULL)
-        limited = Limited(self.size)
-        try:
-            with Service(PLACE, limited) as service:
-                self.job(service, "first download")
-                if self.size.sample:
-                    self.job(service, "first download, second provider", "--provider", "sample", "--symbol", *SAMPLE, "--period", "1d,1h,1m")
-                server.set(now=server.nights[1])
-                self.job(service, "the next day's update")
-                self.job(service, "nothing new")
-                self.idle = service.status("RssAnon")
-            if limited.denied():
-                sys.exit(f"{self.size.title}: the limit of memory killed it")
-        finally:
-            limited.remove()
+        environment = {"HOME": str(PLACE), "PATH": os.environ["PATH"]}
         listed = subprocess.run(
-            [VORTEX, "archive", "list", "--json"], env={"HOME": str(PLACE), "PATH": os.environ["PATH"]}, capture_output=True, text=True, check=True
+            [VORTEX, "archive", "list", "--contracts", "--json"], env=environment, capture_output=True, text=True, check=True
         )
         rows = json.loads(listed.stdout)
         rows = rows if isinstance(rows, list) else rows["series"]
         self.count, self.bars = len(rows), sum(row["bars"] for row in rows)
         self.bytes = sum(file.stat().st_size for file in archive.rglob("*") if file.is_file() and "raw" not in file.relative_to(archive).parts[:1])
 
+    def configure(self, server, daily, minutes, played):
+        """An empty home with its list."""
+        shutil.rmtree(PLACE, ignore_errors=True)
+        folder = PLACE / ".config/vortex"
+        folder.mkdir(parents=True)
+        first = datetime.date.fromtimestamp(server.nights[0])
+        first = first.replace(year=first.year - YEARS, day=1).isoformat()
+        listed = {f"S{at}": {"code": f"S{at}", "periods": "1d", "start_date": first} for at in range(daily)}
+        for at in range(minutes):
+            listed[f"S{at}"]["periods"] = "1d,1m"
+        (folder / "assets.json").write_text(json.dumps({"stock": listed}))
+        file = folder / "config.toml"
+        file.write_text(
+            f'[general]\nrandom_sleep_max = 0\n[general.raw]\nenabled = true\n'
+            f'[providers.yahoo]\nbase_url = "{server.url}"\nrequests_per_minute = 1000000\nconcurrency = 4\n'
+            '[schedule]\nschedule = ""\n' + (played.configuration(folder) if played else "")
+        )
+        file.chmod(0o600)
+
+    def carry(self, server, daily, minutes=0, played=None):
+        """Measures with so many series; the CPU of a day's update."""
+        self.configure(server, daily, minutes, played)
+        self.rows = []
+        # Without a run of ours: what shares the machine with it.
+        self.waiting = os.getloadavg()[0]
+        server.set(now=server.nights[0])
+        if minutes:
+            begin = server.nights[0] - 5 * 365 * DAY
+            day = datetime.datetime.fromtimestamp(begin, datetime.timezone.utc).date().isoformat()
+            fill = [HELPER, "fill", PLACE / ".local/share/vortex", "1m", str(minutes), day, str(server.nights[0])]
+            subprocess.run(fill, check=True, stdout=subprocess.DEVNULL)
+        limited = Limited(self.size)
+        try:
+            with Service(PLACE, limited) as service:
+                self.job(service, f"first download of {daily:,} series")
+                if played:
+                    self.job(service, "first download, Barchart", "--watchlist", "barchart")
+                    self.job(service, "first download, Interactive Brokers", "--watchlist", "ibkr")
+                server.set(now=server.nights[1])
+                update = self.job(service, "the next day's update")
+                self.job(service, "nothing new")
+                self.idle = service.status("RssAnon")
+            if limited.denied():
+                sys.exit(f"{self.size.title}: the limit of memory killed it")
+        finally:
+            limited.remove()
+        return update
+
     def job(self, service, name, *arguments):
         wall, cpu, peak = service.update(*arguments)
         self.rows.append([name, f"{wall:.1f} s", f"{cpu:.1f} s", f"{peak:.0f} MiB"])
         print(f"{self.size.title}: {name}: {wall:.1f} s", flush=True)
+        return cpu
 
     def table(self):
         notes = [
+            f"Carries {self.daily:,} daily series: a day's update takes {self.update / self.size.cores:.0f} s of all its cores. "
             f"{self.count:,} series with {self.bars:,} bars, {self.bytes / 2**30:.2f} GiB on disk without the raw trail; "
             f"idle afterwards: {self.idle:.1f} MiB of its own.",
             f"Measured {measured_on()}; the load of the machine was {self.waiting:.1f} before.",
@@ -201,7 +270,7 @@ class Measured:
         return markdown(self.size.title, ["", "wall", "CPU", "peak so far"], self.rows, notes)
 
 
-SAMPLE = ["SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA", "AMZN", "TLT", "GLD", "DIA"]
+STOCKS = ["SPY", "QQQ", "IWM", "AAPL", "MSFT", "NVDA", "AMZN", "TLT", "GLD", "DIA"]
 
 
 def write_page(measured):

@@ -16,6 +16,7 @@ fn apart(home: &Home, script: &str) -> Ran {
         .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("HOME", home.path(""))
         .env("VORTEX", env!("CARGO_BIN_EXE_vortex"))
+        .env("VORTEXCTL", env!("CARGO_BIN_EXE_vortexctl"))
         .env("ARCHIVE", home.archive())
         .current_dir(home.path(""))
         .stdin(Stdio::null())
@@ -88,6 +89,55 @@ fn a_disk_that_is_full_from_the_start_is_named() {
         download(FIRST)
     );
     apart(&home, &script).ends(1).says("make room there").says(home.archive().to_str().unwrap());
+}
+
+/// The service waits for room, and serves once there is some; told to stop meanwhile it ends.
+#[test]
+fn a_disk_that_is_full_when_the_service_starts_is_waited_for() {
+    let script = format!(
+        r#"
+        mkdir -p "$ARCHIVE"
+        mount -t tmpfs -o size=4m vortex-test "$ARCHIVE"
+        {first} >/dev/null 2>&1
+        head -c 8m /dev/zero > "$ARCHIVE/filler" 2>/dev/null || true
+        export XDG_RUNTIME_DIR="$HOME"
+        begin() {{
+            "$VORTEX" daemon --bus private 2>"$1" &
+            service=$!
+            until grep 'waiting for room: ' "$1"; do kill -0 $service; sleep 0.1; done
+        }}
+        begin "$HOME/first"
+        kill -TERM $service
+        wait $service
+        begin "$HOME/second"
+        "$VORTEXCTL" ping && exit 9
+        rm "$ARCHIVE/filler"
+        until "$VORTEXCTL" ping 2>/dev/null; do kill -0 $service; sleep 0.1; done
+        "$VORTEXCTL" status
+        kill -TERM $service
+        wait $service
+        "#,
+        first = download(FIRST)
+    );
+    let home = sample();
+    let ran = apart(&home, &script).ends(0).says("State: idle");
+    assert_eq!(ran.out.matches("make room there").count(), 2, "{ran:?}");
+    assert!(ran.out.contains(home.archive().to_str().unwrap()), "{ran:?}");
+}
+
+/// A ledger of limits that cannot be made for want of room is not called damaged.
+#[test]
+fn no_room_for_the_limits_is_named() {
+    let home = sample();
+    let script = r#"
+        mkdir -p "$HOME/.local/state/vortex"
+        mount -t tmpfs -o size=64k vortex-test "$HOME/.local/state/vortex"
+        head -c 1m /dev/zero > "$HOME/.local/state/vortex/filler" 2>/dev/null || true
+        export VORTEX__PROVIDERS__YAHOO__BASE_URL=http://127.0.0.1:1
+        "$VORTEX" download -p yahoo -s AAPL
+        "#;
+    let ran = apart(&home, script).ends(1).says("limits.db").says("make room there");
+    assert!(!ran.err.contains("delete"), "{ran:?}");
 }
 
 #[test]

@@ -74,12 +74,18 @@ impl Place {
 
     /// Starts the service and waits for READY=1.
     pub(crate) fn start(&mut self, args: &[&str]) {
+        self.start_by(&[], args);
+    }
+
+    /// The same by another program, which gets the command line of the service.
+    pub(crate) fn start_by(&mut self, by: &[&str], args: &[&str]) {
         let socket = self.home.path().join("notify");
         let _ = fs::remove_file(&socket);
         self.notified = Some(listen(&socket));
         let log = fs::File::create(self.home.path().join("log")).unwrap();
-        let mut service = self.command(env!("CARGO_BIN_EXE_vortex"));
-        service.arg("daemon").args(args).env("NOTIFY_SOCKET", &socket).stderr(log);
+        let line = [by, &[env!("CARGO_BIN_EXE_vortex"), "daemon"], args].concat();
+        let mut service = self.command(line[0]);
+        service.args(&line[1..]).env("NOTIFY_SOCKET", &socket).stderr(log);
         self.service = Some(service.spawn().unwrap());
         self.told("READY=1");
     }

@@ -38,6 +38,8 @@ fn all(machine: &Machine) {
         ("a broken configuration is refused", a_broken_configuration_is_refused),
         ("the log level changes", the_log_level_changes),
         ("a job survives whatever happens to the service", a_job_survives),
+        ("a stop in mid run is no failure", a_stop_in_mid_run_is_no_failure),
+        ("a full disk at the start", a_full_disk_at_the_start),
         ("twenty restarts", twenty_restarts),
         ("the bus goes away and comes back", the_bus_goes_away),
         ("a hung service is restarted", a_hung_service_is_restarted),
@@ -271,6 +273,55 @@ fn a_job_survives(machine: &Machine) {
     assert_eq!(job(machine, "Result"), "s \"done\"");
     assert_eq!(job(machine, "SeriesTotal"), "u 10");
     machine.trader("vortex validate --provider yahoo").ok();
+}
+
+/// Of the run by the schedule, which waits for a slow provider.
+fn a_stop_in_mid_run_is_no_failure(machine: &Machine) {
+    let at_work = || property(machine, "State") == "s \"working\"";
+    machine.trader("systemctl --user start --no-block vortex-update").ok();
+    machine.until("the run", at_work);
+    // A restart in the midst of it, as by an upgrade: the run and what asked for it go on, and nothing twice.
+    machine.trader("systemctl --user restart vortex").ok();
+    machine.until("the run goes on", at_work);
+    machine.until("it is asked for again", || {
+        machine.trader("journalctl --user --no-pager -o cat -u vortex").ok().contains("asks for what job")
+    });
+    let jobs: Vec<serde_json::Value> =
+        serde_json::from_str(&machine.trader("vortexctl --json jobs").ok()).unwrap();
+    let open: Vec<_> = jobs.iter().filter(|job| job["state"] != "finished").collect();
+    assert!(open.len() == 1 && open[0]["origin"] == "timer", "{open:#?}");
+    let asking = machine.trader("systemctl --user is-active vortex-update");
+    assert_eq!(asking.out.trim(), "activating", "{asking:#?}");
+    machine.trader("timeout 10 systemctl --user stop vortex").ok();
+    assert_eq!(machine.trader("systemctl --user is-active vortex-update").out.trim(), "inactive");
+    assert_eq!(machine.trader("systemctl --user --failed --no-legend").ok(), "");
+    machine.trader(&format!("systemctl --user start vortex && vortexctl cancel {}", open[0]["id"])).ok();
+    machine.until("the end of the job", || !at_work());
+}
+
+fn a_full_disk_at_the_start(machine: &Machine) {
+    machine.trader("systemctl --user stop vortex").ok();
+    let archive = "/home/trader/.local/share/vortex";
+    machine
+        .root(&format!("mv {archive} {archive}.kept && mkdir {archive} && mount -t tmpfs -o size=1m,uid=1000,gid=1000,mode=700 tmpfs {archive}"))
+        .ok();
+    machine
+        .trader(&format!("head -c 2m /dev/zero > {archive}/filler; systemctl --user start --no-block vortex"))
+        .ok();
+    let shown = |name: &str| {
+        machine.trader(&format!("systemctl --user show vortex -p {name} --value")).ok().trim().to_owned()
+    };
+    machine.until("the words in STATUS", || shown("StatusText").contains("make room there"));
+    let status = machine.trader("vortexctl status");
+    assert!(status.code == 69 && status.err.contains("make room there"), "{status:#?}");
+    // It is tried again for as long as it takes, and never given up.
+    machine.until("another start", || shown("NRestarts") != "0");
+    assert_ne!(shown("ActiveState"), "failed");
+    machine.trader(&format!("rm {archive}/filler")).ok();
+    machine.until("the service", || machine.trader("vortexctl ping").code == 0);
+    machine.trader("systemctl --user stop vortex").ok();
+    machine.root(&format!("umount {archive} && rmdir {archive} && mv {archive}.kept {archive}")).ok();
+    machine.trader("systemctl --user start vortex").ok();
 }
 
 fn twenty_restarts(machine: &Machine) {

@@ -1,7 +1,7 @@
 //! The package on a machine: installed, upgraded in mid job, removed and purged.
 
 use super::machine::Machine;
-use super::{SAMPLE, SLOW, SLOW_UPDATE, configure};
+use super::{SAMPLE, SLOW, configure};
 
 const INSTALL: &str = "DEBIAN_FRONTEND=noninteractive apt-get -qq install -y /opt/vortex.deb 2>&1";
 
@@ -71,19 +71,26 @@ fn an_upgrade_goes_on_with_the_job(machine: &Machine) {
     machine.until("no job is at work", || {
         !machine.trader("vortexctl --json jobs").ok().contains("\"state\": \"running\"")
     });
-    machine.trader(SLOW_UPDATE).ok();
+    // What the restart of the service starts again as well, and asks for the same once more.
+    machine.trader("systemctl --user start --no-block vortex-update").ok();
     let newest = |machine: &Machine| {
         let jobs: Vec<serde_json::Value> =
             serde_json::from_str(&machine.trader("vortexctl --json jobs").ok()).unwrap();
         jobs.into_iter().max_by_key(|job| job["id"].as_u64()).unwrap()
     };
-    machine.until("the first series", || newest(machine)["series_done"].as_u64() >= Some(1));
+    machine.until("the first series", || {
+        let job = newest(machine);
+        job["state"] == "running" && job["series_done"].as_u64() >= Some(1)
+    });
     let (before, job) = (main_process(machine), newest(machine)["id"].clone());
     let upgraded = machine.root("dpkg -i /tmp/next.deb 2>&1").ok();
     assert!(upgraded.contains("+next"), "{upgraded}");
     machine.until("the new version", || {
         !["", "0", before.as_str()].contains(&main_process(machine).as_str())
             && machine.trader("vortexctl ping").code == 0
+    });
+    machine.until("it is asked for again", || {
+        machine.trader("journalctl --user --no-pager -o cat -u vortex").ok().contains("asks for what job")
     });
     machine.until("the end of the job", || newest(machine)["state"] == "finished");
     let ended = newest(machine);
@@ -107,13 +114,29 @@ fn removing_keeps_everything(machine: &Machine) {
     assert_ne!(active.out.trim(), "active", "{active:#?}");
     assert_eq!(machine.trader(files).ok(), before);
     machine.root("test -e /etc/vortex/config.toml && ! test -e /usr/bin/vortex").ok();
+    // The user's manager has looked again: of the units that went it knows no more.
+    let loaded = machine.trader("systemctl --user show vortex-update.timer -p LoadState --value");
+    assert_eq!(loaded.out.trim(), "not-found", "{loaded:#?}");
 }
 
 fn purging_keeps_the_archive(machine: &Machine) {
     machine.root(INSTALL).ok();
+    // The list's timer fires once a second, so that there is something to be left behind of it.
     machine
-        .root("systemctl enable --now vortex && vortexctl --system update --symbol SPY --period 1d --wait")
+        .root(
+            "mkdir -p /etc/vortex && printf '[general]\\ndefault_provider = \"sample\"\\n[watchlists.us]\\nsymbols = [\"SPY\"]\\n\
+             periods = [\"1d\"]\\non_calendar = \"*-*-* *:*:*\"\\n' > /etc/vortex/config.toml && systemctl daemon-reload",
+        )
         .ok();
+    machine
+        .root(
+            "systemctl enable --now vortex && systemctl --global enable vortex && \
+             vortexctl --system update --symbol SPY --period 1d --wait",
+        )
+        .ok();
+    machine.until("a timer has fired", || {
+        machine.root("test -e /var/lib/systemd/timers/stamp-vortex-update-us.timer").code == 0
+    });
     let csv = "test -s /var/lib/vortex/data/sample/stocks/1d/SPY.csv";
     machine.root(&format!("{csv} && test -d /var/lib/vortex/.local/state/vortex")).ok();
     let purged = machine.root("apt-get -qq purge -y vortex 2>&1").ok();
@@ -122,7 +145,7 @@ fn purging_keeps_the_archive(machine: &Machine) {
     machine.root(&format!("{csv} && {gone}")).ok();
     let left = machine
         .root(
-            "find /etc /usr -name '*vortex*' ! -path '*/dpkg/*' ! -name 'vortex-test*' ! -name yahoo-server",
+            "find /etc /usr /run/systemd /var/lib/systemd -name '*vortex*' ! -path '*/dpkg/*' ! -name 'vortex-test*' ! -name yahoo-server",
         )
         .ok();
     assert_eq!(left, "", "left behind");

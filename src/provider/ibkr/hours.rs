@@ -5,6 +5,9 @@ use jiff::tz::TimeZone;
 
 use crate::model::Day;
 
+/// No session opens more days before the one on which it ends.
+const LONGEST: i32 = 7;
+
 /// One session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Session {
@@ -29,6 +32,9 @@ pub(super) fn sessions(hours: &[String]) -> Vec<Session> {
         let Some((from, to)) = range.trim().split_once('-') else { continue };
         let (Some(from), Some(to)) = (instant(from, date), instant(to, date)) else { continue };
         let days = from.0.number() - to.0.number();
+        if !(-LONGEST..=0).contains(&days) {
+            continue;
+        }
         let session = Session { day: to.0, open: days * 86_400 + from.1, close: to.1 };
         match sessions.iter_mut().find(|known| known.day == session.day) {
             Some(known) => {
@@ -90,6 +96,7 @@ mod tests {
         assert_eq!(night[0], Session { day: day("2024-01-08"), open: -7 * 3600, close: 16 * 3600 });
         let old = list(&["20240108:0900-1130,1230-1500"]);
         assert_eq!(old, [Session { day: day("2024-01-08"), open: 9 * 3600, close: 15 * 3600 }]);
+        assert_eq!(list(&["10110210:0930-20220421:1600", "20240109:0930-20240108:1600"]), []);
     }
 
     #[test]

@@ -193,8 +193,13 @@ impl Provider for Ibkr {
     }
 
     fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
-        read::read(request, raw)
+        read(request, raw)
     }
+}
+
+/// Reads what a gateway said, as it is kept in the raw trail. Pure.
+pub fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
+    read::read(request, raw)
 }
 
 /// How full the window of the limits is, by what all processes asked, and how much it holds.

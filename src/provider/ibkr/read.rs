@@ -248,7 +248,10 @@ impl Line {
     fn join(&mut self, next: Line) {
         let [open, high, low, _, volume, average, count] = self.values;
         let [_, next_high, next_low, close, next_volume, next_average, next_count] = next.values;
-        let sum = volume + next_volume;
+        // What is no number any more says nothing.
+        let total =
+            |one: f64, other: f64| Some(one + other).filter(|sum| sum.is_finite()).unwrap_or(f64::NAN);
+        let sum = total(volume, next_volume);
         let weighted = (average * volume + next_average * next_volume) / sum;
         self.values = [
             open,
@@ -257,7 +260,7 @@ impl Line {
             close,
             sum,
             if weighted.is_finite() { weighted } else { average },
-            count + next_count,
+            total(count, next_count),
         ];
     }
 }
