@@ -97,7 +97,9 @@ fn answer(
         let instant = |date: &str| date.parse().ok().filter(|at: &i64| *at > 99_991_231);
         let end = |at: Option<&SentBar>| {
             let written = |bar: &SentBar| {
-                let midnight = || format!("{}-00:00:00", bar.date);
+                // A date alone is none either.
+                let midnight =
+                    || format!("{}{}", bar.date, if bar.date.len() == 8 { "-00:00:00" } else { "" });
                 instant(&bar.date).map_or_else(midnight, |at| stamps::dashed(at, &TimeZone::UTC))
             };
             at.map_or_else(String::new, written)
