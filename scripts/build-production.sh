@@ -37,7 +37,9 @@ while [ $# -gt 0 ]; do
     --dev) dev=true ;;
     --dry-run) dry=true ;;
     --platform | -r | --registry | -u | --user)
-      [ $# -gt 1 ] || refuse "$1 needs a value"
+      case "${2:-}" in
+        '' | -*) refuse "$1 needs a value" ;;
+      esac
       case "$1" in
         --platform) platform=$2 ;;
         -r | --registry) registry=$2 ;;
@@ -60,7 +62,9 @@ do_it() {
   if $dry; then printf '%q ' "$@"; echo; else "$@"; fi
 }
 
-name=$registry/$user/vortex
+name=${registry%/}/$user/vortex
+[[ $name =~ ^[A-Za-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$ ]] ||
+  refuse "$name is no name of an image: a registry is such as ghcr.io or localhost:5000, a user lower-case letters, digits, . _ and -"
 if $dev; then tags=("$name:dev"); else tags=("$name:$version" "$name:latest"); fi
 here=linux/$(dpkg --print-architecture)
 : "${platform:=$here}"

@@ -44,11 +44,14 @@ TESTS=(
   "binary of the package" "Quadlet keeps its schedule" "secrets from files" "restart loses nothing"
   "mounted configuration stays as it is" "the page on deployment" "environments as they are"
 )
+[ ${#numbers[@]} -gt 0 ] || mapfile -t numbers < <(seq ${#TESTS[@]})
+for number in "${numbers[@]}"; do
+  [ "$number" -le ${#TESTS[@]} ] || { echo "there is no test $number: they are 1 to ${#TESTS[@]}" >&2; exit 2; }
+done
 if $list; then
-  for at in "${!TESTS[@]}"; do echo "$((at + 1)) ${TESTS[at]}"; done
+  for number in "${numbers[@]}"; do echo "$number ${TESTS[number - 1]}"; done
   exit 0
 fi
-[ ${#numbers[@]} -gt 0 ] || mapfile -t numbers < <(seq ${#TESTS[@]})
 
 . scripts/lib/tools
 engine=$(engine)
@@ -537,7 +540,6 @@ test_25() {
 
 passed=0 failed=0
 for number in "${numbers[@]}"; do
-  [ "$number" -le ${#TESTS[@]} ] || { echo "there is no test $number" >&2; exit 2; }
   if [ "$number" = 1 ] && ! $build; then
     "$engine" image inspect "$IMAGE" >/dev/null || exit 1
     $quiet || echo "skipped 1 ${TESTS[0]}: the image is there"
