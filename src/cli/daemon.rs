@@ -34,8 +34,7 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
     check(&context.loaded)?;
     let Context { sources, loaded, .. } = context;
     let place = writer::Place::of(&loaded);
-    let open =
-        || Engine::open(sources.clone(), Overrides::default(), loaded.clone(), (whole_list, check));
+    let open = || Engine::open(sources.clone(), Overrides::default(), loaded.clone(), (whole_list, check));
     let served = runtime.block_on(service::serve(open, bus, args.schedule == Scheduler::Internal));
     // A job that did not come to its commit in time is left where it is; the next start goes on with it.
     runtime.shutdown_background();
