@@ -167,10 +167,11 @@ impl Wizard<'_> {
         let download = format!("vortex{config} download{symbol}");
         match provider {
             barchart::NAME => format!(
-                "let Barchart know you, by one of\n  vortex{config} providers --login barchart                      (the session of your browser)\n  \
-                 vortex{config} config --provider barchart --set-credentials    (name and password)\n  \
-                 providers.barchart.api_key in the file                    (a key of OnDemand)\nor `vortex{config} import FILE…` \
-                 what you downloaded by hand; then\n  {download}"
+                "let Barchart know you, by one of\n  \
+                 vortex{config} providers --login barchart (the session of your browser)\n  \
+                 vortex{config} config --provider barchart --set-credentials (name and password)\n  \
+                 providers.barchart.api_key in the file (a key of OnDemand)\n\
+                 or `vortex{config} import FILE…` what you downloaded by hand; then\n  {download}"
             ),
             ibkr::NAME => format!("vortex{config} providers --test ibkr, and then {download}"),
             _ => download,

@@ -51,10 +51,13 @@ impl Place {
             ErrorKind::ReadOnlyFilesystem,
         ];
         match &error {
-            ArchiveError::Io { source, .. } if never.contains(&source.kind()) && !self.folder.exists() => {
+            ArchiveError::Io { source, path, .. }
+                if never.contains(&source.kind()) && !self.folder.exists() =>
+            {
                 let said = format!(
-                    "general.output_directory is {:?}, where no folder can be made: {error}; name another, or make it and give it to this user",
-                    self.folder.display().to_string()
+                    "general.output_directory is {:?}, and {} cannot be made: {source}; name another folder, or make it and give it to this user",
+                    self.folder.display().to_string(),
+                    path.display()
                 );
                 ConfigError::one(&self.origin, said).into()
             }

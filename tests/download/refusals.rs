@@ -65,6 +65,8 @@ fn an_address_that_is_not_safe_is_refused() {
 fn a_folder_that_cannot_be_written_is_named() {
     let (server, home) = yahoo();
     fs::write(home.path("file"), "").unwrap();
-    home.expect(1, &["download", "-s", "AAPL", "-o", "file/archive"]).says("file/archive");
+    home.expect(2, &["download", "-s", "AAPL", "-o", "file/archive"])
+        .says("--output-dir")
+        .says("file/archive");
     assert_eq!(server.counts().total, 0);
 }
