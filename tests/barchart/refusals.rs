@@ -207,7 +207,7 @@ fn a_count_of_ours_alone_stops_nobody_for_a_day() {
     let ledger = rusqlite::Connection::open(home.path(".local/state/vortex/limits.db")).unwrap();
     ledger.execute("UPDATE allowance SET counted = 0, last_spent = 0", []).unwrap();
     server.reset_used();
-    download(&home, 75, 20, &["GOLD"]);
+    download(&home, 0, 20, &["GOLD"]);
     assert_eq!(server.counts().downloads.len(), 2);
 }
 
