@@ -92,3 +92,49 @@ fn what_cannot_be_taken_is_told_and_a_better_file_is_tried() {
         archived(&place, "GOLD/GOLD_20240400.csv").is_file()
     });
 }
+
+/// What stood in the way of a job is nothing against its files: once it is gone they are imported.
+#[test]
+fn files_that_had_no_turn_are_tried_again() {
+    let place = start();
+    let inbox = place.home.path().join("inbox");
+    let obstacle = place.home.path().join(".local/share/vortex/barchart");
+    fs::write(&obstacle, "").unwrap();
+    fs::create_dir(&inbox).unwrap();
+    fs::write(inbox.join("gcj24_daily.csv"), export("2024-01-02", "2024-01-31")).unwrap();
+    place.until("the job fails", || place.log().contains("could not be taken yet; it is tried again"));
+    fs::remove_file(&obstacle).unwrap();
+    place.until("it is tried again", || archived(&place, "GOLD/GOLD_20240400.csv").is_file());
+}
+
+/// A link may lead to what its maker may not read.
+#[test]
+fn links_that_leave_the_folder_are_not_followed() {
+    let place = start();
+    let inbox = place.home.path().join("inbox");
+    let elsewhere = place.home.path().join("gcj24_daily.csv");
+    fs::write(&elsewhere, export("2024-01-02", "2024-01-31")).unwrap();
+    fs::create_dir(&inbox).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, inbox.join("gcm24_daily.csv")).unwrap();
+    place.until("the link is told", || place.log().contains("a link out of the folder is not followed"));
+    assert!(jobs(&place).is_empty(), "{:?}", jobs(&place));
+}
+
+/// Files need no network: they do not wait behind what does.
+#[test]
+fn an_import_passes_a_job_that_waits_for_the_network() {
+    let mut place = Place::with_bus();
+    let inbox = place.home.path().join("inbox");
+    fs::create_dir(&inbox).unwrap();
+    place.configure(&format!("[providers.barchart]\nimport_directory = {inbox:?}\n"));
+    place.offline = true;
+    place.start(&["--bus", "user"]);
+    let asked = place.ctl(&["update", "--provider", "yahoo", "--symbol", "AAPL"]);
+    assert!(asked.status.success(), "{asked:?}");
+    place.until("it waits", || place.log().contains("waiting for the network"));
+    fs::write(inbox.join("gcj24_daily.csv"), export("2024-01-02", "2024-01-31")).unwrap();
+    place.until("the file is imported", || archived(&place, "GOLD/GOLD_20240400.csv").is_file());
+    place.until("its job is over", || jobs(&place).iter().any(|(_, result)| result == "done"));
+    let waiting = jobs(&place).into_iter().filter(|(origin, _)| origin != "import").collect::<Vec<_>>();
+    assert_eq!(waiting, [("request".to_owned(), String::new())]);
+}

@@ -175,7 +175,7 @@ fn row(file: &FileReport, dry: bool) -> Vec<String> {
     let word = if dry && file.outcome.reason().is_none() { "readable" } else { file.outcome.word() };
     let taken = if dry { file.readable } else { file.taken };
     vec![
-        file.path.display().to_string(),
+        file.shown(),
         series,
         word.to_owned(),
         number(file.rows),

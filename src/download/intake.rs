@@ -15,12 +15,14 @@ use super::plan::Plan;
 use super::run::{NO_LIMITS, WORK_AT_ONCE};
 use super::series::{Course, Shared, Stop, Stored, Target};
 use crate::archive::raw::RawTrail;
-use crate::archive::{ArchiveError, SeriesState, SessionCounts, Writer};
-use crate::model::{Bars, Class, Days, Period, SeriesKey};
+use crate::archive::{ArchiveError, PartitionRecord, SeriesState, SessionCounts, Writer};
+use crate::model::{Bars, Class, Days, Mark, Period, SeriesKey};
 use crate::provider::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 
 /// Series that are read, merged or written at once.
 const AT_ONCE: usize = 4;
+/// A single bar whose prices moved by no more than this share was corrected: no split is that small.
+const LITTLE: f64 = 0.04;
 
 /// One file, read.
 #[derive(Debug)]
@@ -81,6 +83,8 @@ pub struct Taken {
     pub older: u64,
     /// Why nothing of it was taken.
     pub refused: Option<String>,
+    /// That is for the archive's sake: once it is mended the same file is taken.
+    pub again: bool,
 }
 
 /// Takes files into the archive. Files that nothing is told of had no turn.
@@ -161,18 +165,21 @@ async fn of_series(
             _ if course.added + course.changed > 0 => Outcome::Done,
             _ => Outcome::Current,
         },
+        // What ends the whole job is nothing against its files: they wait.
+        Err(Stop::Fatal(why)) => {
+            taken.clear();
+            fatal = Some(why.clone());
+            Outcome::Failed(why)
+        }
         Err(stop) => {
             let why = match stop {
                 Stop::Outcome(outcome) => outcome.reason().unwrap_or("it was left out").to_owned(),
                 Stop::Interrupted => "interrupted".to_owned(),
-                Stop::Limited(why) | Stop::Denied(why) => why,
-                Stop::Fatal(why) => {
-                    fatal = Some(why.clone());
-                    why
-                }
+                Stop::Limited(why) | Stop::Denied(why) | Stop::Fatal(why) => why,
             };
             for file in &mut taken {
-                *file = Taken { file: file.file, refused: Some(why.clone()), ..Taken::default() };
+                let refused = Some(why.clone());
+                *file = Taken { file: file.file, refused, again: true, ..Taken::default() };
             }
             Outcome::Failed(why)
         }
@@ -230,7 +237,9 @@ impl Shared {
     ) -> Result<Merged, Stop> {
         let key = &target.key;
         let refused = |why: &str| Stop::Outcome(Outcome::Failed(format!("{key}: {why}")));
-        if let Some(why) = stored.state.held.as_ref().or(stored.state.suspect.as_ref()) {
+        // Files that were lost or damaged are what an import may bring again.
+        let suspect = stored.state.suspect.as_ref().filter(|_| !stored.state.coverage.has(Mark::Suspect));
+        if let Some(why) = stored.state.held.as_ref().or(suspect) {
             return Err(refused(&format!("{why}; `vortex download --force` lets it go on")));
         }
         let clock = |file: &ReadFile| file.1.as_ref().map_or(0, |piece| piece.answer.clock);
@@ -266,6 +275,7 @@ impl Shared {
             before: &before,
             all: before.clone(),
             state: stored.state.clone(),
+            bounds: parts_bounds(&stored.parts),
             restated: None,
             force,
         };
@@ -297,6 +307,8 @@ struct Merge<'a> {
     /// That, with what the files brought.
     all: Bars,
     state: SeriesState,
+    /// The first and the last stored stamp.
+    bounds: Option<(i64, i64)>,
     restated: Option<String>,
     force: bool,
 }
@@ -312,9 +324,9 @@ impl Merge<'_> {
     ) -> Result<Option<(Request, RawAnswer)>, String> {
         let Piece { request, covered, mut answer, raw } = piece;
         match compare(&self.all, &answer.bars) {
-            Difference::Scale { ratio, .. } => {
+            Difference::Scale { ratio, .. } if self.is_other_scale(&answer.bars, ratio) => {
                 return Err(format!(
-                    "its prices are those stored divided by {ratio}: two price scales may not stand in one series"
+                    "its prices are those stored divided by {ratio}: two price scales may not stand in one series; with --force a file is taken that has every bar stored so far"
                 ));
             }
             Difference::Adjustment => {
@@ -344,6 +356,17 @@ impl Merge<'_> {
         Ok(raw.filter(|_| told.taken > 0).map(|raw| (request, raw)))
     }
 
+    /// Whether prices that moved by one ratio are of another scale. A single bar that moved a little was corrected.
+    fn is_other_scale(&self, bars: &Bars, ratio: f64) -> bool {
+        let (one, little) = (absorb::changed(&self.all, bars) == 1, (ratio - 1.0).abs() <= LITTLE);
+        let replaced = self.bounds.zip(bars.bounds()).is_some_and(|(old, new)| {
+            new.0 <= old.0
+                && new.1 >= old.1
+                && self.all.times.iter().all(|time| bars.times.binary_search(time).is_ok())
+        });
+        !((one && little) || (self.force && replaced))
+    }
+
     /// Takes out the bars that are stored with other values; how many.
     fn keep_newer(&self, bars: &mut Bars) -> u64 {
         let news = absorb::news(self.before, bars.clone());
@@ -360,6 +383,12 @@ impl Merge<'_> {
         *bars = kept;
         left_out as u64
     }
+}
+
+/// The first and the last stamp of what is stored.
+fn parts_bounds(parts: &[PartitionRecord]) -> Option<(i64, i64)> {
+    let first = parts.iter().map(|part| part.first).min()?;
+    Some((first, parts.iter().map(|part| part.last).max()?))
 }
 
 /// The provider of a job that asks nobody.

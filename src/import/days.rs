@@ -6,10 +6,10 @@ use crate::model::{Bars, Class, Contract, Day, Days, Period, SeriesMeta};
 
 /// A contract is listed at most so many days before it ends.
 const LISTED_DAYS: i32 = 10 * 366;
-/// A contract may end so many days before the end of its month.
-const ENDS_WITHIN: i32 = 45;
-/// Exports are cut off at these numbers of rows: their oldest day may not be whole.
-const ROW_LIMITS: [usize; 2] = [10_000, 20_000];
+/// Exports are cut off at so many rows, or at …
+const SHORT_LIMIT: usize = 10_000;
+/// … so many: their oldest day may not be whole.
+const ROW_LIMIT: usize = 20_000;
 
 /// The day before which nothing of a series is looked for.
 pub fn earliest(contract: Option<Contract>, otherwise: Day) -> Day {
@@ -73,28 +73,31 @@ impl Scope<'_> {
         Days::new(self.day(first), self.period.last_day(self.day(last)))
     }
 
-    /// The dates of which a file of these bars has every bar there is, and on to the end of a contract that had
-    /// ended.
-    pub fn covered(&self, bars: &Bars) -> Option<Days> {
+    /// The dates of which a file of these bars has every bar there is: those from its first to its last, and no
+    /// other, because a file does not say what was asked for. `rows` are all that it has, also those that are no bars.
+    pub fn covered(&self, bars: &Bars, rows: usize) -> Option<Days> {
         let mut days = self.span(bars)?;
-        if ROW_LIMITS.contains(&bars.len()) && days.len() > 1 {
+        if (rows == SHORT_LIMIT || rows >= ROW_LIMIT) && days.len() > 1 {
             days.first = days.first.plus(1);
-        }
-        if let Some(end) = self.ended(days.last) {
-            days.last = days.last.max(end);
         }
         Some(days)
     }
 
-    /// The last day of the contract, where it was settled and its rows reach near to it.
-    pub fn ended(&self, last: Day) -> Option<Day> {
-        let settled = self.contract?.settled();
-        self.reaches_end(last).filter(|_| settled <= finished(self.clock, self.zone))
+    /// When the last bar began and when it was over, in seconds since the epoch.
+    pub fn last_bar(&self, bars: &Bars) -> Option<(i64, i64)> {
+        let (_, last) = bars.bounds()?;
+        if let Some(seconds) = self.period.seconds() {
+            return Some((last, last + seconds));
+        }
+        let day = Day::of_utc(last);
+        let closed = self.period.last_day(day).instant(0, self.zone) + CLOSED;
+        Some((day.instant(0, self.zone), closed))
     }
 
-    /// The last day of the contract, where its rows reach near to it.
-    pub fn reaches_end(&self, last: Day) -> Option<Day> {
+    /// What is open of a contract whose month is over: it may have traded on behind what a file has of it.
+    pub fn open_end(&self, covered: Days, now: i64) -> Option<String> {
         let end = self.contract?.last_day();
-        (last.plus(ENDS_WITHIN) >= end).then_some(end)
+        let open = covered.last < end && end < Day::of_utc(now);
+        open.then(|| format!("known to {}; the next download asks for the days to {end}", covered.last))
     }
 }

@@ -10,7 +10,16 @@ pub struct Listed {
     /// Where it is.
     pub path: PathBuf,
     /// Why it is not looked into.
-    pub passed_over: Option<String>,
+    pub aside: Option<Aside>,
+}
+
+/// Why a file or folder is not looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// It is nothing to import.
+    PassedOver(String),
+    /// Something to import may be in it, and it cannot be read.
+    Unreadable(String),
 }
 
 /// Endings that a browser gives a file while it downloads it.
@@ -26,7 +35,7 @@ pub fn list(paths: &[PathBuf], archive: &Path) -> Vec<Listed> {
             Ok(about) if about.is_dir() => walk(path, archive.as_deref(), &mut found),
             Ok(about) if about.is_file() => found.push(look_at(path.clone(), true)),
             Ok(_) => found.push(pass_over(path.clone(), "it is neither a file nor a folder")),
-            Err(error) => found.push(pass_over(path.clone(), &format!("it cannot be read: {error}"))),
+            Err(error) => found.push(unreadable(path.clone(), &error)),
         }
     }
     found.retain(|listed| seen.insert(listed.path.clone()));
@@ -34,7 +43,11 @@ pub fn list(paths: &[PathBuf], archive: &Path) -> Vec<Listed> {
 }
 
 fn pass_over(path: PathBuf, why: &str) -> Listed {
-    Listed { path, passed_over: Some(why.to_owned()) }
+    Listed { path, aside: Some(Aside::PassedOver(why.to_owned())) }
+}
+
+fn unreadable(path: PathBuf, error: &std::io::Error) -> Listed {
+    Listed { path, aside: Some(Aside::Unreadable(format!("it cannot be read: {error}"))) }
 }
 
 fn walk(folder: &Path, archive: Option<&Path>, found: &mut Vec<Listed>) {
@@ -47,9 +60,7 @@ fn walk(folder: &Path, archive: Option<&Path>, found: &mut Vec<Listed>) {
     }
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        Err(error) => {
-            return found.push(pass_over(folder.to_owned(), &format!("it cannot be read: {error}")));
-        }
+        Err(error) => return found.push(unreadable(folder.to_owned(), &error)),
     };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
     paths.sort();
@@ -63,7 +74,7 @@ fn walk(folder: &Path, archive: Option<&Path>, found: &mut Vec<Listed>) {
             Ok(about) if about.is_file() && !belongs_to_csv(&path) => found.push(look_at(path, false)),
             Ok(about) if about.is_dir() || about.is_file() => {}
             Ok(_) => found.push(pass_over(path, "it is neither a file nor a folder")),
-            Err(error) => found.push(pass_over(path, &format!("it cannot be read: {error}"))),
+            Err(error) => found.push(unreadable(path, &error)),
         }
     }
 }
@@ -74,7 +85,7 @@ fn look_at(path: PathBuf, named: bool) -> Listed {
         return pass_over(path, "it is still being downloaded");
     }
     match named || ending == "csv" {
-        true => Listed { path, passed_over: None },
+        true => Listed { path, aside: None },
         false => pass_over(path, "it is no CSV"),
     }
 }
@@ -120,7 +131,12 @@ mod tests {
             .iter()
             .map(|listed| {
                 let name = listed.path.file_name().unwrap().to_str().unwrap();
-                (name, listed.passed_over.as_deref().unwrap_or("taken").split(' ').nth(2).unwrap_or("taken"))
+                let why = match &listed.aside {
+                    Some(Aside::PassedOver(why)) => why.split(' ').nth(2).unwrap(),
+                    Some(Aside::Unreadable(why)) => why.as_str(),
+                    None => "taken",
+                };
+                (name, why)
             })
             .collect();
         let expected = [
@@ -133,6 +149,6 @@ mod tests {
         ];
         assert_eq!(told, expected);
         let itself = list(&[place.path().join("mine")], &place.path().join("mine"));
-        assert_eq!(itself[0].passed_over.as_deref(), Some("it is the archive itself"));
+        assert_eq!(itself[0].aside, Some(Aside::PassedOver("it is the archive itself".to_owned())));
     }
 }

@@ -37,9 +37,11 @@ impl Known {
         self.instruments.iter().find(|instrument| instrument.name == name && instrument.class == class)
     }
 
-    /// What a symbol means; `last` is the date of the last row of its file.
-    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day) -> Meant {
-        let mut meant = self.by_code(symbol, last, today);
+    /// What a symbol means; `last` is the date of the last row of its file, which is `nearby` where it is made of
+    /// several contracts.
+    pub fn meaning(&self, symbol: &str, last: Option<Day>, today: Day, nearby: bool) -> Meant {
+        let class = self.class.or(nearby.then_some(Class::Future));
+        let mut meant = self.by_code(symbol, last, today, class);
         let code = &meant.instrument.code;
         if let Some((name, _)) = self.named.iter().find(|(_, named)| is_code(named, code)) {
             meant.instrument.name.clone_from(name);
@@ -48,8 +50,8 @@ impl Known {
         meant
     }
 
-    fn by_code(&self, symbol: &str, last: Option<Day>, today: Day) -> Meant {
-        let of_class = |class: Class| self.class.is_none_or(|wanted| wanted == class);
+    fn by_code(&self, symbol: &str, last: Option<Day>, today: Day, wanted: Option<Class>) -> Meant {
+        let of_class = |class: Class| wanted.is_none_or(|wanted| wanted == class);
         let known = |code: &str, dated: bool| {
             let fits = |of: &&Instrument| is_code(&of.code, code) && of_class(of.class);
             let kind = |of: &&Instrument| if dated { of.class == Class::Future } else { of.cycle.is_none() };
@@ -59,18 +61,20 @@ impl Known {
             return Meant { instrument, contract: None, note: None };
         }
         let dated = Contract::of_code(symbol, last.unwrap_or(today)).filter(|_| of_class(Class::Future));
-        let Some((root, contract)) = dated else { return self.unknown(symbol, None) };
+        let Some((root, contract)) = dated else { return unknown(symbol, wanted, None) };
         match known(root, true) {
             Some(instrument) => Meant { instrument, contract: Some(contract), note: None },
-            None => self.unknown(root, Some(contract)),
+            None => unknown(root, wanted, Some(contract)),
         }
     }
+}
 
-    fn unknown(&self, code: &str, contract: Option<Contract>) -> Meant {
-        let class = self.class.or(contract.map(|_| Class::Future)).unwrap_or_else(|| class_of(code));
-        let note = format!("{code} is not in the instruments file: it is taken as the {class} {code}");
-        Meant { instrument: Instrument::plain(code, code, class), contract, note: Some(note) }
-    }
+/// What a symbol is taken as that is not in the list.
+fn unknown(code: &str, wanted: Option<Class>, contract: Option<Contract>) -> Meant {
+    let class = wanted.or(contract.map(|_| Class::Future)).unwrap_or_else(|| class_of(code));
+    let kind = if contract.is_none() && class == Class::Future { "continuous future" } else { class.name() };
+    let note = format!("{code} is not in the instruments file: it is taken as the {kind} {code}");
+    Meant { instrument: Instrument::plain(code, code, class), contract, note: Some(note) }
 }
 
 /// Names of files are without the capitals and the `$` and `^` that a code has.
@@ -110,7 +114,7 @@ mod tests {
         ];
         let known = Known::new(list.clone(), &[("AUD".to_owned(), "A6".to_owned())], None);
         let found = |known: &Known, symbol: &str| {
-            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25"));
+            let meant = known.meaning(symbol, Some(day("2024-01-31")), day("2026-11-25"), false);
             let contract = meant.contract.map(|contract| contract.stored_name(""));
             (meant.instrument.name, meant.instrument.class, contract, meant.note.is_some())
         };

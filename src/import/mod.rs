@@ -29,7 +29,8 @@ use crate::config::{Config, ConfigError, assets};
 use crate::download::{self, Clock, Delivery, Intake, Observer, Summary, Target, Wanted};
 use crate::model::{Class, Day, SeriesKey};
 
-pub use export::hash;
+pub use export::hash_of_file;
+use files::Aside;
 use known::Known;
 use report::{FileReport, Outcome};
 use source::Source;
@@ -65,8 +66,9 @@ pub fn sort_out(wish: &Wish, config: &Config, now: i64) -> Result<Sorted, Config
     for listed in files::list(&wish.paths, &config.archive) {
         let place = sorted.files.len();
         let mut told = FileReport::new(listed.path.clone());
-        match listed.passed_over {
-            Some(why) => told.passed_over(why),
+        match &listed.aside {
+            Some(Aside::PassedOver(why)) => told.passed_over(why.clone()),
+            Some(Aside::Unreadable(why)) => told.refuse(why.clone()),
             None => {
                 let known = |provider: &str| instruments(&mut lists, provider, wish, config);
                 match source::identify(&listed, wish, known, now)? {
@@ -166,7 +168,7 @@ pub async fn import(
         }
     }
     let refused = files.iter().filter_map(|file| match &file.outcome {
-        Outcome::Refused(why) => Some(format!("{}: {why}", file.path.display())),
+        Outcome::Refused(why) => Some(format!("{}: {why}", file.shown())),
         _ => None,
     });
     summary.refused = refused.collect();

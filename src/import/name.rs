@@ -11,6 +11,8 @@ pub struct ExportName {
     pub symbol: Option<String>,
     /// The bars.
     pub bars: Option<NamedBars>,
+    /// Whether it speaks of a continuous series of a future's contracts.
+    pub nearby: bool,
 }
 
 /// The bars that a name speaks of.
@@ -58,7 +60,11 @@ pub fn of_export(file_name: &str) -> ExportName {
         "intraday" => NamedBars::Intraday(lower.get(at..).and_then(minutes)),
         other => NamedBars::Other(other.to_owned()),
     };
-    ExportName { symbol, bars: Some(bars) }
+    ExportName {
+        symbol,
+        bars: Some(bars),
+        nearby: lower.get(at..).is_some_and(|kind| kind.contains("nearby")),
+    }
 }
 
 /// The number before the first `min`.
@@ -95,16 +101,6 @@ pub enum PlainWriter {
     OlderVortex,
     /// bc-utils.
     BcUtils,
-}
-
-impl PlainWriter {
-    /// As it is told.
-    pub fn name(self) -> &'static str {
-        match self {
-            PlainWriter::OlderVortex => "older Vortex",
-            PlainWriter::BcUtils => "bc-utils",
-        }
-    }
 }
 
 /// Reads a path such as `…/futures/1d/GOLD/GOLD_20240200.csv` or `…/Day_AUD_20240300.csv`.
@@ -170,6 +166,7 @@ mod tests {
         let read = of_export(name);
         assert_eq!(read.symbol.as_deref(), Some(symbol));
         assert_eq!(read.bars.unwrap().words(), bars);
+        assert_eq!(read.nearby, name.contains("nearby"));
     }
 
     #[test]

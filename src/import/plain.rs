@@ -1,15 +1,18 @@
 //! The CSVs that older Vortex and bc-utils wrote: a header, and stamps of UTC such as `2024-01-02T06:00:00+0000`.
 
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
 use jiff::tz::TimeZone;
 
 use super::days::{self, Scope};
 use super::export::{hash, read_file};
-use super::name::PlainWriter;
+use super::name::{PlainName, PlainWriter};
 use super::report::{FileReport, UNFINISHED};
 use super::side::SideFile;
 use super::source::Source;
 use crate::download::Piece;
-use crate::model::{Bars, Column, Day, Days, SeriesKey, SeriesMeta};
+use crate::model::{Bars, Class, Column, Contract, Day, Days, Period, SeriesKey, SeriesMeta};
 use crate::provider::{Answer, barchart};
 
 /// A download that came without rows was kept by those programs as a file with this date alone.
@@ -29,28 +32,16 @@ const ZONES: [&str; 11] = [
     "America/Sao_Paulo",
     "Africa/Johannesburg",
 ];
-/// No bar for so long before the end of what was asked for: the contract had ended.
-const QUIET_DAYS: i32 = 7;
-/// Asked for until so near to the end of its month a contract is whole: it ends before, or on a weekday.
-const NEAR_DAYS: i32 = 3;
-/// Bars that begin so many days after what was asked for are the first there are.
-const NOTHING_BEFORE: i32 = 7;
 
 /// Reads a file whole.
 pub(super) fn read(
     source: &Source,
-    writer: PlainWriter,
     side: Option<&SideFile>,
     now: i64,
     told: &mut FileReport,
 ) -> Result<Piece, String> {
     let bytes = read_file(&source.path)?;
     told.hash = Some(hash(&source.path, &bytes));
-    let modified = std::fs::metadata(&source.path).and_then(|about| about.modified()).ok();
-    let modified = modified
-        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-        .map(|since| since.as_secs() as i64);
-    let clock = side.and_then(|side| side.end).or(modified).unwrap_or(now).min(now);
     let mut rows = Rows::read(&bytes, source.key.columns(), told)?;
     let placeholder = !rows.times.is_empty() && rows.times.iter().all(|time| *time < PLACEHOLDER);
     if placeholder {
@@ -59,34 +50,56 @@ pub(super) fn read(
     }
     let zone = rows.zone(source)?;
     let bars = rows.bars(&source.key, &zone, told)?;
-    let clock = ended(&source.scope(&zone, clock), side, &bars, placeholder)
-        .map_or(clock, |ended| ended.max(clock).min(now));
+    let clock = given(&source.scope(&zone, now), side, &bars, changed(&source.path)).min(now);
     let scope = source.scope(&zone, clock);
     let (found, days) =
         (bars.len(), scope.span(&bars).unwrap_or(Days { first: Day::new(0), last: Day::new(0) }));
     let request = source.request(days);
-    let mut answer = match source.key.provider.as_str() {
+    let answer = match source.key.provider.as_str() {
         barchart::NAME => barchart::finished_answer(&request, bars, clock, Vec::new(), Vec::new()),
         _ => answer(bars, &scope),
     };
     told.leave_out(UNFINISHED, found - answer.bars.len());
-    let (covered, first_day) = asked_for(&scope, writer, side, &answer.bars, placeholder)
+    let covered = asked_for(&scope, side, &answer.bars, told.rows as usize, placeholder)
         .ok_or_else(|| "it has no bar to take".to_owned())?;
-    answer.first_day = first_day;
+    told.notes.extend(scope.open_end(covered, now).filter(|_| !placeholder));
     Ok(Piece { request, covered, answer, raw: None })
 }
 
-/// When a contract that had ended was settled: nothing more is to come of it, whenever the file was made. So it is
-/// where its side file asked until the end, or for a week in which nothing more came; without one, where the file is
-/// younger than the contract.
-fn ended(scope: &Scope<'_>, side: Option<&SideFile>, bars: &Bars, placeholder: bool) -> Option<i64> {
-    let contract = scope.contract?;
-    let last = scope.span(bars).map(|days| days.last);
-    let asked = Day::of_local(side.and_then(|side| side.end).unwrap_or(scope.clock), scope.zone);
-    let quiet = last.is_some_and(|last| asked.number() - last.number() > QUIET_DAYS);
-    let whole = placeholder || quiet || asked.plus(NEAR_DAYS) >= contract.last_day();
-    let near = placeholder || last.is_some_and(|last| scope.reaches_end(last).is_some());
-    (whole && near).then(|| contract.settled().plus(2).midnight())
+/// What a file of bc-utils from before its names had a period is, by its rows: days, or hours.
+pub(super) fn without_period(path: &Path) -> Option<PlainName> {
+    let (instrument, contract) = Contract::of_stored_name(path.file_stem()?.to_str()?)?;
+    let columns = Column::of(barchart::NAME, Class::Future, true, Period::D1);
+    let rows = Rows::read(&read_file(path).ok()?, columns, &mut FileReport::default()).ok()?;
+    let zone = barchart::zone(Class::Future);
+    let period = match () {
+        () if rows.times.iter().all(|time| Day::of_wall(*time, &zone).1 == 0) => Period::D1,
+        () if rows.times.iter().all(|time| time % 3600 == 0) => Period::H1,
+        () => return None,
+    };
+    Some(PlainName {
+        writer: PlainWriter::BcUtils,
+        class: Class::Future,
+        instrument: instrument.to_owned(),
+        contract: Some(contract),
+        period,
+    })
+}
+
+/// When a file was changed last.
+fn changed(path: &Path) -> Option<i64> {
+    let at = std::fs::metadata(path).and_then(|about| about.modified()).ok()?;
+    at.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs() as i64)
+}
+
+/// When the bars were given, in seconds since the epoch: when the side file says. Where it says nothing, when the
+/// last bar was over, or never where there is none: a file that was copied is younger than its bars. A file is no
+/// younger than its last change. Times before the last bar are of an earlier state of the file, or of no clock.
+fn given(scope: &Scope<'_>, side: Option<&SideFile>, bars: &Bars, changed: Option<i64>) -> i64 {
+    let (begun, over) = scope.last_bar(bars).unwrap_or((0, 0));
+    let possible = |at: &i64| *at >= begun;
+    let said = side.into_iter().flat_map(|side| [side.created, side.end]).flatten().find(possible);
+    said.unwrap_or(over).min(changed.filter(possible).unwrap_or(i64::MAX))
 }
 
 /// The bars that were over, of a provider that these programs said nothing more of.
@@ -106,30 +119,29 @@ fn answer(mut bars: Bars, scope: &Scope<'_>) -> Answer {
     }
 }
 
-/// The days that the program asked for, and the first that there is, where that is known. bc-utils and older Vortex
-/// asked for a contract whole.
+/// The days that the program asked for: those that the side file names beside those that have bars.
 fn asked_for(
     scope: &Scope<'_>,
-    writer: PlainWriter,
     side: Option<&SideFile>,
     bars: &Bars,
+    rows: usize,
     placeholder: bool,
-) -> Option<(Days, Option<Day>)> {
+) -> Option<Days> {
+    // The end of a contract's life stands there as a date, at midnight.
+    let until = |end: i64| match scope.contract {
+        Some(contract) => Day::of_utc(end).min(contract.last_day()),
+        None => Day::of_local(end, scope.zone),
+    };
     let start = side.and_then(|side| side.start).map(Day::of_utc);
-    let end = side.and_then(|side| side.end).map(|end| Day::of_local(end, scope.zone));
+    let end = side.and_then(|side| side.end).map(until);
     if placeholder {
-        let whole = scope.contract.map(|contract| contract.last_day());
-        let first = start.unwrap_or(super::days::earliest(scope.contract, whole?));
-        return Some((Days::new(first, whole.or(end)?)?, None));
+        let end = end.or(scope.contract.map(|contract| contract.last_day()))?;
+        return Days::new(start.unwrap_or(super::days::earliest(scope.contract, end)), end);
     }
-    let covered = scope.covered(bars)?;
-    let mut days = Days { first: start.unwrap_or(covered.first).min(covered.first), ..covered };
-    if let Some(end) = end.filter(|_| scope.contract.is_none()) {
-        days.last = days.last.max(end);
-    }
-    let begins_late = start.is_some_and(|start| covered.first.number() - start.number() > NOTHING_BEFORE);
-    let whole = writer == PlainWriter::BcUtils && scope.contract.is_some();
-    Some((days, (begins_late || whole).then_some(covered.first)))
+    let (covered, span) = (scope.covered(bars, rows)?, scope.span(bars)?);
+    // The days before the first bar of a file that was cut off are not known.
+    let first = start.filter(|_| covered == span).map_or(covered.first, |start| start.min(covered.first));
+    Some(Days { first, last: end.map_or(covered.last, |end| end.max(covered.last)) })
 }
 
 /// The rows of a file, as they stand in it.
@@ -232,10 +244,7 @@ impl Rows {
 /// Where each column of the series stands. What the archive does not keep is told.
 fn places(header: &[&str], columns: &[Column], told: &mut FileReport) -> Result<Vec<Option<usize>>, String> {
     if !matches!(header.first(), Some(&"Datetime" | &"DATETIME" | &"Time" | &"Date")) {
-        let said = header.first().copied().unwrap_or_default();
-        return Err(format!(
-            "line 1, column 1: {said:?} is no column of times; allowed are Datetime and Time"
-        ));
+        return Err("line 1, column 1: there is no column of times; allowed are Datetime and Time".to_owned());
     }
     let mut kept = vec![0];
     let mut place = |column: &Column| {

@@ -1,6 +1,6 @@
 //! Every file, and every row of it, accounted for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::download::Taken;
 use crate::exit::Exit;
@@ -20,6 +20,8 @@ pub struct FileReport {
     pub series: Option<SeriesKey>,
     /// How it came out.
     pub outcome: Outcome,
+    /// It was refused for the archive's sake: once that is mended the same file is taken.
+    pub again: bool,
     /// Its rows.
     pub rows: u64,
     /// Rows that are bars; only where the file was read and nothing stored.
@@ -76,6 +78,11 @@ impl FileReport {
         FileReport { path, ..FileReport::default() }
     }
 
+    /// The file as it is told: a name may hold what a terminal takes for commands.
+    pub fn shown(&self) -> String {
+        shown(&self.path)
+    }
+
     /// It is not looked into.
     pub fn passed_over(&mut self, why: String) {
         self.outcome = Outcome::PassedOver(why);
@@ -105,6 +112,7 @@ impl FileReport {
 
     /// What storing it gave.
     pub fn take(&mut self, taken: &Taken) {
+        self.again = taken.again;
         if let Some(why) = &taken.refused {
             return self.refuse(why.clone());
         }
@@ -117,6 +125,12 @@ impl FileReport {
     pub fn refused_rows(&self) -> u64 {
         self.refused.iter().map(|(_, rows)| rows).sum()
     }
+}
+
+/// A path without control characters, each in its escaped form.
+pub fn shown(path: &Path) -> String {
+    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
+    path.to_string_lossy().chars().map(escaped).collect()
 }
 
 /// The exit code that files add up to: nothing but refused ones is a failure, some a part.

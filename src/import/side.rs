@@ -20,6 +20,8 @@ pub(super) struct SideFile {
     pub(super) start: Option<i64>,
     /// Until when.
     pub(super) end: Option<i64>,
+    /// When it was written.
+    pub(super) created: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -29,6 +31,7 @@ struct Fields {
     start_date: Option<String>,
     end_date: Option<String>,
     data_provider: Option<String>,
+    created_date: Option<String>,
 }
 
 impl SideFile {
@@ -53,6 +56,7 @@ impl SideFile {
             period: fields.period.map(|period| period.parse()).transpose()?,
             start: instant(fields.start_date)?,
             end: instant(fields.end_date)?,
+            created: instant(fields.created_date)?,
         })
     }
 }
@@ -99,6 +103,7 @@ mod tests {
             (Some("barchart"), Some("GCG24"), Some(Period::D1))
         );
         assert_eq!((read.start, read.end), (Some(1_672_552_800), Some(1_709_100_000)));
+        assert_eq!(read.created, Some(1_709_110_800));
         for bad in
             ["", "[]", r#"{"data_provider":"Nobody"}"#, r#"{"period":"4h"}"#, r#"{"start_date":"yesterday"}"#]
         {

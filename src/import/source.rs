@@ -36,8 +36,9 @@ pub struct Source {
 /// How a file is written.
 #[derive(Clone, Debug)]
 enum Kind {
-    Export,
-    Plain(PlainWriter, Option<SideFile>),
+    /// Of this symbol.
+    Export(String),
+    Plain(Option<SideFile>),
 }
 
 /// Finds the series of a file; the inner error says why there is none.
@@ -47,7 +48,10 @@ pub fn identify(
     mut known: impl FnMut(&str) -> Result<Known, ConfigError>,
     now: i64,
 ) -> Result<Result<Source, String>, ConfigError> {
-    if let Some(name) = name::of_plain(&listed.path) {
+    // An export may lie among the files of another program.
+    let plain = name::of_plain(&listed.path).or_else(|| plain::without_period(&listed.path));
+    let plain = plain.filter(|_| !export::begins_as_one(&listed.path));
+    if let Some(name) = plain {
         let side = match SideFile::beside(&listed.path) {
             Ok(side) => side,
             Err(why) => return Ok(Err(why)),
@@ -99,7 +103,7 @@ fn of_plain(
         contract: name.contract,
         period: name.period,
     };
-    let (path, kind) = (listed.path.clone(), Kind::Plain(name.writer, side));
+    let (path, kind) = (listed.path.clone(), Kind::Plain(side));
     Ok(Source { path, key, instrument, contract: name.contract, notes, kind })
 }
 
@@ -109,7 +113,8 @@ fn of_export(listed: &Listed, known: &Known, now: i64) -> Result<Source, String>
     let export = export::look_into(&listed.path)?;
     let symbol = symbol_of(named.symbol.as_deref(), &export)?;
     let last = export.walls.last().map(|wall| Day::of_utc(*wall));
-    let meant = known.meaning(&symbol, last, Day::of_utc(now));
+    let nearby = named.nearby || (!is_dated(&symbol) && export.symbols.iter().any(|symbol| is_dated(symbol)));
+    let meant = known.meaning(&symbol, last, Day::of_utc(now), nearby);
     let period = period_of(named.bars.as_ref(), &export)?;
     let (instrument, contract) = (meant.instrument, meant.contract);
     if let (Some(contract), Some(last)) = (contract, last)
@@ -126,7 +131,21 @@ fn of_export(listed: &Listed, known: &Known, now: i64) -> Result<Source, String>
         period,
     };
     let notes = meant.note.into_iter().collect();
-    Ok(Source { path: listed.path.clone(), key, instrument, contract, notes, kind: Kind::Export })
+    Ok(Source { path: listed.path.clone(), key, instrument, contract, notes, kind: Kind::Export(symbol) })
+}
+
+/// Refuses an export whose rows, looked at whole, are of another symbol or period than its ends.
+pub(super) fn check(source: &Source, symbol: &str, export: &Export) -> Result<(), String> {
+    let named = name::of_export(source.path.file_name().and_then(OsStr::to_str).unwrap_or_default());
+    let whole = symbol_of(named.symbol.as_deref(), export)?;
+    if whole != symbol {
+        return Err(format!("its first and last rows are of {symbol}, all of them of {whole}"));
+    }
+    let (period, ends) = (period_of(named.bars.as_ref(), export)?, source.key.period);
+    if period != ends {
+        return Err(format!("its first and last rows are {ends} bars, most of them {period} bars"));
+    }
+    Ok(())
 }
 
 /// The symbol by the column `Symbol` and by the name, which must be the same. In a continuous series the column
@@ -144,6 +163,7 @@ fn symbol_of(named: Option<&str>, export: &Export) -> Result<String, String> {
             Ok(named.to_owned())
         }
         (Some(named), several) => Err(format!("its name says {named} and its column Symbol {}", several.join(", "))),
+        (None, several @ [_, _, ..]) => Err(format!("its column Symbol names {}, and its name does not say what is made of them", several.join(", "))),
         (None, _) => Err("neither its name (such as gcz26_daily_historical-data-11-25-2026.csv) nor a column Symbol says what it is of".to_owned()),
     }
 }
@@ -199,8 +219,8 @@ impl Source {
     /// Reads the file whole. What of its rows is no bar goes into `told`.
     pub fn read(self, now: i64, told: &mut FileReport) -> Result<Piece, String> {
         match self.kind.clone() {
-            Kind::Export => export::read(&self, now, told),
-            Kind::Plain(writer, side) => plain::read(&self, writer, side.as_ref(), now, told),
+            Kind::Export(symbol) => export::read(&self, &symbol, now, told),
+            Kind::Plain(side) => plain::read(&self, side.as_ref(), now, told),
         }
     }
 

@@ -1,7 +1,9 @@
 //! The heart of the service: the queue of jobs and what can be done to it. It knows nothing of D-Bus; every
 //! change of its state is announced through one channel, and whoever shows the state reads it then.
 
+use std::collections::HashSet;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::UNIX_EPOCH;
 
@@ -44,6 +46,8 @@ pub struct Engine {
     schedule_changed: Notify,
     /// The worker looks at the queue again.
     pub(super) work: Notify,
+    /// Files that import jobs dealt with, until the watched folder has looked at them.
+    pub(super) dealt_with: Mutex<HashSet<PathBuf>>,
     /// When the service started, in µs since the epoch.
     pub(super) started: u64,
 }
@@ -80,6 +84,7 @@ impl Engine {
             whole,
             schedule_changed: Notify::new(),
             work: Notify::new(),
+            dealt_with: Mutex::default(),
             started: micros(),
         };
         Ok(Arc::new(engine))
@@ -309,7 +314,9 @@ impl Engine {
             }
             let (stop, told) = watch::channel(None);
             let job = self.change(|state| {
-                let id = state.queue.pop_front()?;
+                // An import asks nobody and is over soon; what is before it may wait for the network for days.
+                let place = state.import_in_queue().unwrap_or(0);
+                let id = state.queue.remove(place)?;
                 let job = state.jobs.get_mut(&id)?;
                 job.phase = JobPhase::Running;
                 job.started = micros();

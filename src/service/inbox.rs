@@ -4,17 +4,22 @@
 //! not. A file is taken once it is whole and has not changed between two looks. What was imported is noted in the
 //! catalogue by the hash of its content and of the series that it names, so that neither a restart nor a copy has it
 //! imported again; what was
-//! refused is tried again when it changes, or when the service starts anew.
+//! refused is tried again when it changes, or when the service starts anew. What had no turn, because the job failed
+//! or was cancelled, or for the archive's sake, is tried again after a pause that grows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fs::{File, Metadata};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::engine::{Engine, blocking};
 use super::state::JobPhase;
-use crate::import::report::{FileReport, Outcome};
-use crate::import::{files, hash};
+use crate::import::files::{self, Aside};
+use crate::import::hash_of_file;
+use crate::import::report::{FileReport, Outcome, shown};
 use crate::provider::barchart::csv;
 use crate::request::Request;
 
@@ -25,12 +30,26 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const UNCHANGED_LOOKS: u32 = 30;
 /// A job has so many files at most.
 const MANY: usize = 500;
+/// Whether a file is whole is told by so many of its last bytes.
+const TAIL: u64 = 4 << 10;
+/// How long files wait that had no turn, the first time; twice as long each further time, up to …
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// … so long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1800);
 
 /// What a look saw of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Seen {
     bytes: u64,
-    changed: Option<SystemTime>,
+    /// When its content was changed, and when anything of it was: who may read it too.
+    changed: [(i64, i64); 2],
+}
+
+impl Seen {
+    fn of(about: &Metadata) -> Seen {
+        let changed = [(about.mtime(), about.mtime_nsec()), (about.ctime(), about.ctime_nsec())];
+        Seen { bytes: about.len(), changed }
+    }
 }
 
 /// What is known of the folder between two looks.
@@ -42,8 +61,11 @@ struct Memory {
     settled: HashMap<PathBuf, Seen>,
     /// What the job under way takes: its number and its files.
     job: Option<(u32, Vec<(PathBuf, Seen)>)>,
-    /// What was said of the folder.
-    said: Option<String>,
+    /// Files that had no turn as they are: until when they wait, and how long that pause is.
+    waiting: HashMap<PathBuf, (Seen, Instant, Duration)>,
+    /// What the look before said of the folder, and what this one says.
+    said: BTreeSet<String>,
+    saying: BTreeSet<String>,
 }
 
 /// Watches until the service ends.
@@ -69,7 +91,7 @@ async fn look(engine: &Arc<Engine>, folder: &Path, mut memory: Memory) -> Memory
     if let Some((id, _)) = &memory.job {
         match engine.look(|state| state.jobs.get(id).map(|job| job.phase)) {
             Some(JobPhase::Queued | JobPhase::Running) => return memory,
-            Some(JobPhase::Finished) | None => memory.settle(),
+            Some(JobPhase::Finished) | None => memory.settle(engine),
         }
     }
     let (reader, folder) = (Arc::clone(engine), folder.to_owned());
@@ -100,34 +122,50 @@ fn note_name(hash: &str) -> String {
 }
 
 impl Engine {
-    /// Notes the files that a job imported.
+    /// Notes what a job did with its files.
     pub(super) fn note_imported(&self, files: &[FileReport]) {
+        let had_turn = files.iter().filter(|file| file.outcome != Outcome::Waiting && !file.again);
+        let mut dealt_with = self.dealt_with.lock().unwrap_or_else(PoisonError::into_inner);
+        dealt_with.extend(had_turn.map(|file| file.path.clone()));
+        drop(dealt_with);
         let imported = files.iter().filter(|file| file.outcome == Outcome::Imported);
         for (file, hash) in imported.filter_map(|file| Some((file, file.hash.as_ref()?))) {
             if let Err(error) = self.archive().set_note(&note_name(hash), "yes") {
-                tracing::warn!("that {} was imported cannot be noted: {error}", file.path.display());
+                tracing::warn!("that {} was imported cannot be noted: {error}", file.shown());
             }
         }
     }
 }
 
 impl Memory {
-    /// The job is over: its files were dealt with as they are.
-    fn settle(&mut self) {
+    /// The job is over: files that had their turn are settled as they are, others wait.
+    fn settle(&mut self, engine: &Engine) {
         let files = self.job.take().map(|(_, files)| files).unwrap_or_default();
-        self.settled.extend(files);
+        let dealt_with =
+            std::mem::take(&mut *engine.dealt_with.lock().unwrap_or_else(PoisonError::into_inner));
+        for (path, seen) in files {
+            let before = self.waiting.remove(&path);
+            if dealt_with.contains(&path) {
+                self.settled.insert(path, seen);
+                continue;
+            }
+            let pause = before.map_or(FIRST_PAUSE, |(_, _, pause)| (pause * 2).min(LONGEST_PAUSE));
+            self.say(format!("{} could not be taken yet; it is tried again", shown(&path)));
+            self.waiting.insert(path, (seen, Instant::now() + pause, pause));
+        }
     }
 
     /// Says something once.
     fn say(&mut self, what: String) {
-        if self.said.as_ref() != Some(&what) {
+        if !self.said.contains(&what) && !self.saying.contains(&what) {
             tracing::warn!("{what}");
-            self.said = Some(what);
         }
+        self.saying.insert(what);
     }
 
     /// The files that are new, whole, and as they were at the look before.
     fn new_files(&mut self, engine: &Engine, folder: &Path) -> Vec<(PathBuf, Seen)> {
+        self.said = std::mem::take(&mut self.saying);
         if !folder.is_dir() {
             self.say(format!(
                 "providers.barchart.import_directory {}: there is no such folder; it is looked for",
@@ -136,13 +174,25 @@ impl Memory {
             return Vec::new();
         }
         let listed = files::list(&[folder.to_owned()], engine.archive().root());
-        let candidates = listed.into_iter().filter(|listed| listed.passed_over.is_none());
         let (mut new, mut there) = (Vec::new(), HashSet::new());
-        for path in candidates.map(|listed| listed.path) {
+        for files::Listed { path, aside } in listed {
+            match aside {
+                None => {}
+                Some(Aside::PassedOver(_)) => continue,
+                Some(Aside::Unreadable(why)) => {
+                    self.say(format!("{}: {why}", shown(&path)));
+                    continue;
+                }
+            }
             there.insert(path.clone());
             let Ok(about) = std::fs::metadata(&path) else { continue };
-            let seen = Seen { bytes: about.len(), changed: about.modified().ok() };
-            if self.settled.get(&path) == Some(&seen) || new.len() == MANY {
+            let seen = Seen::of(&about);
+            let waits =
+                |(before, until, _): &(Seen, Instant, Duration)| *before == seen && Instant::now() < *until;
+            if self.settled.get(&path) == Some(&seen)
+                || self.waiting.get(&path).is_some_and(waits)
+                || new.len() == MANY
+            {
                 continue;
             }
             let looks = match self.seen.get(&path) {
@@ -150,30 +200,34 @@ impl Memory {
                 _ => 0,
             };
             self.seen.insert(path.clone(), (seen, looks));
-            if looks > 0 && self.is_to_be_taken(engine, &path, looks) {
+            if looks > 0 && self.is_to_be_taken(engine, folder, &path, looks) {
                 new.push((path, seen));
             }
         }
         self.seen.retain(|path, _| there.contains(path));
         self.settled.retain(|path, _| there.contains(path));
-        if !new.is_empty() {
-            self.said = None;
-        }
+        self.waiting.retain(|path, _| there.contains(path));
         new
     }
 
     /// Whether a file is to be imported now.
-    fn is_to_be_taken(&mut self, engine: &Engine, path: &Path, looks: u32) -> bool {
+    fn is_to_be_taken(&mut self, engine: &Engine, folder: &Path, path: &Path, looks: u32) -> bool {
         let Some((seen, _)) = self.seen.get(path).copied() else { return false };
-        let Ok(bytes) = std::fs::read(path) else { return false };
-        if !csv::is_whole(&bytes) && looks < UNCHANGED_LOOKS {
+        // What cannot be read is told by a job, as is what is not whole.
+        let whole = tail(path).is_ok_and(|tail| csv::is_whole(&tail));
+        if !whole && looks < UNCHANGED_LOOKS {
+            return false;
+        }
+        if leads_out(folder, path) {
+            self.say(format!("{}: a link out of the folder is not followed", shown(path)));
             return false;
         }
         if path.to_str().is_none() {
-            self.say(format!("{}: its name is not UTF-8; give it another", path.display()));
+            self.say(format!("{}: its name is not UTF-8; give it another", shown(path)));
             return false;
         }
-        match engine.archive().note(&note_name(&hash(path, &bytes))) {
+        let Ok(hash) = hash_of_file(path) else { return true };
+        match engine.archive().note(&note_name(&hash)) {
             Ok(None) => true,
             Ok(Some(_)) => {
                 self.settled.insert(path.to_owned(), seen);
@@ -185,4 +239,25 @@ impl Memory {
             }
         }
     }
+}
+
+/// The last whole lines of a file.
+fn tail(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    file.seek(SeekFrom::Start(bytes.saturating_sub(TAIL)))?;
+    let mut tail = Vec::new();
+    file.take(TAIL).read_to_end(&mut tail)?;
+    if bytes > TAIL {
+        // A character may have been cut through.
+        let line = tail.iter().position(|byte| *byte == b'\n').map_or(tail.len(), |at| at + 1);
+        tail.drain(..line);
+    }
+    Ok(tail)
+}
+
+/// Whether a path is a link to a file elsewhere: who may write here need not be who may read there.
+fn leads_out(folder: &Path, path: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(folder).zip(real(path)).is_some_and(|(folder, path)| !path.starts_with(folder))
 }

@@ -186,6 +186,12 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The place in the queue of the first import.
+    pub(super) fn import_in_queue(&self) -> Option<usize> {
+        let is_import = |id: &u32| self.jobs.get(id).is_some_and(|job| !job.request.import.is_empty());
+        self.queue.iter().position(is_import)
+    }
+
     /// The word of the `State` property.
     pub(super) fn word(&self) -> &'static str {
         match self.phase {

@@ -36,6 +36,7 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
         let asked = *stop.borrow();
         match ended {
             Ended::Stopped if asked == Some(StopReason::Later) => engine.put_back(job.id),
+            Ended::GivesWay => engine.put_back(job.id),
             Ended::Foreseen => engine.finished(job.id, "done", "{}", String::new()).await,
             Ended::Stopped => engine.finished(job.id, "cancelled", "{}", String::new()).await,
             Ended::Done(summary) if summary.interrupted && asked == Some(StopReason::Later) => {
@@ -59,6 +60,8 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
 enum Ended {
     /// It was told to stop before anything was asked.
     Stopped,
+    /// It waits for the network, and an import waits for it.
+    GivesWay,
     /// It was a dry run.
     Foreseen,
     Done(Summary),
@@ -96,6 +99,7 @@ async fn one(
     let locked = tokio::select! {
         locked = ready => locked,
         () = told(&mut stop) => return Ended::Stopped,
+        () = import_queued(engine), if matches!(wanted, Wanted::Fetch(..)) => return Ended::GivesWay,
     };
     engine.change(|state| (state.waits_for, state.offline) = (None, false));
     let writer = match locked {
@@ -201,12 +205,7 @@ impl Work {
                 let (summary, files) = import::import(writer, sorted, how).await?;
                 engine.note_imported(&files);
                 for file in files.iter().filter(|file| file.outcome.reason().is_none()) {
-                    tracing::info!(
-                        "{} imported: {} of {} rows taken",
-                        file.path.display(),
-                        file.taken,
-                        file.rows
-                    );
+                    tracing::info!("{} imported: {} of {} rows taken", file.shown(), file.taken, file.rows);
                 }
                 for refused in &summary.refused {
                     tracing::error!(name: messages::IMPORT_REFUSED, "a file is not imported: {refused}");
@@ -222,6 +221,16 @@ async fn told(stop: &mut watch::Receiver<Option<StopReason>>) {
     if stop.wait_for(Option::is_some).await.is_err() {
         // Nobody can tell any more.
         std::future::pending::<()>().await;
+    }
+}
+
+/// Returns when an import is in the queue.
+async fn import_queued(engine: &Arc<Engine>) {
+    let mut changes = engine.changes();
+    while !engine.look(|state| state.import_in_queue().is_some()) {
+        if changes.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

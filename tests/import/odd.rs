@@ -109,3 +109,151 @@ fn unknown_symbols_are_taken_by_their_code_or_a_name() {
     home.expect(0, &["import", "--class", "forex", "gbpusd_daily.csv"]);
     assert!(home.file("barchart/forex/1d/GBPUSD.csv").is_file());
 }
+
+/// Whole exports are looked at, not their ends alone.
+#[test]
+fn rows_of_another_contract_in_the_middle_are_seen() {
+    let home = home();
+    let minutes = |from: usize| {
+        let start = jiff::civil::date(2026, 1, 5).at(0, 0, 0, 0);
+        rows((from..from + 3000).map(move |at| start + jiff::Span::new().minutes(at as i64)))
+    };
+    let part = |symbol, from| {
+        let whole = Export {
+            symbol: Some(symbol),
+            newest_first: false,
+            ..Export::intraday(minutes(from), "11-20-2026 06:11am CST")
+        };
+        let text = whole.text();
+        text.lines().skip(1).take(3000).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let of_gold = Export {
+        symbol: Some("GCG26"),
+        newest_first: false,
+        ..Export::intraday(minutes(0), "11-20-2026 06:11am CST")
+    }
+    .text();
+    let (header, closing) = (of_gold.lines().next().unwrap(), of_gold.lines().last().unwrap());
+    let text =
+        format!("{header}\n{}{}{}{closing}\n", part("GCG26", 0), part("GCJ26", 3000), part("GCG26", 6000));
+    put(&home, "gcg26_intraday-1min.csv", text);
+    home.expect(1, &["import", "gcg26_intraday-1min.csv"]).says("its column Symbol GCG26, GCJ26");
+    assert!(home.csvs().is_empty());
+}
+
+/// A continuous series is a future, by its name or by the contracts that its rows name, and has Chicago's clock.
+#[test]
+fn nearby_exports_are_futures() {
+    let half_hours = || {
+        let start = jiff::civil::date(2026, 1, 5).at(8, 30, 0, 0);
+        rows((0..12).map(move |at| start + jiff::Span::new().minutes(at * 30)))
+    };
+    let made = Export::intraday(half_hours(), "01-06-2026 06:11am CST");
+    let named = made.text();
+    let dated = Export { symbol: Some("GCG26"), newest_first: false, ..made }.text();
+    let dated = dated.replacen("GCG26", "GCF26", 6);
+    for (name, text) in [("gc_intraday-nearby-30min.csv", &named), ("gc_intraday-30min.csv", &dated)] {
+        let home = home();
+        put(&home, name, text);
+        home.expect(0, &["import", name]).says("the continuous future GC");
+        let stored = std::fs::read_to_string(home.file("barchart/futures/30m/GC/2026.csv")).unwrap();
+        assert!(stored.contains("\n2026-01-05T14:30:00+0000,"), "{name}: {stored}");
+    }
+}
+
+#[test]
+fn a_file_from_the_future_is_refused() {
+    let home = home();
+    put(&home, "gcg24_daily.csv", Export { made: "03-05-2131 06:11am CST", ..daily() }.text());
+    home.expect(1, &["import", "gcg24_daily.csv"]).says("2131-03-05 12:11 UTC, which is yet to come");
+}
+
+/// A settlement that was corrected is no other price scale, though it be all that both have.
+#[test]
+fn a_single_corrected_bar_is_taken() {
+    let home = home();
+    let flat = |first: &str, last: &str, price: f64, made| {
+        let mut export = Export { made, ..Export::daily(rows(weekdays(first, last)), made) };
+        export.rows[0].prices = [price; 4];
+        export.text()
+    };
+    put(&home, "gcj26_daily.csv", flat("2026-03-09", "2026-03-09", 2500.0, "03-10-2026 06:11am CST"));
+    home.expect(0, &["import", "gcj26_daily.csv"]);
+    put(&home, "gcj26_daily.csv", flat("2026-03-09", "2026-03-11", 2501.0, "03-12-2026 06:11am CST"));
+    let report = only(&home.expect(0, &["import", "--json", "gcj26_daily.csv"]).json());
+    assert_eq!((&report["taken"], &report["corrected"]), (&3.into(), &1.into()), "{report}");
+}
+
+/// Without a column for it nobody knows that a flat day had no open interest.
+#[test]
+fn a_flat_settlement_without_open_interest_in_the_file_is_kept() {
+    let home = home();
+    let mut flat = Export { open_interest: false, ..daily() };
+    (flat.rows[3].prices, flat.rows[3].volume) = ([100.5; 4], 0);
+    let text = flat.text().replace("100.5,100.5,100.5,100.5,-8.", "100.5,100.5,100.5,100.5,unch");
+    put(&home, "gcg24_daily.csv", &text);
+    put(&home, "spx_daily.csv", &text);
+    let report = home.expect(0, &["import", "--json", "gcg24_daily.csv", "spx_daily.csv"]).json();
+    let told = files(&report);
+    assert_eq!(told[0].1["taken"], told[0].1["rows"], "{report}");
+    assert_eq!(told[1].1["not_taken"][0]["rows"], 1, "{report}");
+}
+
+/// Files that were lost come back by the import that brought them.
+#[test]
+fn what_was_lost_is_imported_again() {
+    let home = home();
+    put(&home, "gcg24_daily.csv", daily().text());
+    home.expect(0, &["import", "gcg24_daily.csv"]);
+    let whole = home.csvs();
+    for name in ["csv", "parquet"] {
+        std::fs::remove_file(home.file(&format!("barchart/futures/1d/GOLD/GOLD_20240200.{name}"))).unwrap();
+    }
+    home.expect(1, &["import", "gcg24_daily.csv"]).says("validate --fix");
+    home.run(&["validate", "--fix"]).says("imported again by `vortex import`");
+    home.expect(0, &["import", "gcg24_daily.csv"]);
+    assert_eq!(home.csvs(), whole);
+    home.expect(0, &["validate"]);
+}
+
+/// A folder that cannot be read may hold anything: that is no success.
+#[test]
+fn what_cannot_be_read_is_refused() {
+    let home = home();
+    std::fs::create_dir(home.path("d")).unwrap();
+    std::os::unix::fs::symlink(home.path("nowhere"), home.path("d/gcj24_daily.csv")).unwrap();
+    put(&home, "d/gcg24_daily.csv", daily().text());
+    let report = home.expect(3, &["import", "--json", "d"]).json();
+    assert!(report.to_string().contains("it cannot be read: No such file"), "{report}");
+}
+
+/// A name that is no contract of the list is none of a stock: what the archive knows of it is taken, else it is said
+/// what to write.
+#[test]
+fn a_contract_that_nobody_listed_is_not_downloaded_as_a_stock() {
+    let home = home();
+    let rows = "Time,Open,High,Low,Close,Volume\n2014-05-01T05:00:00+0000,1,1,1,1,5\n2014-05-02T05:00:00+0000,1,1,1,1,5\n";
+    put(&home, "Day_ALUMINIUM_20140700.csv", rows);
+    put(&home, "nzd/n6h24_daily.csv", daily().text());
+    home.expect(0, &["import", "Day_ALUMINIUM_20140700.csv"]);
+    home.expect(0, &["import", "--symbol", "NZD=N6", "nzd"]);
+    let asked = |name: &str| {
+        home.run(&["download", "-p", "barchart", "--dry-run", "--json", "-s", name, "--period", "1d"])
+    };
+    for (name, said) in [
+        ("ALUMINIUM_20140700", "Add ALUMINIUM there: {\"future\": {\"ALUMINIUM\": {\"code\":"),
+        ("NQH26", "{\"future\": {\"NQ\": {\"code\": \"NQ\""),
+        ("GC_20240200", "did you mean GOLD_20240200?"),
+        ("GOLF_20240200", "did you mean GOLD_20240200?"),
+        ("GOLD_20241300", "13 is no month"),
+        ("gcg24", "did you mean GCG24?"),
+        ("GCA24", "behind GC stands the letter of a month, one of FGHJKMNQUVXZ"),
+    ] {
+        home.expect(2, &["download", "-p", "barchart", "--dry-run", "-s", name, "--period", "1d"]).says(said);
+    }
+    for name in ["NZD_20240300", "N6H24"] {
+        let plan = asked(name).ends(0).json();
+        assert_eq!(plan["series"][0]["contract"], "NZD_20240300", "{plan}");
+    }
+    assert!(asked("AAPL").ends(0).json()["series"][0]["contract"].is_null());
+}

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::binary::Home;
-use crate::exports::{Row, hours, rows, weekdays};
+use crate::exports::{Export, Row, hours, rows, weekdays};
 use crate::{files, home, put};
 
 /// The instant of a wall, as those programs wrote it.
@@ -36,7 +36,7 @@ fn side(provider: &str, symbol: &str, period: &str, start: &str, end: &str) -> S
     serde_json::json!({
         "symbol": symbol, "period": period, "start_date": start, "end_date": end,
         "first_row_date": start, "last_row_date": end, "data_provider": provider,
-        "expiration_date": null, "created_date": "2024-03-01T10:00:00.000001",
+        "expiration_date": null, "created_date": "2024-03-06T10:00:00.000001",
     })
     .to_string()
 }
@@ -51,7 +51,7 @@ fn older(home: &Home) {
     put(
         home,
         &format!("{gold}.json"),
-        side("Barchart", "GCG24", "1d", "2022-12-01T00:00:00+00:00", "2024-02-28T06:00:00+00:00"),
+        side("Barchart", "GCG24", "1d", "2022-12-01T00:00:00+00:00", "2024-02-29T06:00:00+00:00"),
     );
     put(home, "old/futures/1d/GOLD/GOLD_20240200.parquet", "PAR1");
     put(home, "old/futures/1h/GOLD/GOLD_20240200.csv", plain("Datetime", &hourly, "", ""));
@@ -134,9 +134,111 @@ fn an_archive_of_bc_utils_is_taken_over() {
     assert_eq!(told[0].1["taken"], daily.len(), "{report}");
     assert_eq!(told[2].1["taken"], hourly.len(), "{report}");
     assert_eq!(told[1].1["not_taken"][0]["rows"], 2, "{report}");
+    // Before the names had a period the rows alone tell it.
+    put(&home, "older/AUD_20240600.csv", plain("Time", &daily, "", ""));
+    home.expect(0, &["import", "older"]).says("AUD_20240600 1d");
     let csv = fs::read_to_string(home.file("barchart/futures/1h/AUD/AUD_20240300.csv")).unwrap();
     assert_eq!(csv.lines().count(), hourly.len() + 1);
     assert!(csv.contains(&stamp(&hourly[0], "America/Chicago")));
+}
+
+/// The absences that `archive show` tells of a contract.
+fn absent(home: &Home, contract: &str) -> Vec<String> {
+    let shown = home.expect(0, &["archive", "show", contract]).out;
+    shown.lines().filter(|line| line.contains("absent")).map(str::to_owned).collect()
+}
+
+/// bc-utils has the last months of a contract, and its folder may have been copied: nothing beside its rows is known.
+#[test]
+fn rows_alone_prove_nothing_of_the_days_beside_them() {
+    let home = home();
+    put(
+        &home,
+        "bc/Day_GOLD_20260800.csv",
+        plain("Time", &rows(weekdays("2026-03-02", "2026-08-14")), "", ""),
+    );
+    let report = home.expect(0, &["import", "--json", "bc"]).json();
+    let note = files(&report)[0].1["notes"][0].as_str().unwrap();
+    assert_eq!(note, "known to 2026-08-14; the next download asks for the days to 2026-08-31");
+    let proved = |contract| {
+        let told = absent(&home, contract).concat();
+        assert!(!told.contains("before listing") && !told.contains("after expiry"), "{told}");
+    };
+    proved("GOLD_20260800");
+    // The same of an export that was made when the contract was over.
+    put(
+        &home,
+        "gcg24_daily.csv",
+        Export::daily(rows(weekdays("2024-01-02", "2024-01-19")), "11-20-2026 06:11am CST").text(),
+    );
+    home.expect(0, &["import", "gcg24_daily.csv"]).says("known to 2024-01-19");
+    proved("GOLD_20240200");
+    let asked = home
+        .expect(
+            0,
+            &["download", "-p", "barchart", "--dry-run", "--json", "-s", "GOLD_20240200", "--period", "1d"],
+        )
+        .json();
+    assert_ne!(asked["series"][0]["requests"], 0, "{asked}");
+}
+
+/// A side file says what was asked for: that is known, and no day behind it.
+#[test]
+fn a_side_file_proves_the_days_that_it_names() {
+    let home = home();
+    let gold = "old/futures/1d/GOLD/GOLD_20260400.csv";
+    put(&home, gold, plain("Datetime", &rows(weekdays("2026-01-05", "2026-03-20")), "", ""));
+    put(
+        &home,
+        &format!("{gold}.json"),
+        side("Barchart", "GCJ26", "1d", "2026-01-01T00:00:00+00:00", "2026-03-30T06:00:00+00:00")
+            .replace("2024-03-06", "2026-03-30"),
+    );
+    let stock = "old/stocks/1d/2330.TW.csv";
+    put(
+        &home,
+        stock,
+        plain_of("Asia/Hong_Kong", "Datetime", &rows(weekdays("2024-02-15", "2024-06-28")), "", ""),
+    );
+    put(
+        &home,
+        &format!("{stock}.json"),
+        side("YahooFinance", "2330.TW", "1d", "2024-02-06T00:00:00+00:00", "2024-06-28T12:00:00+00:00")
+            .replace("2024-03-06", "2024-06-28"),
+    );
+    home.expect(0, &["import", "old"]);
+    assert!(
+        !absent(&home, "GOLD_20260400").concat().contains("after expiry"),
+        "{:?}",
+        absent(&home, "GOLD_20260400")
+    );
+    assert!(!absent(&home, "2330.TW").concat().contains("before listing"), "{:?}", absent(&home, "2330.TW"));
+    let asked = home
+        .expect(
+            0,
+            &[
+                "download",
+                "-p",
+                "yahoo",
+                "--dry-run",
+                "--json",
+                "-s",
+                "2330.TW",
+                "--start-date",
+                "2015-01-01",
+            ],
+        )
+        .json();
+    assert!(asked.to_string().contains("2015-01-01"), "history before the file is asked for: {asked}");
+}
+
+/// A file that says when it was made is an export wherever it lies.
+#[test]
+fn an_export_among_the_files_of_another_program_is_an_export() {
+    let home = home();
+    let export = Export::daily(rows(weekdays("2024-01-02", "2024-01-12")), "01-15-2024 06:11am CST");
+    put(&home, "mine/futures/1d/gcg24_daily.csv", export.text());
+    home.expect(0, &["import", "mine"]).says("GOLD_20240200 1d");
 }
 
 #[test]

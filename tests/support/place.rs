@@ -30,6 +30,8 @@ pub(crate) struct Place {
     pub(crate) notified: Option<Receiver<String>>,
     /// More of the environment of what is started here.
     pub(crate) environment: Vec<(&'static str, String)>,
+    /// The service is started where there is no network.
+    pub(crate) offline: bool,
 }
 
 impl Place {
@@ -60,7 +62,7 @@ impl Place {
         BufReader::new(bus.stdout.take().unwrap()).read_line(&mut address).unwrap();
         let home = tempfile::tempdir().unwrap();
         let address = address.trim().to_owned();
-        Place { home, bus, address, service: None, notified: None, environment: Vec::new() }
+        Place { home, bus, address, service: None, notified: None, environment: Vec::new(), offline: false }
     }
 
     /// Writes the configuration, for its owner alone.
@@ -78,7 +80,13 @@ impl Place {
         let _ = fs::remove_file(&socket);
         self.notified = Some(listen(&socket));
         let log = fs::File::create(self.home.path().join("log")).unwrap();
-        let mut service = self.command(env!("CARGO_BIN_EXE_vortex"));
+        let mut service = match self.offline {
+            true => self.command("unshare"),
+            false => self.command(env!("CARGO_BIN_EXE_vortex")),
+        };
+        if self.offline {
+            service.args(["--net", env!("CARGO_BIN_EXE_vortex")]);
+        }
         service.arg("daemon").args(args).env("NOTIFY_SOCKET", &socket).stderr(log);
         self.service = Some(service.spawn().unwrap());
         self.told("READY=1");

@@ -87,6 +87,11 @@ pub fn is_whole(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| footer::split(text).is_some())
 }
 
+/// Whether a line is the first one of an export.
+pub fn is_header(line: &str) -> bool {
+    header::read(line.strip_prefix('\u{feff}').unwrap_or(line)).is_ok()
+}
+
 /// Reads an export.
 pub fn read(bytes: &[u8]) -> Result<Export, Refused> {
     let text = std::str::from_utf8(bytes).map_err(|error| Refused::NotText(error.valid_up_to() + 1))?;

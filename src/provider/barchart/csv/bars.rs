@@ -28,12 +28,14 @@ impl Export {
     /// The bars with these columns; stamps with a time of day are of `zone`.
     ///
     /// A settlement outside of the day's range is told and kept. A flat daily row without volume, change and open
-    /// interest is what the site puts in for a holiday, and is no bar; with open interest it is a settlement.
+    /// interest is what the site puts in for a holiday, and is no bar; with open interest it is a settlement, and so
+    /// it is taken to be where the series has open interest and the export no column for it.
     pub fn bars(&self, columns: &'static [Column], zone: &TimeZone) -> Result<Taken, Refused> {
         let mut bars = Bars::new(columns);
         bars.reserve(self.len());
         let places: Vec<Option<usize>> = columns.iter().map(|column| place(*column)).collect();
         let (mut without, mut twice, mut fillers, mut outside) = (0, 0, 0, 0);
+        let interest_unknown = columns.contains(&Column::OpenInterest) && !self.layout.has_open_interest();
         let mut wall_clock = WallClock { zone, quarter: None };
         for at in 0..self.len() {
             let [open, high, low, close] = [0, 1, 2, CLOSE].map(|value| self.value(value, at));
@@ -41,7 +43,7 @@ impl Export {
                 without += 1;
                 continue;
             }
-            if self.is_filler(at) {
+            if !interest_unknown && self.is_filler(at) {
                 fillers += 1;
                 continue;
             }

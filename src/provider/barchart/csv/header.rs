@@ -114,8 +114,10 @@ pub(super) fn read(line: &str) -> Result<Layout, Refused> {
         let Some((_, column)) = NAMES.iter().find(|(known, _)| *known == name) else {
             let known: Vec<&str> = NAMES.iter().map(|(known, _)| *known).collect();
             let name: String = name.chars().take(40).collect();
+            // The first line of any other file is nothing to repeat.
+            let name = if knows_some(line) { format!("{name:?}") } else { "this".to_owned() };
             return Err(place(format!(
-                "{name:?} is no column of a Barchart export; known are {}",
+                "{name} is no column of a Barchart export; known are {}",
                 known.join(", ")
             )));
         };
@@ -139,4 +141,10 @@ pub(super) fn read(line: &str) -> Result<Layout, Refused> {
         }
         None => Ok(Layout { columns, dates: None, newest_first: false }),
     }
+}
+
+/// Whether a line is a header by most of what it has.
+fn knows_some(line: &str) -> bool {
+    let known = |cell: &&str| NAMES.iter().any(|(known, _)| known == cell);
+    line.split(',').map(|cell| cell.trim().trim_matches('"')).filter(known).count() >= 3
 }

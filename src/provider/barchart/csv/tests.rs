@@ -196,8 +196,12 @@ fn a_holiday_filler_is_no_bar_and_a_settlement_without_trade_is_one() {
             "2026-04-02,6512.61,6600.41,6474.94,6582.69,7.37,+0.11%,0",
         ],
     );
-    let taken = read(filler.as_bytes()).unwrap().bars(columns(true), &TimeZone::UTC).unwrap();
+    let index = Column::of("barchart", Class::Stock, false, Period::D1);
+    let taken = read(filler.as_bytes()).unwrap().bars(index, &TimeZone::UTC).unwrap();
     assert_eq!((taken.bars.len(), taken.left_out), (1, vec![(FILLER, 1)]));
+    // Of a contract nobody knows whether there was open interest.
+    let taken = read(filler.as_bytes()).unwrap().bars(columns(true), &TimeZone::UTC).unwrap();
+    assert_eq!((taken.bars.len(), taken.left_out), (2, vec![]));
     let settled = whole(
         "Time,Open,High,Low,Latest,Change,%Change,Volume,\"Open Int\"",
         &["2026-10-07,1.04,1.04,1.04,1.04,unch,unch,0,3323", "2026-10-06,,,,,,,,"],
