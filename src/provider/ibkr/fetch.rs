@@ -297,7 +297,12 @@ impl Ibkr {
                 }
                 return Err(Unanswered::Fault(fault));
             }
-            tracing::debug!("{fault:?}, asked again");
+            match &fault {
+                Fault::Said { code, text } => tracing::warn!("{} (error {code}); asking again", text.trim()),
+                Fault::Silent(seconds) => tracing::warn!("no answer within {seconds} seconds; asking again"),
+                // A lost connection is told once, by the session.
+                other => tracing::debug!("{other:?}; asking again"),
+            }
         }
     }
 

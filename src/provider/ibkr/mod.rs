@@ -79,7 +79,7 @@ impl Ibkr {
         Ibkr {
             settings: settings.clone(),
             show: settings.what_to_show.as_deref().and_then(Show::named),
-            session: Session::new(settings, Arc::clone(&now), session::PATIENCE),
+            session: Session::new(settings, throttle.clone(), Arc::clone(&now), session::PATIENCE),
             pacing: Pacing::new(throttle.clone(), Arc::clone(&time), NAME, RULES),
             throttle,
             now,
@@ -95,7 +95,7 @@ impl Ibkr {
     /// The same, that asks once and waits for nothing.
     fn tester(&self) -> Ibkr {
         let (throttle, now, time) = (self.throttle.clone(), Arc::clone(&self.now), Arc::clone(&self.time));
-        let session = Session::new(&self.settings, Arc::clone(&now), Duration::ZERO);
+        let session = Session::new(&self.settings, throttle.clone(), Arc::clone(&now), Duration::ZERO);
         Ibkr { session, once: true, ..Ibkr::new(&self.settings, throttle, now, time) }
     }
 

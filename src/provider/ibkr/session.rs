@@ -14,6 +14,7 @@ use super::NAME;
 use super::api::{Asking, Fault, Gateway, Link};
 use super::tws::{Tws, Unconnected};
 use crate::config::IbkrSettings;
+use crate::provider::limits::Throttle;
 use crate::provider::{Clock, Refusal};
 
 /// How many client ids are tried; a gateway serves 32 clients.
@@ -42,6 +43,7 @@ pub(super) const WITHOUT_BROKER: &str = "the gateway has no connection to Intera
 /// One connection after the other.
 pub(super) struct Session {
     settings: IbkrSettings,
+    throttle: Throttle,
     /// How long a gateway that is lost, or without the broker, is waited for.
     waits: Duration,
     trouble: std::sync::Mutex<Trouble>,
@@ -79,9 +81,10 @@ impl Trouble {
 
 impl Session {
     /// The session of a gateway that is waited for so long when it is lost.
-    pub(super) fn new(settings: &IbkrSettings, now: Clock, waits: Duration) -> Session {
+    pub(super) fn new(settings: &IbkrSettings, throttle: Throttle, now: Clock, waits: Duration) -> Session {
         Session {
             settings: settings.clone(),
+            throttle,
             waits,
             trouble: std::sync::Mutex::default(),
             answers: AtomicU64::new(0),
@@ -134,7 +137,16 @@ impl Session {
     /// Tells once what the trouble is.
     fn tell(&self, what: &str) {
         if !std::mem::replace(&mut self.trouble().told, true) {
-            tracing::warn!("{what}; waiting for it, up to {} minutes", self.waits.as_secs() / 60);
+            let IbkrSettings { host, port, .. } = &self.settings;
+            let said = format!(
+                "waiting for the gateway at {host}:{port}, up to {} minutes: {what}",
+                self.waits.as_secs() / 60
+            );
+            tracing::warn!("{said}");
+            // Where whoever looks at the provider sees it.
+            if let Err(error) = self.throttle.failed(NAME, &said) {
+                tracing::warn!("the limits of {NAME} could not be noted: {error}");
+            }
         }
     }
 
@@ -143,7 +155,7 @@ impl Session {
         if Instant::now() >= self.waits_until() {
             return Err(refusal);
         }
-        self.tell(&format!("the connection to the gateway is lost ({refusal})"));
+        self.tell(&refusal.to_string());
         let pause = self.trouble().next_pause();
         sleep(pause).await;
         Ok(())

@@ -161,9 +161,10 @@ impl Pacing {
         let before = self.told.load(Ordering::Relaxed);
         let due = before == i64::MIN || now - before >= TOLD_EVERY;
         if due && self.told.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let (provider, seconds) = (self.provider, wait.max(LONG) / MICROS);
+            let until = crate::model::day::instant((self.time.calendar() + wait) / MICROS);
             tracing::info!(
-                "waiting {seconds} seconds or more, as the limits of {provider} want it; `vortex resilience` shows them"
+                "waiting until {until} or longer, as the limits of {} want it; `vortex resilience` shows how full they are",
+                self.provider
             );
         }
     }
