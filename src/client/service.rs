@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::unistd::Uid;
 use zbus::connection::Builder;
 use zbus::message::{Flags, Type};
-use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{Connection, MatchRule, Message, MessageStream, OwnedObjectPath, OwnedVariant};
 
 use super::args::Global;
 use super::error::{Error, of_bus};
@@ -149,10 +149,10 @@ impl Service {
         }
     }
 
-    /// The service's process: the bus knows it, or the socket.
+    /// The service's process, which the bus knows.
     async fn process(&self) -> Option<u32> {
         if self.private {
-            return self.connection.peer_creds().await.ok()?.process_id();
+            return None;
         }
         let bus = "org.freedesktop.DBus";
         let (path, method) = ("/org/freedesktop/DBus", "GetConnectionUnixProcessID");
@@ -241,20 +241,18 @@ impl Service {
             return None;
         }
         let unit = "/org/freedesktop/systemd1/unit/vortex_2eservice";
-        let properties = "org.freedesktop.DBus.Properties";
-        let get = async |interface: &str, name: &str| {
-            let (systemd, wanted) = (Some("org.freedesktop.systemd1"), (interface, name));
-            let asked = self.connection.call_method(systemd, unit, Some(properties), "Get", &wanted).await;
-            match &*asked.ok()?.body().deserialize::<OwnedVariant>().ok()? {
-                Variant::Str(text) => Some(text.as_str().to_owned()),
-                _ => None,
-            }
+        let text = async |interface: &str, name: &str| {
+            let (systemd, properties) = ("org.freedesktop.systemd1", "org.freedesktop.DBus.Properties");
+            let asked =
+                self.connection.call_method(Some(systemd), unit, Some(properties), "GetAll", &interface);
+            let properties = asked.await.ok()?.body().deserialize().ok()?;
+            Some(Object::new(unit.to_owned(), interface.to_owned(), properties).text(name).to_owned())
         };
-        let state = get("org.freedesktop.systemd1.Unit", "ActiveState").await?;
+        let state = text("org.freedesktop.systemd1.Unit", "ActiveState").await?;
         if !["activating", "failed"].contains(&state.as_str()) {
             return None;
         }
-        get("org.freedesktop.systemd1.Service", "StatusText").await.filter(|words| !words.is_empty())
+        text("org.freedesktop.systemd1.Service", "StatusText").await.filter(|words| !words.is_empty())
     }
 
     /// Another service on the same bus is called, without an answer.

@@ -128,8 +128,8 @@ pub(super) fn gone(request: &Request, said: &str, today: Day) -> Refusal {
     let last = request.contract.map(|contract| contract.last_day());
     match last.map(|last| today.number() - last.number()) {
         Some(days) if days > EXPIRED_LISTED_DAYS => Refusal::TooOld {
-            // Everything up to the contract's end.
-            reach_days: Some(days),
+            // Everything up to the contract's end, and what is asked for behind it.
+            reach_days: last.map(|last| today.number() - last.max(request.days.last).number()),
             said: format!("the contract expired {days} days ago and the broker lists it no more"),
         },
         last => {
