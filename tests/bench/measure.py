@@ -13,8 +13,9 @@ VORTEXCTL_BIN  another vortexctl (else the small build of this tree)
 VORTEX_BIN   another vortex to measure (else the release build of this tree)
 BENCH_DIR    the bench's folder (else target/bench)
 
-Each table says which command makes it. The last one lists the aims; where one is missed the exit code is 1, with
---quick where one is missed that counts and does not time. CPU is user and system time of the program and all it starts; the server is a process of its own whose CPU is not counted.
+Each part ends with its aims; where one is missed the exit code is 1, with --quick where one is missed that counts
+and does not time. CPU is user and system time of the program and all it starts; the server is a process of its own
+whose CPU is not counted.
 """
 
 import argparse
@@ -750,13 +751,18 @@ PARTS = ["first", "update", "minutes", "nothing", "latency", "start", "open", "p
 
 
 def write_page(bench):
+    """Puts what was measured in the place of what stands in the page of these parts."""
     page = PROJECT / "docs/performance.md"
     head, _, rest = page.read_text().partition("<!-- measured -->\n")
-    _, _, tail = rest.partition("<!-- end -->")
-    lines = [f"Measured {datetime.date.today()} on {machine()}.", ""]
-    for part, *table in bench.tables:
-        lines += [markdown(*table), "", f"Made by `{f'scripts/bench {part}'.strip()}`.", ""]
-    page.write_text(head + "<!-- measured -->\n" + "\n".join(lines) + "<!-- end -->" + tail)
+    measured, _, tail = rest.partition("<!-- end -->")
+    parts = dict(re.findall(r"(<!-- part \w+ -->\n)(.*?)(?=<!-- part |\Z)", measured, re.S))
+    for part in dict.fromkeys(part for part, *_ in bench.tables):
+        lines = [f"Measured {datetime.date.today()} on {machine()}, by `scripts/bench {part}`.", ""]
+        for _, *table in (one for one in bench.tables if one[0] == part):
+            lines += [markdown(*table), ""]
+        parts[f"<!-- part {part} -->\n"] = "\n".join(lines) + "\n"
+    marks = [f"<!-- part {part} -->\n" for part in PARTS]
+    page.write_text(head + "<!-- measured -->\n" + "".join(mark + parts[mark] for mark in marks if mark in parts) + "<!-- end -->" + tail)
 
 
 def main():
@@ -772,11 +778,12 @@ def main():
     try:
         for part in PARTS:
             if part in options.parts or not options.parts:
+                bench.aims = []
                 getattr(bench, "import_" if part == "import" else part)()
+                bench.table(part, f"Aims: {part}", ["", "aim", "measured", "reached"], bench.aims)
     finally:
         bench.server.child.kill()
-    said = f"{bench.missed} of {bench.judged} that count missed."
-    bench.table("", "Aims", ["", "aim", "measured", "reached"], bench.aims, [said])
+    print(f"\n{bench.missed} of {bench.judged} aims that count missed")
     if options.write:
         write_page(bench)
     sys.exit(1 if bench.missed else 0)
