@@ -108,10 +108,14 @@ impl Service {
     }
 
     async fn is_there(&self) -> bool {
-        let bus = "org.freedesktop.DBus";
-        let path = "/org/freedesktop/DBus";
-        let has = self.connection.call_method(Some(bus), path, Some(bus), "NameHasOwner", &bus::NAME).await;
+        let has = self.ask_bus("NameHasOwner", bus::NAME).await;
         has.is_ok_and(|reply| reply.body().deserialize().unwrap_or(false))
+    }
+
+    /// Asks the bus itself.
+    async fn ask_bus(&self, method: &str, argument: &str) -> zbus::Result<Message> {
+        let (bus, path) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
+        self.connection.call_method(Some(bus), path, Some(bus), method, &argument).await
     }
 
     /// Calls a method, and gives its answer.
@@ -154,9 +158,7 @@ impl Service {
         if self.private {
             return None;
         }
-        let bus = "org.freedesktop.DBus";
-        let (path, method) = ("/org/freedesktop/DBus", "GetConnectionUnixProcessID");
-        let asked = self.connection.call_method(Some(bus), path, Some(bus), method, &bus::NAME);
+        let asked = self.ask_bus("GetConnectionUnixProcessID", bus::NAME);
         let reply = tokio::time::timeout(PING_PATIENCE, asked).await.ok()?.ok()?;
         reply.body().deserialize().ok()
     }
@@ -223,10 +225,7 @@ impl Service {
                     .add_arg(bus::NAME)
                     .build()?;
                 for rule in [ours, name] {
-                    let bus = "org.freedesktop.DBus";
-                    let text = rule.to_string();
-                    let path = "/org/freedesktop/DBus";
-                    self.connection.call_method(Some(bus), path, Some(bus), "AddMatch", &text).await?;
+                    self.ask_bus("AddMatch", &rule.to_string()).await?;
                 }
             }
             Ok(MessageStream::from(&self.connection))
