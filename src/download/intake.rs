@@ -327,7 +327,8 @@ impl Merge<'_> {
         match compare(&self.all, &answer.bars) {
             Difference::Scale { ratio, .. } if self.is_other_scale(&answer.bars, ratio) => {
                 return Err(format!(
-                    "its prices are those stored divided by {ratio}: two price scales may not stand in one series; with --force a file is taken that has every bar stored so far"
+                    "its prices are those stored times {}: two price scales may not stand in one series; with --force a file is taken that has every bar stored so far",
+                    1.0 / ratio
                 ));
             }
             Difference::Adjustment => {

@@ -3,8 +3,9 @@
 //!
 //! In reading order: [`selection`] turns what a person asks for into series; [`plan`] works out what is
 //! missing of each, as `survey` finds it, with [`sessions`] judging empty days; [`order`] says whose turn it is, [`forecast`] on which
-//! day where a provider has an allowance; [`run`] works many series at once, each by `series`, which asks, lets [`compare`] and `absorb` judge the answer against what is stored, and commits
-//! through `committer`; where history moved, `refetch` fetches it again and [`restate`] puts it on its
+//! day where a provider has an allowance; [`run`] works many series at once, each by `series`, which asks,
+//! lets [`compare`] and `absorb` judge the answer against what is stored, and commits through `committer`; `refused`
+//! says what a refusal means; where history moved, `refetch` fetches it again and [`restate`] puts it on its
 //! scale. [`replay`] stores the raw trail again, `intake` files of a person; [`events`] tell it all.
 
 mod absorb;
@@ -17,6 +18,7 @@ mod intake;
 pub mod order;
 pub mod plan;
 mod refetch;
+mod refused;
 mod replay;
 pub mod restate;
 mod run;

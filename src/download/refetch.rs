@@ -4,8 +4,9 @@
 use super::absorb;
 use super::events::Outcome;
 use super::plan::{request_span, today_of};
+use super::refused::stop_of;
 use super::restate::{Cause, bridge_ratio, divide, restate};
-use super::series::{Course, NoAnswer, Shared, Stop, Stored, stop_of};
+use super::series::{Course, NoAnswer, Shared, Stop, Stored};
 use crate::archive::SeriesState;
 use crate::model::{Bars, Column, Day, Days, Mark, Period, SeriesMeta};
 use crate::provider::{Answer, Refusal, Split};

@@ -1,7 +1,7 @@
 //! One series, one window at a time: ask, judge the overlap, fetch again what was restated, commit.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
@@ -12,10 +12,8 @@ use super::events::{Event, Observer, Outcome};
 use super::plan::{Standpoint, Wanted, today_of, with_overlap};
 use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
-use crate::archive::{
-    Archive, ArchiveError, Change, Content, Failure, PartitionRecord, SeriesState, SessionCounts,
-};
-use crate::model::{Bars, Contract, Day, Days, Instrument, Mark, Period, SeriesKey};
+use crate::archive::{Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, SessionCounts};
+use crate::model::{Bars, Contract, Days, Instrument, Mark, Period, SeriesKey};
 use crate::observe::logging::JOB;
 use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
@@ -135,13 +133,6 @@ impl From<Refusal> for NoAnswer {
         NoAnswer::Refused(refusal)
     }
 }
-
-/// The same useless answer so many times in a row is what all others would get.
-const ENOUGH_ALIKE: u32 = 3;
-/// A series whose answers could not be used twice is asked for again after so many seconds, …
-const USELESS_TWICE: i64 = 24 * 3600;
-/// … and after each further one.
-const USELESS_AGAIN: i64 = 7 * 24 * 3600;
 
 /// In the correlation id of a daily request beside an intraday series, before its period.
 pub(super) const BESIDE: &str = "-splits-";
@@ -325,32 +316,6 @@ impl Shared {
         }
     }
 
-    /// A refusal of the whole provider closes it for the other series too; so do the same useless words again and
-    /// again, where each time costs a download.
-    fn note_refusal(&self, refusal: Refusal) -> Refusal {
-        let everybody = match refusal {
-            Refusal::Limited { .. } | Refusal::Denied { .. } => true,
-            Refusal::Unusable { .. } | Refusal::Unavailable { .. } => {
-                self.came_in_a_row(&refusal.to_string()) >= ENOUGH_ALIKE
-            }
-            _ => false,
-        };
-        if everybody {
-            // The first one is as good as any later.
-            let _ = self.closed.set(refusal.clone());
-        }
-        refusal
-    }
-
-    /// How many times in a row the same words came, this one too; none come with an answer that can be used.
-    fn came_in_a_row(&self, words: &str) -> u32 {
-        let Some(alike) = &self.alike else { return 0 };
-        let mut last = alike.lock().unwrap_or_else(PoisonError::into_inner);
-        last.1 = if last.0 == words { last.1 + 1 } else { 1 };
-        words.clone_into(&mut last.0);
-        last.1
-    }
-
     /// Fetches the next window of a series and stores what it brings.
     pub(super) async fn step(&self, course: &mut Course) -> Result<(), Stop> {
         let mut stored = self.stored(course)?;
@@ -514,135 +479,5 @@ impl Shared {
             done.await.map_err(|_| Stop::Fatal("the committing thread has ended".to_owned()))??;
         self.files.fetch_add(committed.files, Ordering::Relaxed);
         Ok((added, changed))
-    }
-
-    /// Notes that the provider has nothing in a window.
-    async fn no_bars(
-        &self,
-        course: &mut Course,
-        state: SeriesState,
-        window: Days,
-        clock: i64,
-        said: &str,
-    ) -> Result<(), Stop> {
-        let note = format!("the provider has no bars there: {said}");
-        if !course.notes.contains(&note) {
-            course.notes.push(note);
-        }
-        let now = (self.now)().min(clock);
-        let state = absorb::learn_empty(&state, &course.target.key, window, now);
-        self.commit_state(course, state).await
-    }
-
-    /// Whether there are bars of another contract: then the provider knows the instrument.
-    fn knows_other_contracts(&self, key: &SeriesKey) -> Result<bool, ArchiveError> {
-        if key.contract.is_none() {
-            return Ok(false);
-        }
-        let mut known = false;
-        let sibling = |other: &SeriesKey| {
-            (&other.provider, other.class, &other.symbol) == (&key.provider, key.class, &key.symbol)
-        };
-        self.archive.each_series(sibling, |record| known |= record.last.is_some())?;
-        Ok(known)
-    }
-
-    /// What a refusal means for the series.
-    async fn refused(
-        &self,
-        course: &mut Course,
-        mut state: SeriesState,
-        window: Days,
-        refusal: Refusal,
-    ) -> Result<(), Stop> {
-        let now = (self.now)();
-        match &refusal {
-            Refusal::EmptyWindow { clock, said } => self.no_bars(course, state, window, *clock, said).await,
-            // Not each month of a cycle was always listed.
-            Refusal::Unknown { said, .. } if self.knows_other_contracts(&course.target.key)? => {
-                self.no_bars(course, state, window, now, said).await
-            }
-            Refusal::TooOld { reach_days, .. } if window.len() > 1 => {
-                // As far as the provider says it reaches, a day less for its clock; else half of it.
-                let told = reach_days.map(|days| Day::of_utc(now).plus(1 - days));
-                let half = window.first.plus(window.len() as i32 / 2);
-                let first = told.unwrap_or(half).max(window.first.plus(1));
-                if let Some(clamped) = Days::new(first, window.last) {
-                    course.windows.push_front(clamped);
-                }
-                let Some(refused) = told.and_then(|_| Days::new(window.first, first.plus(-1))) else {
-                    return Ok(());
-                };
-                for run in state.coverage.runs(refused, |_, mark| mark == Mark::Unknown) {
-                    state.coverage.set(run, Mark::OutOfReach);
-                }
-                self.commit_state(course, state).await
-            }
-            Refusal::TooWide { .. } if window.len() > 1 => {
-                let middle = window.first.plus(window.len() as i32 / 2);
-                course.windows.push_front(Days { first: window.first, last: middle.plus(-1) });
-                course.windows.push_front(Days { first: middle, last: window.last });
-                Ok(())
-            }
-            Refusal::Limited { .. } | Refusal::Denied { .. } | Refusal::Unavailable { .. } => {
-                Err(self.stop_for_all(stop_of(&refusal)))
-            }
-            _ => {
-                // Of an instrument that is known a contract may be listed another time.
-                let later = matches!(refusal, Refusal::Unlisted { .. })
-                    && (state.meta.con_id.is_some() || self.knows_other_contracts(&course.target.key)?);
-                let failure = self.failure(state.failure.as_ref(), &refusal, now);
-                let text = failure.text.clone();
-                state.failure = Some(Failure { later, ..failure });
-                self.commit_state(course, state).await?;
-                Err(match later {
-                    true => Stop::Outcome(Outcome::Later(text)),
-                    false => self.stop_for_all(stop_of(&refusal)),
-                })
-            }
-        }
-    }
-}
-
-impl Shared {
-    /// What is noted of a refusal. Where each answer costs a download, a series whose answers cannot be used time
-    /// after time is asked for less and less often.
-    fn failure(&self, before: Option<&Failure>, refusal: &Refusal, now: i64) -> Failure {
-        let useless = matches!(refusal, Refusal::Unusable { .. });
-        let times = before.filter(|before| useless && !before.unknown).map_or(1, |before| before.times + 1);
-        let wait = match times {
-            _ if !useless || self.alike.is_none() => None,
-            1 => None,
-            2 => Some(USELESS_TWICE),
-            _ => Some(USELESS_AGAIN),
-        };
-        Failure {
-            at: now,
-            text: refusal.to_string(),
-            unknown: matches!(refusal, Refusal::Unknown { .. } | Refusal::Unlisted { .. }),
-            later: false,
-            times,
-            again: wait.map_or(0, |wait| now + wait),
-            version: Failure::VERSION.to_owned(),
-        }
-    }
-
-    /// How the series ends whose refusal may have closed the provider for all of them.
-    fn stop_for_all(&self, stop: Stop) -> Stop {
-        match stop {
-            Stop::Outcome(Outcome::Later(said)) if self.closed.get().is_some() => Stop::Limited(said),
-            Stop::Outcome(Outcome::Failed(said)) if self.closed.get().is_some() => Stop::Denied(said),
-            other => other,
-        }
-    }
-}
-
-/// How a series ends by a refusal that no other window helps against.
-pub(super) fn stop_of(refusal: &Refusal) -> Stop {
-    match refusal {
-        Refusal::Limited { .. } => Stop::Limited(refusal.to_string()),
-        Refusal::Denied { .. } => Stop::Denied(refusal.to_string()),
-        Refusal::Unavailable { .. } => Stop::Outcome(Outcome::Later(refusal.to_string())),
-        _ => Stop::Outcome(Outcome::Failed(refusal.to_string())),
     }
 }

@@ -94,6 +94,20 @@ pub struct PlainName {
     pub period: Period,
 }
 
+impl PlainName {
+    /// A contract of bc-utils by its stored name, such as `AUD_20240300`.
+    pub(super) fn of_bc_utils(stored: &str, period: Period) -> Option<PlainName> {
+        let (instrument, contract) = Contract::of_stored_name(stored)?;
+        Some(PlainName {
+            writer: PlainWriter::BcUtils,
+            class: Class::Future,
+            instrument: instrument.to_owned(),
+            contract: Some(contract),
+            period,
+        })
+    }
+}
+
 /// A program whose files are taken over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainWriter {
@@ -116,14 +130,7 @@ fn of_bc_utils(stem: &str) -> Option<PlainName> {
         "Hour" => Period::H1,
         _ => return None,
     };
-    let (instrument, contract) = Contract::of_stored_name(rest)?;
-    Some(PlainName {
-        writer: PlainWriter::BcUtils,
-        class: Class::Future,
-        instrument: instrument.to_owned(),
-        contract: Some(contract),
-        period,
-    })
+    PlainName::of_bc_utils(rest, period)
 }
 
 fn of_older_vortex(path: &Path, stem: &str) -> Option<PlainName> {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::days::{self, Scope};
 use super::export::{hash, read_file};
-use super::name::{PlainName, PlainWriter};
+use super::name::PlainName;
 use super::report::{FileReport, UNFINISHED};
 use super::side::SideFile;
 use super::source::Source;
@@ -68,7 +68,8 @@ pub(super) fn read(
 
 /// What a file of bc-utils from before its names had a period is, by its rows: days, or hours.
 pub(super) fn without_period(path: &Path) -> Option<PlainName> {
-    let (instrument, contract) = Contract::of_stored_name(path.file_stem()?.to_str()?)?;
+    let stored = path.file_stem()?.to_str()?;
+    Contract::of_stored_name(stored)?;
     let columns = Column::of(barchart::NAME, Class::Future, true, Period::D1);
     let rows = Rows::read(&read_file(path).ok()?, columns, &mut FileReport::default()).ok()?;
     let zone = barchart::zone(Class::Future);
@@ -77,13 +78,7 @@ pub(super) fn without_period(path: &Path) -> Option<PlainName> {
         () if rows.times.iter().all(|time| time % 3600 == 0) => Period::H1,
         () => return None,
     };
-    Some(PlainName {
-        writer: PlainWriter::BcUtils,
-        class: Class::Future,
-        instrument: instrument.to_owned(),
-        contract: Some(contract),
-        period,
-    })
+    PlainName::of_bc_utils(stored, period)
 }
 
 /// When a file was changed last.

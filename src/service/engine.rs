@@ -384,8 +384,11 @@ impl Engine {
             state.running = None;
             state.waits_for = None;
             state.offline = false;
-            let when =
-                if state.phase == Phase::Stopping { "at the next start" } else { "when the pause ends" };
+            let when = match state.phase {
+                Phase::Stopping => "at the next start",
+                _ if state.paused => "when the pause ends",
+                _ => "after an import",
+            };
             if let Some(job) = state.jobs.get_mut(&id) {
                 job.log_interrupted(when);
                 job.queue_again();
