@@ -153,12 +153,12 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
     if !told.is_empty() {
         let rows: Vec<Vec<String>> = told.chunk_by(|a, b| is_alike(a, b)).filter_map(rows_of_alike).collect();
         output::table(&["Series", "Period", "Result", "Added", "Changed", "Note"], &rows)?;
-    }
-    let updated = |result: &&SeriesResult| result.outcome == download::Outcome::Done;
-    let left_out =
-        summary.results.iter().filter(updated).count() - told.iter().copied().filter(updated).count();
-    if left_out > 0 {
-        output::line(format!("The rows of {left_out} updated series are left out; --json has each"))?;
+        let updated = |result: &&SeriesResult| result.outcome == download::Outcome::Done;
+        let left_out =
+            summary.results.iter().filter(updated).count() - told.iter().copied().filter(updated).count();
+        if left_out > 0 {
+            output::line(format!("{left_out} more series updated, with nothing to remark; --json has each"))?;
+        }
     }
     if let Some(why) = &summary.fatal {
         output::line(format!("The job ended early: {why}"))?;
