@@ -101,3 +101,22 @@ impl Scope<'_> {
         open.then(|| format!("known to {}; the next download asks for the days to {end}", covered.last))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Column;
+
+    #[test]
+    fn an_export_that_is_cut_off_proves_no_first_day_whatever_of_its_rows_is_no_bar() {
+        let mut bars = Bars::new(Column::of("barchart", Class::Future, true, Period::M1));
+        // Three days; of all the rows of the file these are left.
+        for day in 0..3 {
+            bars.push(day * 86_400 + 36_000, &vec![1.0; bars.columns().len()]);
+        }
+        let (class, period, zone) = (Class::Future, Period::M1, &TimeZone::UTC);
+        let scope = Scope { class, contract: None, period, zone, opens: None, clock: 9 * 86_400 };
+        let first = |rows| scope.covered(&bars, rows).unwrap().first.number();
+        assert_eq!([9_999, 10_000, 10_001, 19_999, 20_000, 20_001].map(first), [0, 1, 0, 0, 1, 1]);
+    }
+}

@@ -52,6 +52,19 @@ fn what_cannot_be_taken_is_said() {
 }
 
 #[test]
+fn a_name_moves_no_terminal() {
+    let home = home();
+    let name = "a\nb\u{1b}[31mh26_daily.csv";
+    put(&home, name, &daily().text());
+    for dry_run in [&["--dry-run"][..], &[]] {
+        let ran = home.expect(1, &[&["import", name][..], dry_run].concat());
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains("a\\nb\\u{1b}[31mh26_daily.csv"), "{said}");
+        assert!(!said.contains('\u{1b}') && !said.contains("a\nb"), "{said}");
+    }
+}
+
+#[test]
 fn what_is_no_file_of_data_is_passed_over() {
     let home = home();
     put(&home, "d/gcg24_daily.csv.crdownload", "Time,Open");
