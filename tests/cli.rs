@@ -382,3 +382,25 @@ fn who_may_not_write_can_read() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
+
+#[test]
+fn no_name_steers_the_terminal() {
+    let home = Home::new();
+    let folder = "a\u{1b}[2Jb\u{9b}31m";
+    let mut seen = 0;
+    for args in [
+        &["download", "-p", "sample", "-s", "EURUSD", "--start-date", "2026-01-05", "-o", folder][..],
+        &["download", "-p", "sample", "-s", "EURUSD", "--dry-run", "-o", folder],
+        &["archive", "list", "-o", folder, "--json"],
+        &["validate", folder],
+        &["validate", "nowhere\u{1b}[2J"],
+        &["validate", "nowhere\u{1b}[2J", "--json"],
+    ] {
+        let ran = home.run(args);
+        let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{args:?}: {said:?}");
+        seen += usize::from(said.contains("u{1b}") || said.contains("u001b"));
+    }
+    // Those that name it show it.
+    assert!(seen >= 3, "{seen}");
+}
