@@ -410,13 +410,13 @@ fn no_name_steers_the_terminal() {
 fn what_is_on_no_list_is_not_late() {
     let home = Home::new();
     home.configure("general.default_provider = \"sample\"\n");
-    let download = |dates: &[&str]| {
-        let args = [&["download", "--yes", "-s", "AAPL", "MSFT"], dates].concat();
-        assert!(home.run(&args).status.success());
-    };
-    // A hole in between that nobody fills.
-    download(&["--start-date", "2026-01-05", "--end-date", "2026-01-30"]);
-    download(&["--start-date", "2026-10-01"]);
+    let args = ["download", "--yes", "-s", "AAPL", "MSFT", "--period", "1d", "--start-date", "2026-01-05"];
+    assert!(home.run(&[&args[..], &["--end-date", "2026-01-30"]].concat()).status.success());
+    // As if that had been done then, and nothing since.
+    let catalogue =
+        rusqlite::Connection::open(home.path(".local/share/vortex/.vortex/catalogue.db")).unwrap();
+    catalogue.execute("UPDATE series SET state = json_set(state, '$.asked_at', 1769800000)", []).unwrap();
+    drop(catalogue);
     let states = || {
         let output = home.run(&["archive", "list", "--json"]);
         let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
