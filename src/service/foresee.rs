@@ -17,18 +17,21 @@ pub(super) fn tell(
     let archive = engine.archive();
     let counts = archive.session_counts(provider.archive_name())?;
     let surveyor = Surveyor::new(Some(archive), &counts, provider.archive_name(), (source::clock())())?;
-    let mut requests = 0;
+    let mut requests = Vec::new();
     for target in targets {
         // A period that is not served is told by a run that asks.
         let Ok(limits) = provider.limits(target.instrument.class, target.key.period) else { continue };
         if let Survey::Missing { plan, .. } = surveyor.look(target, limits)? {
-            requests += plan.windows.len();
+            requests.extend(plan.windows.iter().map(|days| target.request(*days)));
         }
     }
     let series = targets.len();
     let name = provider.name();
+    let effort = provider.effort(&requests).filter(|effort| effort.requests > 0);
+    let effort = effort.map_or_else(String::new, |effort| format!("; {effort}"));
+    let requests = requests.len();
     let said = format!(
-        "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written"
+        "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written{effort}"
     );
     tracing::info!(job = id, "{said}");
     tracing::info!(target: SCHEDULED, "{said}");

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::debug;
 use url::Url;
 
 use super::page::{self, Page};
@@ -19,7 +19,7 @@ use super::{Access, Barchart, NAME, csv};
 use crate::model::Class;
 use crate::model::day::instant;
 use crate::provider::http::{Call, HeaderValue, HttpError, Reply};
-use crate::provider::limits::{Spent, ThrottleError, jitter};
+use crate::provider::limits::{Spent, jitter, note, unavailable};
 use crate::provider::{RawAnswer, Refusal, Request};
 
 /// How often a question that costs nothing is asked again where the connection broke.
@@ -200,7 +200,7 @@ impl Barchart {
             return Err(Ended::Answer(reply));
         }
         match count_of(&said) {
-            Some(count) => self.record(self.throttle.correct(&self.quota, count, now)),
+            Some(count) => note(NAME, self.throttle.correct(&self.quota, count, now)),
             None => return Err(ended(reply)),
         }
         Ok(())
@@ -267,8 +267,10 @@ impl Barchart {
     /// alone, the site's is asked for first, which costs nothing.
     fn check_allowance(&self) -> Result<(), Refusal> {
         let now = (self.now)();
-        let allowance = self.throttle.allowance(&self.quota, now).map_err(|error| self.uncounted(&error))?;
-        let ask = self.throttle.is_worth_asking(&self.quota, now).map_err(|error| self.uncounted(&error))?;
+        let allowance =
+            self.throttle.allowance(&self.quota, now).map_err(|error| unavailable(NAME, &error))?;
+        let ask =
+            self.throttle.is_worth_asking(&self.quota, now).map_err(|error| unavailable(NAME, &error))?;
         match allowance.waits_until().filter(|_| !ask) {
             None => Ok(()),
             Some(until) => Err(Refusal::Limited {
@@ -287,19 +289,19 @@ impl Barchart {
             None => raw.body.len() < 4096 && matches!(csv::read(&raw.body), Err(csv::Refused::Limit(_))),
         };
         if limited {
-            self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
+            note(NAME, self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
         }
     }
 
     /// One request that spends a download, which is given back only where nothing was sent.
     pub(super) async fn ask_counted(&self, call: Call<'_>, spent: Spent) -> Result<Reply, Refusal> {
         if let Err(refusal) = self.throttle.admit(NAME, self.requests_per_minute).await {
-            self.record(self.throttle.give_back(spent));
+            note(NAME, self.throttle.give_back(spent));
             return Err(refusal);
         }
         let sent = self.http.send(call).await;
         if let Err(HttpError::Connect { .. } | HttpError::Certificate { .. }) = &sent {
-            self.record(self.throttle.give_back(spent));
+            note(NAME, self.throttle.give_back(spent));
         }
         self.judged(sent)
     }
@@ -320,25 +322,16 @@ impl Barchart {
     fn judged(&self, sent: Result<Reply, HttpError>) -> Result<Reply, Refusal> {
         let reply = match sent {
             Ok(reply) => reply,
-            Err(error) => {
-                self.record(self.throttle.failed(NAME, &error.to_string()));
-                return Err(error.into_refusal(NAME));
-            }
+            Err(error) => return Err(self.throttle.no_answer(NAME, error)),
         };
         match reply.raw.status {
-            429 => {
-                let said = "it answered 429, too many requests";
-                Err(match self.throttle.limited(NAME, reply.raw.retry_after(), said) {
-                    Ok(until) => Refusal::Limited { provider: NAME, until, said: said.to_owned() },
-                    Err(error) => self.uncounted(&error),
-                })
-            }
+            429 => Err(self.throttle.too_many_requests(NAME, &reply.raw)),
             status @ 500.. => {
-                self.record(self.throttle.failed(NAME, &format!("it answered {status}")));
+                self.throttle.failed(NAME, &format!("it answered {status}"));
                 Ok(reply)
             }
             _ => {
-                self.record(self.throttle.succeeded(NAME));
+                self.throttle.succeeded(NAME);
                 Ok(reply)
             }
         }
@@ -356,18 +349,6 @@ impl Barchart {
             raw.gzip = None;
         }
         raw
-    }
-
-    /// The ledger of limits could not take something in: the answer at hand is good all the same.
-    pub(super) fn record(&self, result: Result<(), ThrottleError>) {
-        if let Err(error) = result {
-            warn!("limits: {error}");
-        }
-    }
-
-    /// Without its ledger nothing is asked: nobody would know what is left.
-    fn uncounted(&self, error: &ThrottleError) -> Refusal {
-        Refusal::Unavailable { provider: NAME, said: format!("its limits cannot be kept: {error}") }
     }
 }
 
