@@ -25,8 +25,6 @@ const RETRIES: u32 = 2;
 const MORE_RETRIES: u32 = 8;
 /// A contract that the broker does not know is asked for again after so long, in µs.
 const ONCE_MORE: i64 = 2_000_000;
-/// Bars that one answer may have: many times what is asked for at once.
-const MOST_BARS: usize = 50_000;
 /// Bars further than this from the days asked for are not kept: a month's or a week's bears another of its days.
 const NEAR_DAYS: i32 = 31;
 /// An answer that takes longer comes from a gateway that slows us down.
@@ -212,14 +210,7 @@ impl Ibkr {
             weight: asked.show.weight(),
         };
         let question = Question::Bars { smaller };
-        let told =
-            self.ask(question, Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await?;
-        match told.rows.len() {
-            ..=MOST_BARS => Ok(told),
-            many => Err(Unanswered::Refused(unusable(format!(
-                "{many} bars where {MOST_BARS} are many times what was asked for"
-            )))),
-        }
+        self.ask(question, Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await
     }
 
     /// When the data of a contract begin; nothing where the gateway does not say.
