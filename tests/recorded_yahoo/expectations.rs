@@ -139,7 +139,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
                     last: "2022-01-12",
                     finished: "2022-01-12",
                     currency: "AUD",
-                    notes: &["1 row of a period that is not over"],
+                    notes: &["1 row of a bar that is not over"],
                     ..NOTHING
                 },
             ),
@@ -165,7 +165,7 @@ pub(crate) fn expectations() -> Vec<(&'static str, Expect)> {
             Bars(
                 "EURUSD=X",
                 "1d",
-                Shown { finished: "2024-11-13", notes: &["1 row of a period that is not over"], ..NOTHING },
+                Shown { finished: "2024-11-13", notes: &["1 row of a bar that is not over"], ..NOTHING },
             ),
         ),
         (
