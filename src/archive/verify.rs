@@ -8,6 +8,7 @@ use super::catalogue::ledger;
 use super::{
     Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision, rolls,
 };
+use crate::config::keys::PROVIDERS;
 use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
 
 /// Whether a finding makes a file bad.
@@ -122,6 +123,10 @@ impl Archive {
     /// Checks the series that are `wanted`; with `None` all of them, and also what lies beside them.
     pub fn verify(&self, wanted: Option<&dyn Fn(&SeriesKey) -> bool>) -> Result<Vec<Finding>, ArchiveError> {
         let mut found = Vec::new();
+        if self.has_lost_catalogue()? {
+            let said = "the catalogue knows of no series and files of some are there; `vortex archive rebuild` makes it again from them";
+            found.push(finding(self.catalogue_path(), Kind::Missing, said));
+        }
         let mut known = HashSet::new();
         for series in self.all_series()? {
             if wanted.is_none_or(|wanted| wanted(&series.key)) {
@@ -261,7 +266,7 @@ impl Archive {
         for of in self.revisions(None)? {
             let (path, said) = match revision::check(self.root(), of.id) {
                 Ok(()) => continue,
-                Err(ArchiveError::Damaged { path, said }) => (path, said),
+                Err(ArchiveError::Damaged { path, said } | ArchiveError::InTheWay { path, said }) => (path, said),
                 Err(ArchiveError::Io { path, source, .. }) => (path, source.to_string()),
                 Err(error) => return Err(error),
             };
@@ -275,7 +280,9 @@ impl Archive {
     fn verify_strays(&self, known: &HashSet<PathBuf>) -> Result<Vec<Finding>, ArchiveError> {
         let root = self.root();
         let mut found = Vec::new();
-        for path in bar_files(root)? {
+        let below = bar_files(root)?;
+        found.extend(below.closed.iter().map(closed));
+        for path in below.files {
             if path.strip_prefix(root).is_ok_and(|relative| !known.contains(relative)) {
                 let said =
                     "the catalogue does not know it; `vortex archive rebuild` takes it over where it can";
@@ -283,42 +290,58 @@ impl Archive {
             }
         }
         let tmp = root.join(layout::TMP);
-        for path in files::walk(&tmp).map_err(files::io("list", &tmp))? {
-            found.push(finding(
-                &path,
-                Kind::Leftover,
-                "left by a commit that did not happen; the next writer removes it",
-            ));
+        let mut below = files::Below::default();
+        below.walk(&tmp);
+        found.extend(below.closed.iter().map(closed));
+        for path in below.files {
+            found.push(match path.parent() == Some(&tmp) {
+                true => {
+                    let said = "left by a commit that did not happen; the next writer removes it";
+                    finding(&path, Kind::Leftover, said)
+                }
+                false => finding(&path, Kind::Unknown, "it is none of Vortex's; move it away"),
+            });
         }
         Ok(found)
     }
 }
 
+/// A folder that cannot be looked into.
+fn closed((path, why): &(PathBuf, std::io::Error)) -> Finding {
+    finding(path, Kind::Unreadable, format!("this folder cannot be looked into: {why}"))
+}
+
 /// Every file in the folders of providers and classes, whatever it is, but tables of rolls.
-pub(super) fn bar_files(root: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
-    let mut found = Vec::new();
+pub(super) fn bar_files(root: &Path) -> Result<files::Below, ArchiveError> {
+    let mut found = files::Below::default();
     let mut providers: Vec<PathBuf> = std::fs::read_dir(root)
         .map_err(files::io("list", root))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     providers.sort();
-    for folder in providers.iter().flat_map(|provider| Class::ALL.map(|class| provider.join(class.folder())))
-    {
-        found.extend(files::walk(&folder).map_err(files::io("list", &folder))?);
+    for provider in providers {
+        match std::fs::read_dir(&provider) {
+            Ok(_) => Class::ALL.iter().for_each(|class| found.walk(&provider.join(class.folder()))),
+            // Other folders beside them, as `lost+found`, are nobody's business.
+            Err(error) if PROVIDERS.iter().any(|name| provider.ends_with(name)) => {
+                found.closed.push((provider, error));
+            }
+            Err(_) => {}
+        }
     }
-    found.retain(|path| !rolls::is_table(path));
+    found.files.retain(|path| !rolls::is_table(path));
     Ok(found)
 }
 
 /// Checks CSV and Parquet files that need not belong to an archive: what can be told from them alone.
 pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
-    let paths = if path.is_dir() {
-        files::walk(path).map_err(files::io("list", path))?
-    } else {
-        vec![path.to_owned()]
-    };
-    let mut found = Vec::new();
-    for path in paths.into_iter().filter(|path| !rolls::is_table(path)) {
+    let mut below = files::Below::default();
+    match path.is_dir() {
+        true => below.walk(path),
+        false => below.files.push(path.to_owned()),
+    }
+    let mut found: Vec<Finding> = below.closed.iter().map(closed).collect();
+    for path in below.files.into_iter().filter(|path| !rolls::is_table(path)) {
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => check_loose_csv(&path, &mut found)?,
             Some("parquet") => {
@@ -330,6 +353,11 @@ pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
         }
     }
     Ok(found)
+}
+
+/// Whether a file is a CSV or a Parquet by its name.
+pub fn is_of_bars(path: &Path) -> bool {
+    path.extension().is_some_and(|of| of == "csv" || of == "parquet")
 }
 
 fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveError> {
@@ -360,6 +388,9 @@ fn content(path: &Path, found: &mut Vec<Finding>) -> Result<Option<Vec<u8>>, Arc
     match files::read(path) {
         Ok(Some(bytes)) => return Ok(Some(bytes)),
         Ok(None) => found.push(finding(path, Kind::Missing, "the file is not there")),
+        Err(ArchiveError::InTheWay { said, .. }) => {
+            found.push(finding(path, Kind::Unreadable, format!("it {said}; move it away")));
+        }
         Err(ArchiveError::Damaged { said, .. }) => found.push(finding(path, Kind::Unreadable, said)),
         Err(ArchiveError::Io { source, .. }) => {
             found.push(finding(path, Kind::Unreadable, source.to_string()));
