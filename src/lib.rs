@@ -16,7 +16,7 @@
 //! - [`client`] is `vortexctl`.
 //! - [`exit`]: the exit codes of both programs.
 //!
-//! `disk` tells of a disk that is full, for `archive` and `provider`.
+//! `disk` tells what stands in the way of a file, as a full disk, for `archive` and `provider`.
 
 #[cfg(feature = "service")]
 pub mod archive;

@@ -158,8 +158,7 @@ pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError>
     if nearest != path && !of.is_dir() {
         return Err(in_the_way(nearest, of.file_type(), "folder"));
     }
-    access(folder, AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|errno| io(WRITE_IN, folder)(errno.into()))
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|errno| io(WRITE_IN, folder)(errno.into()))
 }
 
 /// The number of the mount that holds a path: names are moved within one alone. Devices do not tell, as those
@@ -304,7 +303,9 @@ mod tests {
         for good in ["new", "a/new", "a/file", "b/c/new"] {
             check_target(root.path(), &at(good)).unwrap();
         }
-        for (bad, said) in [("a/folder", "is a folder, and a file"), ("a/file/new", "is a file, and a folder")] {
+        for (bad, said) in
+            [("a/folder", "is a folder, and a file"), ("a/file/new", "is a file, and a folder")]
+        {
             let error = check_target(root.path(), &at(bad)).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }

@@ -8,8 +8,8 @@ use super::catalogue::{ledger, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
-    Archive, ArchiveError, Change, Content, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files, gaps, layout,
-    lock, now, parquet, partition_name, revision, verify,
+    Archive, ArchiveError, Change, Content, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files,
+    gaps, layout, lock, now, parquet, partition_name, revision, verify,
 };
 use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
 

@@ -348,18 +348,16 @@ fn remedy(what: &str, refused: &std::io::Error) -> &'static str {
 fn catalogue_remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
     let disk = path.parent().and_then(|folder| statvfs(folder).ok());
     let read_only = disk.is_some_and(|of| of.flags().contains(FsFlags::ST_RDONLY));
-    let forbidden = [path.parent(), Some(path)].into_iter().flatten().any(|path| {
-        let asked = access(path, AccessFlags::R_OK | AccessFlags::W_OK);
-        asked == Err(Errno::EACCES)
-    });
+    let forbidden = |to: AccessFlags| {
+        [path.parent(), Some(path)].into_iter().flatten().any(|path| access(path, to) == Err(Errno::EACCES))
+    };
     match refused.sqlite_error_code() {
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
-            match (read_only, forbidden) {
-                (true, _) => READ_ONLY,
-                (_, true) => MAY_NOT_WRITE,
-                _ => disk::make_room(path, refused).unwrap_or(DISK_REFUSES),
-            }
-        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => match read_only {
+            true => READ_ONLY,
+            _ if forbidden(AccessFlags::R_OK) => MAY_NOT_READ,
+            _ if forbidden(AccessFlags::W_OK) => MAY_NOT_WRITE,
+            _ => disk::make_room(path, refused).unwrap_or(DISK_REFUSES),
+        },
         _ => disk::make_room(path, refused).unwrap_or_default(),
     }
 }

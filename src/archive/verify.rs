@@ -266,7 +266,9 @@ impl Archive {
         for of in self.revisions(None)? {
             let (path, said) = match revision::check(self.root(), of.id) {
                 Ok(()) => continue,
-                Err(ArchiveError::Damaged { path, said } | ArchiveError::InTheWay { path, said }) => (path, said),
+                Err(ArchiveError::Damaged { path, said } | ArchiveError::InTheWay { path, said }) => {
+                    (path, said)
+                }
                 Err(ArchiveError::Io { path, source, .. }) => (path, source.to_string()),
                 Err(error) => return Err(error),
             };

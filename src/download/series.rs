@@ -209,7 +209,8 @@ impl Shared {
         // A bar of several days stands at its first; a trading date of any zone lies within a day of its UTC date.
         let since = days.map_or(i64::MIN, |days| key.period.bar_day(days.first).plus(-1).midnight());
         for part in parts {
-            let apart = part.last < since || days.is_some_and(|days| part.first > days.last.plus(2).midnight());
+            let apart =
+                part.last < since || days.is_some_and(|days| part.first > days.last.plus(2).midnight());
             if !apart {
                 bars.append(&self.read_partition(key, part, since)?);
             }

@@ -121,9 +121,7 @@ fn survey(
     let at = Standpoint { key: &target.key, state: &state, judge, limits, today, now };
     let plan = plan(&at, &target.wanted);
     let nothing = plan.windows.is_empty();
-    if nothing
-        && let Some(why) = &state.suspect
-    {
+    if nothing && let Some(why) = &state.suspect {
         // What was to be fetched again may be out of reach by now: then that is to be noted.
         let settled = plan.out_of_reach.is_empty();
         return Ok(match settled {

@@ -43,7 +43,9 @@ impl SideFile {
         // Looked at as its CSV is: a pipe would be waited for, a device read without end.
         let text = file::read_text(Path::new(&name), Accept::File);
         let text = text.map_err(|error| format!("its side file .csv.json {error}"))?;
-        text.map(|text| SideFile::read(&text)).transpose().map_err(|why| format!("its side file .csv.json: {why}"))
+        text.map(|text| SideFile::read(&text))
+            .transpose()
+            .map_err(|why| format!("its side file .csv.json: {why}"))
     }
 
     fn read(text: &str) -> Result<SideFile, String> {

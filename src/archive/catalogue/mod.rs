@@ -93,8 +93,7 @@ CREATE TABLE complete (           -- series that no run needs to look at: expire
 ];
 
 /// What to do where the catalogue is no use.
-const REBUILD: &str =
-    ": `vortex archive rebuild` puts it aside and makes the catalogue again from the files";
+const REBUILD: &str = ": `vortex archive rebuild` puts it aside and makes the catalogue again from the files";
 
 /// How long to wait for another connection's write.
 const BUSY: Duration = Duration::from_secs(30);
