@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
+use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, access, geteuid};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
 use super::{ArchiveError, layout};
@@ -158,7 +159,18 @@ pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError>
     if nearest != path && !of.is_dir() {
         return Err(in_the_way(nearest, of.file_type(), "folder"));
     }
+    if is_kept_from_us(folder, path) {
+        return Err(io(WRITE_IN, path)(io::ErrorKind::PermissionDenied.into()));
+    }
     access(folder, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|errno| io(WRITE_IN, folder)(errno.into()))
+}
+
+/// Whether a file is another user's in a folder where everybody may replace his own alone, as `/tmp` is.
+fn is_kept_from_us(folder: &Path, file: &Path) -> bool {
+    let me = geteuid();
+    let theirs = |path: &Path| fs::symlink_metadata(path).is_ok_and(|of| of.uid() != me.as_raw());
+    let sticky = fs::metadata(folder).is_ok_and(|of| of.mode() & Mode::S_ISVTX.bits() != 0);
+    sticky && !me.is_root() && theirs(folder) && theirs(file)
 }
 
 /// The number of the mount that holds a path: names are moved within one alone. Devices do not tell, as those

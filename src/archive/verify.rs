@@ -1,15 +1,20 @@
 //! Checking what is stored. Nothing is changed here; `repair` mends what can be mended.
 
+mod loose;
+mod strays;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::ledger;
 use super::{
-    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision, rolls,
+    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision,
 };
-use crate::config::keys::PROVIDERS;
-use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
+use crate::model::{Bars, Column, Day, Mark, Period, SeriesKey};
+
+pub use loose::{is_of_bars, verify_path};
+pub(super) use strays::bar_files;
 
 /// Whether a finding makes a file bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -277,112 +282,6 @@ impl Archive {
         }
         Ok(found)
     }
-
-    /// Files that no series of the catalogue has, and what was left in tmp.
-    fn verify_strays(&self, known: &HashSet<PathBuf>) -> Result<Vec<Finding>, ArchiveError> {
-        let root = self.root();
-        let mut found = Vec::new();
-        let below = bar_files(root)?;
-        found.extend(below.closed.iter().map(closed));
-        for path in below.files {
-            if path.strip_prefix(root).is_ok_and(|relative| !known.contains(relative)) {
-                let said =
-                    "the catalogue does not know it; `vortex archive rebuild` takes it over where it can";
-                found.push(finding(&path, Kind::Unknown, said));
-            }
-        }
-        let tmp = root.join(layout::TMP);
-        let mut below = files::Below::default();
-        below.walk(&tmp);
-        found.extend(below.closed.iter().map(closed));
-        for path in below.files {
-            found.push(match path.parent() == Some(&tmp) {
-                true => {
-                    let said = "left by a commit that did not happen; the next writer removes it";
-                    finding(&path, Kind::Leftover, said)
-                }
-                false => finding(&path, Kind::Unknown, "it is none of Vortex's; move it away"),
-            });
-        }
-        Ok(found)
-    }
-}
-
-/// A folder that cannot be looked into.
-fn closed((path, why): &(PathBuf, std::io::Error)) -> Finding {
-    finding(path, Kind::Unreadable, format!("this folder cannot be looked into: {why}"))
-}
-
-/// Every file in the folders of providers and classes, whatever it is, but tables of rolls.
-pub(super) fn bar_files(root: &Path) -> Result<files::Below, ArchiveError> {
-    let mut found = files::Below::default();
-    let mut providers: Vec<PathBuf> = std::fs::read_dir(root)
-        .map_err(files::io("list", root))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    providers.sort();
-    for provider in providers {
-        match std::fs::read_dir(&provider) {
-            Ok(_) => Class::ALL.iter().for_each(|class| found.walk(&provider.join(class.folder()))),
-            // Other folders beside them, as `lost+found`, are nobody's business.
-            Err(error) if PROVIDERS.iter().any(|name| provider.ends_with(name)) => {
-                found.closed.push((provider, error));
-            }
-            Err(_) => {}
-        }
-    }
-    found.files.retain(|path| !rolls::is_table(path));
-    Ok(found)
-}
-
-/// Checks CSV and Parquet files that need not belong to an archive: what can be told from them alone.
-pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
-    let mut below = files::Below::default();
-    match path.is_dir() {
-        true => below.walk(path),
-        false => below.files.push(path.to_owned()),
-    }
-    let mut found: Vec<Finding> = below.closed.iter().map(closed).collect();
-    for path in below.files.into_iter().filter(|path| !rolls::is_table(path)) {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => check_loose_csv(&path, &mut found)?,
-            Some("parquet") => {
-                if let Err(said) = parquet::open(&path) {
-                    found.push(finding(&path, Kind::Unreadable, said));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-/// Whether a file is a CSV or a Parquet by its name.
-pub fn is_of_bars(path: &Path) -> bool {
-    path.extension().is_some_and(|of| of == "csv" || of == "parquet")
-}
-
-fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveError> {
-    let Some(bytes) = content(path, found)? else {
-        return Ok(());
-    };
-    let Some(columns) = csv::columns_of(&bytes) else {
-        let said = "line 1, column 1: not a header of a Vortex CSV, which begins with Datetime,Open,High,Low,Close,Volume";
-        found.push(finding(path, Kind::Unreadable, said));
-        return Ok(());
-    };
-    match csv::decode(&bytes, columns) {
-        Ok(bars) => check_bars(path, &bars, found),
-        Err(error) => found.push(finding(path, Kind::Unreadable, error.to_string())),
-    }
-    let twin = path.with_extension("parquet");
-    let words: Vec<_> = path.iter().rev().take(5).collect();
-    let place =
-        (4..=words.len()).find_map(|n| layout::place_of(&words.iter().take(n).rev().collect::<PathBuf>()));
-    if let (Some((key, partition)), Ok(bars), true) = (place, csv::decode(&bytes, columns), twin.exists()) {
-        compare_twin(&twin, &key, &partition, &bars, found);
-    }
-    Ok(())
 }
 
 /// A file's content; what stands against reading it is a finding.

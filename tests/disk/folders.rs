@@ -101,6 +101,24 @@ fn a_file_of_another_user_is_named_and_the_others_go_on() {
     assert_eq!(differing(&reference, &home), Vec::<PathBuf>::new());
 }
 
+/// There the last rename of a commit would be refused, which no later start could finish either.
+#[test]
+fn a_file_of_another_user_in_a_sticky_folder_is_told_before_anything_is_promised() {
+    let reference = undisturbed();
+    let (home, binary) = of_somebody();
+    let (folder, theirs) = (home.file("sample/stocks/1d"), home.file("sample/stocks/1d/AAPL.csv"));
+    mode(&folder, 0o1777);
+    mode(&theirs, 0o644);
+    for path in [&folder, &theirs] {
+        chown(path, Some(0), Some(0)).expect("only root can give files away");
+    }
+    as_somebody(&home, &binary, &until(SECOND)).ends(3).says("AAPL.csv").says("1 failed");
+    assert_eq!(differing(&reference, &home), [PathBuf::from("sample/stocks/1d/AAPL.csv")]);
+    give(&folder, NOBODY);
+    as_somebody(&home, &binary, &until(SECOND)).ends(0);
+    assert_same(&reference.archive(), &home.archive());
+}
+
 /// The CSVs that two archives do not both have, or not with the same bars.
 fn differing(one: &Home, other: &Home) -> Vec<PathBuf> {
     fn readable(home: &Home, name: &Path) -> Option<String> {
