@@ -16,6 +16,7 @@ use super::{Context, output};
 use crate::archive::Archive;
 use crate::archive::repair::{Repair, Repaired};
 use crate::archive::verify::{Finding, Severity, is_of_bars, verify_path};
+use crate::escape;
 use crate::model::SeriesKey;
 
 /// Runs the command.
@@ -108,7 +109,8 @@ fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<Vec<R
     let mut all = Vec::new();
     let mut tell = |repaired: Repaired| {
         // Nobody may be reading there; the repair is done all the same.
-        let _ = writeln!(io::stderr(), "{}: {}", repaired.path.display(), repaired.repair.words());
+        let said = format!("{}: {}", repaired.path.display(), repaired.repair.words());
+        let _ = writeln!(io::stderr(), "{}", escape::text(&said));
         all.push(repaired);
     };
     writer.repair(Some(&wanted), &mut tell).map_err(archive_error)?;
