@@ -211,7 +211,7 @@ mod tests {
 
     const START: i64 = 1_701_388_800;
 
-    fn repair(writer: &Writer) -> Vec<Repaired> {
+    fn mend(writer: &Writer) -> Vec<Repaired> {
         let mut done = Vec::new();
         writer.repair(None, &mut |repaired| done.push(repaired)).unwrap();
         done
@@ -243,12 +243,12 @@ mod tests {
                 None => fs::remove_file(bad).unwrap(),
             }
             assert_eq!(kinds(), expected);
-            let done = repair(&writer);
+            let done = mend(&writer);
             assert_eq!(done, [Repaired { path: bad.clone(), repair }]);
             assert_eq!(kinds(), []);
             assert!(stored(archive, &key).same(&good));
         }
-        assert!(repair(&writer).is_empty());
+        assert!(mend(&writer).is_empty());
     }
 
     #[test]
@@ -274,10 +274,10 @@ mod tests {
                 archive.verify(None).unwrap().into_iter().filter(|of| of.kind == Kind::Gap).collect();
             let path = place.root().join("yahoo/stocks").join(file);
             assert!(gaps.iter().any(|of| of.path == path && of.detail.contains(hole)), "{gaps:?}");
-            assert!(repair(&writer).iter().any(|of| of.repair == Repair::GapsReopened));
+            assert!(mend(&writer).iter().any(|of| of.repair == Repair::GapsReopened));
             assert_eq!(archive.series(&key).unwrap().unwrap().state.coverage.get(day), Mark::Unknown);
             assert!(archive.verify(None).unwrap().iter().all(|of| of.kind != Kind::Gap));
-            assert!(repair(&writer).is_empty());
+            assert!(mend(&writer).is_empty());
         }
     }
 
@@ -291,7 +291,7 @@ mod tests {
         let csv = place.root().join("yahoo/stocks/1d/AAPL.csv");
         fs::write(&csv, "x").unwrap();
         fs::write(csv.with_extension("parquet"), "x").unwrap();
-        assert_eq!(repair(&writer)[0].repair, Repair::MarkedSuspect);
+        assert_eq!(mend(&writer)[0].repair, Repair::MarkedSuspect);
         let state = writer.archive().series(&key).unwrap().unwrap().state;
         assert!(state.suspect.unwrap().contains("both damaged"));
         assert_eq!(fs::read_to_string(&csv).unwrap(), "x");
