@@ -16,7 +16,8 @@
 //! - [`client`] is `vortexctl`.
 //! - [`exit`]: the exit codes of both programs.
 //!
-//! `disk` tells of a disk that is full, for `archive` and `provider`; `escape` makes texts from elsewhere harmless.
+//! `disk` tells what stands in the way of a file, as a full disk, for `archive` and `provider`; `escape` makes texts
+//! from elsewhere harmless.
 
 #[cfg(feature = "service")]
 pub mod archive;

@@ -185,7 +185,7 @@ fn damage_that_is_out_of_reach_is_told_as_such_and_not_for_ever() {
     for name in ["2024-02.csv", "2024-02.parquet"] {
         std::fs::write(lab.root().join("yahoo/stocks/1m/S0001").join(name), "damaged").unwrap();
     }
-    lab.archive().write("test").unwrap().repair(None).unwrap();
+    lab.archive().write("test").unwrap().repair(None, &mut |_| ()).unwrap();
     lab.set_now("2024-03-22T22:00:00Z");
     let summary = lab.update(&["S0001"], Period::M1, "2024-02-12");
     assert_eq!(summary.result(), JobResult::Done, "{summary:?}");

@@ -1,15 +1,20 @@
 //! Writing, syncing and hashing files; errors with the path they are about.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{AccessFlags, access};
+use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, access, geteuid};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
-use super::ArchiveError;
+use super::{ArchiveError, layout};
+use crate::disk;
+
+/// What is tried where a folder is looked at before a commit promises to write in it.
+pub(super) const WRITE_IN: &str = "write in the folder";
 
 /// Gives an I/O error its path and what was tried.
 pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
@@ -32,8 +37,8 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
 /// A file's content, `None` where there is none.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, ArchiveError> {
     // A pipe would be waited for, a folder is no file.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(not_regular(path));
+    if let Some(found) = fs::metadata(path).ok().filter(|found| !found.is_file()) {
+        return Err(in_the_way(path, found.file_type(), "file"));
     }
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -139,8 +144,11 @@ pub(super) fn remove(path: &Path) -> Result<(), ArchiveError> {
 /// is told before an intent promises the rename, for whoever cannot keep that promise can write nothing
 /// more. Another file system is in the way too: renaming onto it would be a copy, which can be half-written.
 pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError> {
-    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file() && !found.is_symlink()) {
-        return Err(not_regular(path));
+    if let Ok(found) = fs::symlink_metadata(path)
+        && !found.is_file()
+        && !found.is_symlink()
+    {
+        return Err(in_the_way(path, found.file_type(), "file"));
     }
     let nearest = path.ancestors().find(|place| place.exists()).unwrap_or(root);
     let of = fs::metadata(nearest).map_err(io("look at", nearest))?;
@@ -149,11 +157,20 @@ pub(super) fn check_target(root: &Path, path: &Path) -> Result<(), ArchiveError>
     }
     let folder = if nearest == path { path.parent().unwrap_or(root) } else { nearest };
     if nearest != path && !of.is_dir() {
-        let said = "it is no folder, and one is to be here; move it away".to_owned();
-        return Err(ArchiveError::Damaged { path: nearest.to_owned(), said });
+        return Err(in_the_way(nearest, of.file_type(), "folder"));
     }
-    access(folder, AccessFlags::W_OK | AccessFlags::X_OK)
-        .map_err(|errno| io("write in the folder", folder)(errno.into()))
+    if is_kept_from_us(folder, path) {
+        return Err(io(WRITE_IN, path)(io::ErrorKind::PermissionDenied.into()));
+    }
+    access(folder, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|errno| io(WRITE_IN, folder)(errno.into()))
+}
+
+/// Whether a file is another user's in a folder where everybody may replace his own alone, as `/tmp` is.
+fn is_kept_from_us(folder: &Path, file: &Path) -> bool {
+    let me = geteuid();
+    let theirs = |path: &Path| fs::symlink_metadata(path).is_ok_and(|of| of.uid() != me.as_raw());
+    let sticky = fs::metadata(folder).is_ok_and(|of| of.mode() & Mode::S_ISVTX.bits() != 0);
+    sticky && !me.is_root() && theirs(folder) && theirs(file)
 }
 
 /// The number of the mount that holds a path: names are moved within one alone. Devices do not tell, as those
@@ -163,9 +180,32 @@ fn mount(path: &Path) -> Result<u64, ArchiveError> {
     told.map(|told| told.stx_mnt_id).map_err(|errno| io("look at", path)(errno.into()))
 }
 
-fn not_regular(path: &Path) -> ArchiveError {
-    let said = "it is not a regular file; move it away".to_owned();
-    ArchiveError::Damaged { path: path.to_owned(), said }
+/// Something else stands where a file or folder is to be.
+fn in_the_way(path: &Path, found: FileType, wanted: &str) -> ArchiveError {
+    let said = format!("is a {}, and a {wanted} is to be here", disk::kind(found));
+    ArchiveError::InTheWay { path: path.to_owned(), said }
+}
+
+/// Refuses links in Vortex's own folder, and whatever stands in its place: what is written and emptied there must
+/// lie in the archive.
+pub(super) fn check_own(root: &Path) -> Result<(), ArchiveError> {
+    for folder in [layout::OWN, layout::TMP, layout::REVISIONS].map(|name| root.join(name)) {
+        match fs::symlink_metadata(&folder) {
+            Ok(found) if !found.is_dir() => return Err(in_the_way(&folder, found.file_type(), "folder")),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(io("look at", &folder)(error)),
+        }
+        for entry in fs::read_dir(&folder).map_err(io("list", &folder))? {
+            let entry = entry.map_err(io("list", &folder))?;
+            let found = entry.file_type().map_err(io("list", &folder))?;
+            if found.is_symlink() {
+                let said = "is a link, and nothing in this folder may be one".to_owned();
+                return Err(ArchiveError::InTheWay { path: entry.path(), said });
+            }
+        }
+    }
+    Ok(())
 }
 
 fn mounted(path: &Path) -> ArchiveError {
@@ -175,28 +215,46 @@ fn mounted(path: &Path) -> ArchiveError {
     ))
 }
 
-/// Every file below a folder, in the order of their paths; none where no such folder is there. Links
-/// are not followed, and what begins with a dot is not looked at.
-pub(super) fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match fs::read_dir(folder) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        entries => entries?,
-    };
-    let mut entries: Vec<_> = entries.collect::<Result<_, _>>()?;
-    entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-    entries.sort_by_key(fs::DirEntry::file_name);
-    let mut found = Vec::new();
-    for entry in entries {
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            found.extend(walk(&entry.path())?);
-        } else if kind.is_file() {
-            found.push(entry.path());
+/// What lies below a folder.
+#[derive(Debug, Default)]
+pub(super) struct Below {
+    /// Every file, in the order of their paths.
+    pub(super) files: Vec<PathBuf>,
+    /// The folders that cannot be looked into, and why.
+    pub(super) closed: Vec<(PathBuf, io::Error)>,
+}
+
+impl Below {
+    /// Looks through a folder too; nothing where no such folder is there. Links are not followed, and what
+    /// begins with a dot is not looked at.
+    pub(super) fn walk(&mut self, folder: &Path) {
+        match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(mut entries) => {
+                entries.retain(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+                entries.sort_by_key(fs::DirEntry::file_name);
+                for entry in entries {
+                    match entry.file_type() {
+                        Ok(kind) if kind.is_dir() => self.walk(&entry.path()),
+                        Ok(kind) if kind.is_file() => self.files.push(entry.path()),
+                        Ok(_) => {}
+                        Err(error) => self.closed.push((entry.path(), error)),
+                    }
+                }
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => self.closed.push((folder.to_owned(), error)),
         }
     }
-    Ok(found)
+}
+
+/// Every file below a folder, in the order of their paths; an error where any of it cannot be looked into.
+pub(super) fn walk(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut below = Below::default();
+    below.walk(folder);
+    match below.closed.pop() {
+        Some((path, error)) => Err(io::Error::new(error.kind(), format!("{}: {error}", path.display()))),
+        None => Ok(below.files),
+    }
 }
 
 /// Files in `.vortex/tmp` that are removed again unless they are kept.
@@ -257,7 +315,9 @@ mod tests {
         for good in ["new", "a/new", "a/file", "b/c/new"] {
             check_target(root.path(), &at(good)).unwrap();
         }
-        for (bad, said) in [("a/folder", "not a regular file"), ("a/file/new", "it is no folder")] {
+        for (bad, said) in
+            [("a/folder", "is a folder, and a file"), ("a/file/new", "is a file, and a folder")]
+        {
             let error = check_target(root.path(), &at(bad)).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }

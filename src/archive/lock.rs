@@ -2,7 +2,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use nix::fcntl::OFlag;
 
 use super::ArchiveError;
 use super::files::io;
@@ -21,8 +24,10 @@ pub(super) fn take(path: &Path, holder: &str) -> Result<Lock, ArchiveError> {
         .write(true)
         .create(true)
         .truncate(false)
+        // What a link leads to is somebody else's.
+        .custom_flags(OFlag::O_NOFOLLOW.bits())
         .open(path)
-        .map_err(io("open", path))?;
+        .map_err(io("open for writing", path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(ArchiveError::Locked { holder: holder_of(&mut file) }),

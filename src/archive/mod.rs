@@ -34,6 +34,7 @@ pub mod verify;
 mod tests;
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -80,6 +81,7 @@ impl Archive {
     pub fn open(root: &Path, state: &Path) -> Result<Archive, ArchiveError> {
         let own = root.join(layout::OWN);
         files::make_lasting_folder(&own)?;
+        files::check_own(root)?;
         let root = root.canonicalize().map_err(files::io("open", root))?;
         let (catalogue, notices) = catalogue::open_for(&root, state)?;
         Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
@@ -93,9 +95,29 @@ impl Archive {
         Ok(Archive { inner: Arc::new(Inner { root, catalogue, notices }) })
     }
 
-    /// Whether there is an archive in a folder.
-    pub fn exists(root: &Path) -> bool {
-        root.join(layout::OWN).is_dir()
+    /// Whether there is an archive in a folder; an error where this user may not know.
+    pub fn exists(root: &Path) -> Result<bool, ArchiveError> {
+        match std::fs::metadata(root.join(layout::OWN)) {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+            Err(error) => Err(files::io("read", root)(error)),
+        }
+    }
+
+    /// Whether the catalogue knows of nothing and files of series are there: it has lost its own.
+    pub fn has_lost_catalogue(&self) -> Result<bool, ArchiveError> {
+        if self.has_series()? {
+            return Ok(false);
+        }
+        let (root, below) = (self.root(), verify::bar_files(self.root())?);
+        let is_of_a_series =
+            |path: &PathBuf| path.strip_prefix(root).ok().and_then(layout::place_of).is_some();
+        if below.closed.is_empty() && !below.files.iter().any(is_of_a_series) {
+            return Ok(false);
+        }
+        // The first commit of all may have come in between.
+        self.inner.catalogue.look_again()?;
+        Ok(!self.has_series()?)
     }
 
     /// The archive's folder.
@@ -116,6 +138,7 @@ impl Archive {
     /// Takes the writer's lock and recovers what an earlier writer left unfinished. `holder` says who
     /// we are to others. Where another holds the lock, the error is [`ArchiveError::Locked`] and says who.
     pub fn write(&self, holder: &str) -> Result<Writer, ArchiveError> {
+        files::check_own(self.root())?;
         let lock = lock::take(&self.root().join(layout::OWN).join("lock"), holder)?;
         let catalogue = self.inner.catalogue.again()?;
         recover::recover(self.root(), &catalogue)?;
@@ -221,6 +244,19 @@ impl Archive {
             csv::decode_last(&bytes, csv::count_since(&bytes, since), key.columns())
         };
         bars.map_err(|error| damaged(error.to_string()))
+    }
+
+    /// Whether files of a series could be written where they belong; what stands in the way is told.
+    pub fn check_place(&self, key: &SeriesKey) -> Result<(), ArchiveError> {
+        files::check_target(self.root(), &self.root().join(layout::csv_path(key, "new")?))
+    }
+
+    /// Whether the Parquet twin of a partition is as recorded, or none is.
+    pub fn is_twin_sound(&self, partition: &PartitionRecord) -> bool {
+        let path = self.root().join(&partition.csv).with_extension("parquet");
+        partition.parquet_hash.as_ref().is_none_or(|hash| {
+            files::read(&path).is_ok_and(|file| file.is_some_and(|file| files::hash(&file) == *hash))
+        })
     }
 
     /// Whether a partition was found damaged and is to be fetched again.

@@ -8,8 +8,8 @@ use super::catalogue::{ledger, sessions};
 use super::parquet::Notes;
 use super::prepare::{self, InPlace};
 use super::{
-    Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, Writer, csv, files, gaps, layout,
-    lock, now, parquet, partition_name, revision, verify,
+    Archive, ArchiveError, Change, Content, PartitionRecord, SeriesRecord, SeriesState, Writer, csv, files,
+    gaps, layout, lock, now, parquet, partition_name, revision, verify,
 };
 use crate::model::{Bars, Day, Days, Mark, Period, SeriesKey};
 
@@ -71,7 +71,7 @@ fn put_aside(path: &Path) -> Result<PathBuf, ArchiveError> {
     let aside = format!(".damaged-{}", now());
     for journal in ["-wal", "-shm", "-journal", ""] {
         let from = with(journal);
-        if from.exists() {
+        if from.symlink_metadata().is_ok() {
             files::rename(&from, &with(&format!("{aside}{journal}")))?;
         }
     }
@@ -102,9 +102,11 @@ impl Writer {
         let mut done = Vec::new();
         let mut places: BTreeMap<SeriesKey, BTreeSet<String>> = BTreeMap::new();
         for series in self.archive.all_series()? {
-            places.entry(series.key).or_default();
+            let partitions = self.standing(&series)?;
+            places.entry(series.key).or_default().extend(partitions);
         }
-        for path in verify::bar_files(root)? {
+        let below = verify::bar_files(root)?;
+        for path in below.files {
             match path.strip_prefix(root).ok().and_then(layout::place_of) {
                 Some((key, partition)) => {
                     places.entry(key).or_default().insert(partition);
@@ -119,8 +121,23 @@ impl Writer {
         places.retain(|key, _| symbol.is_none_or(|symbol| key.symbol == symbol));
         // First, so that no series is known again before what can be put back of it is.
         self.find_revisions()?;
+        for (folder, why) in &below.closed {
+            let why = format!("this folder cannot be looked into: {why}");
+            done.push(Rebuilt { path: folder.clone(), outcome: Outcome::LeftAlone(why) });
+        }
         for (key, partitions) in places {
-            self.rebuild_series(key, partitions, &mut done)?;
+            let path = root.join(layout::series_path(&key)?);
+            // What lies there is not known.
+            if below.closed.iter().any(|(folder, _)| path.starts_with(folder) || folder.starts_with(&path)) {
+                continue;
+            }
+            match self.rebuild_series(key, partitions) {
+                Ok(pairs) => done.extend(pairs),
+                Err(error) if error.is_of_one_series() => {
+                    done.push(Rebuilt { path, outcome: Outcome::LeftAlone(error.to_string()) });
+                }
+                Err(error) => return Err(error),
+            }
         }
         let all = self.archive.all_series()?;
         self.catalogue
@@ -132,8 +149,8 @@ impl Writer {
         &self,
         key: SeriesKey,
         partitions: BTreeSet<String>,
-        done: &mut Vec<Rebuilt>,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<Vec<Rebuilt>, ArchiveError> {
+        let mut done = Vec::new();
         let root = self.archive.root();
         let series = self.archive.series(&key)?;
         let mut found = Found::default();
@@ -151,7 +168,7 @@ impl Writer {
         // Every state has a code but one that could not be read.
         let known = series.map(|series| series.state).filter(|state| !state.code.is_empty());
         if known.is_none() && found.rows.is_empty() && found.write.is_empty() {
-            return Ok(());
+            return Ok(done);
         }
         found.stamps.sort_unstable();
         let state = state_of(&key, known, &found);
@@ -170,7 +187,15 @@ impl Writer {
         // One commit with the files that are written: cut off anywhere, the catalogue knows all or nothing.
         prepared.series.rebuilt = Some(found.rows);
         self.commit(vec![prepared])?;
-        Ok(())
+        Ok(done)
+    }
+
+    /// The partitions of a series of the catalogue in whose places something stands, be it no file.
+    fn standing(&self, series: &SeriesRecord) -> Result<Vec<String>, ArchiveError> {
+        let stands = |path: &Path| self.archive.root().join(path).symlink_metadata().is_ok();
+        let mut records = self.archive.partitions(series.id)?;
+        records.retain(|record| stands(&record.csv) || stands(&record.csv.with_extension("parquet")));
+        Ok(records.into_iter().map(|record| record.name).collect())
     }
 
     /// Reads one pair and decides which of its files holds.

@@ -11,6 +11,7 @@ use rusqlite::ErrorCode;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::{files, layout};
 use crate::disk;
 use crate::model::{Bars, ByDay, Coverage, Day, SeriesKey, SeriesMeta};
 
@@ -205,7 +206,7 @@ impl SessionCounts {
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// The operating system refused something.
-    #[error("{what} {}: {source}{}", path.display(), remedy(source))]
+    #[error("{what} {}: {source}{}", path.display(), remedy(what, source))]
     Io {
         /// What was tried: `write`, `rename`, ….
         what: &'static str,
@@ -254,6 +255,14 @@ pub enum ArchiveError {
         /// What is wrong, with line and column where there are any.
         said: String,
     },
+    /// Something else stands where a file or folder is to be.
+    #[error("{} {said}; move it away and run this again", path.display())]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What it is, as `is a pipe, and a file is to be here`.
+        said: String,
+    },
     /// What was asked cannot be done.
     #[error("{0}")]
     Refused(String),
@@ -266,6 +275,24 @@ impl ArchiveError {
             Self::Io { source, .. } => disk::is_full(source),
             Self::Catalogue { path, source } => disk::make_room(path, source).is_some(),
             _ => false,
+        }
+    }
+
+    /// Whether it is about the files of one series alone, so that the others can go on: something that was found
+    /// by looking, before anything was promised. What is about Vortex's own folder, the catalogue, the disk or the
+    /// archive as a whole is not.
+    pub fn is_of_one_series(&self) -> bool {
+        let own = |path: &Path| {
+            path.iter().any(|word| word == layout::OWN) || path.extension().is_some_and(|of| of == "db")
+        };
+        match self {
+            Self::Edited { .. } | Self::Refused(_) => true,
+            Self::Damaged { path, .. } | Self::InTheWay { path, .. } => !own(path),
+            Self::Io { what, path, source } => {
+                let gone = matches!(source.kind(), ErrorKind::NotFound | ErrorKind::ReadOnlyFilesystem);
+                (is_look(what) || *what == files::WRITE_IN) && !gone && !self.is_full() && !own(path)
+            }
+            Self::Catalogue { .. } | Self::Locked { .. } | Self::Newer { .. } => false,
         }
     }
 
@@ -293,15 +320,23 @@ mod coverage_text {
 
 const MAY_NOT_WRITE: &str =
     "; this user may not write there: change its owner or mode, or name another folder with --output-dir";
+const MAY_NOT_READ: &str =
+    "; this user may not read there: change its owner or mode, or have this user join its group";
 const DISK_REFUSES: &str =
     "; its disk is failing or a quota is used up: see to that and run it again, what is stored stays whole";
 const READ_ONLY: &str =
     "; it is mounted read-only: mount it for writing, or name another folder with --output-dir";
 
+/// Whether nothing was to be written.
+fn is_look(what: &str) -> bool {
+    matches!(what, "read" | "list" | "look at" | "open")
+}
+
 /// What to do about what the system refused.
-fn remedy(refused: &std::io::Error) -> &'static str {
+fn remedy(what: &str, refused: &std::io::Error) -> &'static str {
     match refused.kind() {
         _ if disk::is_full(refused) => disk::MAKE_ROOM,
+        ErrorKind::PermissionDenied if is_look(what) => MAY_NOT_READ,
         ErrorKind::PermissionDenied => MAY_NOT_WRITE,
         ErrorKind::NotFound => "; its folder is gone: is its disk still mounted?",
         ErrorKind::ReadOnlyFilesystem => READ_ONLY,
@@ -313,18 +348,16 @@ fn remedy(refused: &std::io::Error) -> &'static str {
 fn catalogue_remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
     let disk = path.parent().and_then(|folder| statvfs(folder).ok());
     let read_only = disk.is_some_and(|of| of.flags().contains(FsFlags::ST_RDONLY));
-    let forbidden = [path.parent(), Some(path)].into_iter().flatten().any(|path| {
-        let asked = access(path, AccessFlags::R_OK | AccessFlags::W_OK);
-        asked == Err(Errno::EACCES)
-    });
+    let forbidden = |to: AccessFlags| {
+        [path.parent(), Some(path)].into_iter().flatten().any(|path| access(path, to) == Err(Errno::EACCES))
+    };
     match refused.sqlite_error_code() {
-        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
-            match (read_only, forbidden) {
-                (true, _) => READ_ONLY,
-                (_, true) => MAY_NOT_WRITE,
-                _ => disk::make_room(path, refused).unwrap_or(DISK_REFUSES),
-            }
-        }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => match read_only {
+            true => READ_ONLY,
+            _ if forbidden(AccessFlags::R_OK) => MAY_NOT_READ,
+            _ if forbidden(AccessFlags::W_OK) => MAY_NOT_WRITE,
+            _ => disk::make_room(path, refused).unwrap_or(DISK_REFUSES),
+        },
         _ => disk::make_room(path, refused).unwrap_or_default(),
     }
 }

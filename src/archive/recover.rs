@@ -134,14 +134,14 @@ fn sync_ancestors(root: &Path, intent: &Intent) -> Result<(), ArchiveError> {
     folders.iter().try_for_each(|folder| files::sync_folder(folder))
 }
 
-/// Removes everything from tmp.
+/// Removes every file from tmp. A folder is somebody else's.
 fn empty(tmp: &Path) -> Result<(), ArchiveError> {
     for entry in fs::read_dir(tmp).map_err(files::io("list", tmp))? {
-        let path = entry.map_err(files::io("list", tmp))?.path();
-        if path.is_dir() {
-            fs::remove_dir_all(&path).map_err(files::io("remove", &path))?;
+        let entry = entry.map_err(files::io("list", tmp))?;
+        if entry.file_type().map_err(files::io("list", tmp))?.is_dir() {
+            tracing::warn!("{} is no folder of Vortex's; it is left there", entry.path().display());
         } else {
-            files::remove(&path)?;
+            files::remove(&entry.path())?;
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use super::{
 use crate::model::{Bars, Mark, SeriesKey};
 
 /// What was done to a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Repair {
     /// The Parquet was made again from the CSV.
     ParquetMade,
@@ -21,12 +21,15 @@ pub enum Repair {
     MarkedSuspect,
     /// Days were recorded as present and had no bar: they are asked for again.
     GapsReopened,
+    /// Something is in the way, and the series stays as it is; why.
+    NotMended(String),
 }
 
 impl Repair {
     /// In words.
-    pub const fn words(self) -> &'static str {
+    pub fn words(&self) -> &str {
         match self {
+            Repair::NotMended(why) => why,
             Repair::ParquetMade => "Parquet made again from the CSV",
             Repair::CsvRestored => "CSV restored from the Parquet",
             Repair::GapsReopened => "days without a bar; asked for again at the next update",
@@ -40,8 +43,8 @@ impl Repair {
 /// One mended pair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repaired {
-    /// The file that was bad; the CSV where both were, and where it has gaps the file or folder of
-    /// the series.
+    /// The file that was bad; the CSV where both were, and where it has gaps or was not mended the file or
+    /// folder of the series.
     pub path: PathBuf,
     /// What was done.
     pub repair: Repair,
@@ -58,19 +61,33 @@ enum Pair {
 }
 
 impl Writer {
-    /// Mends the pairs of the series that are `wanted`, or of all. What was left in tmp is gone since
-    /// this writer was opened.
-    pub fn repair(&self, wanted: Option<&dyn Fn(&SeriesKey) -> bool>) -> Result<Vec<Repaired>, ArchiveError> {
-        let mut done = Vec::new();
+    /// Mends the pairs of the series that are `wanted`, or of all, and tells each as it is done. What is in the way
+    /// of one series holds no other up. What was left in tmp is gone since this writer was opened.
+    pub fn repair(
+        &self,
+        wanted: Option<&dyn Fn(&SeriesKey) -> bool>,
+        tell: &mut dyn FnMut(Repaired),
+    ) -> Result<(), ArchiveError> {
         for series in self.archive.all_series()? {
-            if wanted.is_none_or(|wanted| wanted(&series.key)) {
-                self.repair_series(series, &mut done)?;
+            if wanted.is_some_and(|wanted| !wanted(&series.key)) {
+                continue;
+            }
+            let path = self.archive.root().join(layout::series_path(&series.key)?);
+            match self.repair_series(series, tell) {
+                Err(error) if error.is_of_one_series() => {
+                    tell(Repaired { path, repair: Repair::NotMended(format!("not mended: {error}")) });
+                }
+                mended => mended?,
             }
         }
-        Ok(done)
+        Ok(())
     }
 
-    fn repair_series(&self, series: SeriesRecord, done: &mut Vec<Repaired>) -> Result<(), ArchiveError> {
+    fn repair_series(
+        &self,
+        series: SeriesRecord,
+        tell: &mut dyn FnMut(Repaired),
+    ) -> Result<(), ArchiveError> {
         let SeriesRecord { id, key, mut state, .. } = series;
         let mut stamps = Some(Vec::new());
         for record in self.archive.partitions(id)? {
@@ -108,10 +125,10 @@ impl Writer {
                 InPlace::MayBeAnything,
             )?;
             self.commit(vec![prepared])?;
-            done.push(Repaired { path, repair });
+            tell(Repaired { path, repair });
         }
         match stamps {
-            Some(stamps) => self.reopen_gaps(key, state, &stamps, done),
+            Some(stamps) => self.reopen_gaps(key, state, &stamps, tell),
             // With a part unread, every one of its days would look like a gap.
             None => Ok(()),
         }
@@ -123,7 +140,7 @@ impl Writer {
         key: SeriesKey,
         mut state: SeriesState,
         stamps: &[i64],
-        done: &mut Vec<Repaired>,
+        tell: &mut dyn FnMut(Repaired),
     ) -> Result<(), ArchiveError> {
         let gaps = gaps::gaps(&key, &state, stamps);
         if gaps.is_empty() {
@@ -137,7 +154,7 @@ impl Writer {
             Change { key, state, partitions: Vec::new(), restated: None, fetched_at: 0, parquet: false };
         let prepared = prepare::prepare(self, only_state, InPlace::MustBeAsRecorded)?;
         self.commit(vec![prepared])?;
-        done.push(Repaired { path, repair: Repair::GapsReopened });
+        tell(Repaired { path, repair: Repair::GapsReopened });
         Ok(())
     }
 
@@ -194,6 +211,12 @@ mod tests {
 
     const START: i64 = 1_701_388_800;
 
+    fn mend(writer: &Writer) -> Vec<Repaired> {
+        let mut done = Vec::new();
+        writer.repair(None, &mut |repaired| done.push(repaired)).unwrap();
+        done
+    }
+
     #[test]
     fn each_file_is_made_again_from_the_other_and_verify_says_what_is_wrong() {
         let place = Place::new();
@@ -220,12 +243,12 @@ mod tests {
                 None => fs::remove_file(bad).unwrap(),
             }
             assert_eq!(kinds(), expected);
-            let done = writer.repair(None).unwrap();
+            let done = mend(&writer);
             assert_eq!(done, [Repaired { path: bad.clone(), repair }]);
             assert_eq!(kinds(), []);
             assert!(stored(archive, &key).same(&good));
         }
-        assert!(writer.repair(None).unwrap().is_empty());
+        assert!(mend(&writer).is_empty());
     }
 
     #[test]
@@ -251,10 +274,10 @@ mod tests {
                 archive.verify(None).unwrap().into_iter().filter(|of| of.kind == Kind::Gap).collect();
             let path = place.root().join("yahoo/stocks").join(file);
             assert!(gaps.iter().any(|of| of.path == path && of.detail.contains(hole)), "{gaps:?}");
-            assert!(writer.repair(None).unwrap().iter().any(|of| of.repair == Repair::GapsReopened));
+            assert!(mend(&writer).iter().any(|of| of.repair == Repair::GapsReopened));
             assert_eq!(archive.series(&key).unwrap().unwrap().state.coverage.get(day), Mark::Unknown);
             assert!(archive.verify(None).unwrap().iter().all(|of| of.kind != Kind::Gap));
-            assert!(writer.repair(None).unwrap().is_empty());
+            assert!(mend(&writer).is_empty());
         }
     }
 
@@ -268,7 +291,7 @@ mod tests {
         let csv = place.root().join("yahoo/stocks/1d/AAPL.csv");
         fs::write(&csv, "x").unwrap();
         fs::write(csv.with_extension("parquet"), "x").unwrap();
-        assert_eq!(writer.repair(None).unwrap()[0].repair, Repair::MarkedSuspect);
+        assert_eq!(mend(&writer)[0].repair, Repair::MarkedSuspect);
         let state = writer.archive().series(&key).unwrap().unwrap().state;
         assert!(state.suspect.unwrap().contains("both damaged"));
         assert_eq!(fs::read_to_string(&csv).unwrap(), "x");

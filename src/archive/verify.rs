@@ -1,14 +1,20 @@
 //! Checking what is stored. Nothing is changed here; `repair` mends what can be mended.
 
+mod loose;
+mod strays;
+
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::catalogue::ledger;
 use super::{
-    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision, rolls,
+    Archive, ArchiveError, PartitionRecord, SeriesRecord, csv, files, gaps, layout, parquet, revision,
 };
-use crate::model::{Bars, Class, Column, Day, Mark, Period, SeriesKey};
+use crate::model::{Bars, Column, Day, Mark, Period, SeriesKey};
+
+pub use loose::{is_of_bars, verify_path};
+pub(super) use strays::bar_files;
 
 /// Whether a finding makes a file bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,6 +128,10 @@ impl Archive {
     /// Checks the series that are `wanted`; with `None` all of them, and also what lies beside them.
     pub fn verify(&self, wanted: Option<&dyn Fn(&SeriesKey) -> bool>) -> Result<Vec<Finding>, ArchiveError> {
         let mut found = Vec::new();
+        if self.has_lost_catalogue()? {
+            let said = "the catalogue knows of no series and files of some are there; `vortex archive rebuild` makes it again from them";
+            found.push(finding(self.catalogue_path(), Kind::Missing, said));
+        }
         let mut known = HashSet::new();
         for series in self.all_series()? {
             if wanted.is_none_or(|wanted| wanted(&series.key)) {
@@ -261,7 +271,9 @@ impl Archive {
         for of in self.revisions(None)? {
             let (path, said) = match revision::check(self.root(), of.id) {
                 Ok(()) => continue,
-                Err(ArchiveError::Damaged { path, said }) => (path, said),
+                Err(ArchiveError::Damaged { path, said } | ArchiveError::InTheWay { path, said }) => {
+                    (path, said)
+                }
                 Err(ArchiveError::Io { path, source, .. }) => (path, source.to_string()),
                 Err(error) => return Err(error),
             };
@@ -270,89 +282,6 @@ impl Archive {
         }
         Ok(found)
     }
-
-    /// Files that no series of the catalogue has, and what was left in tmp.
-    fn verify_strays(&self, known: &HashSet<PathBuf>) -> Result<Vec<Finding>, ArchiveError> {
-        let root = self.root();
-        let mut found = Vec::new();
-        for path in bar_files(root)? {
-            if path.strip_prefix(root).is_ok_and(|relative| !known.contains(relative)) {
-                let said =
-                    "the catalogue does not know it; `vortex archive rebuild` takes it over where it can";
-                found.push(finding(&path, Kind::Unknown, said));
-            }
-        }
-        let tmp = root.join(layout::TMP);
-        for path in files::walk(&tmp).map_err(files::io("list", &tmp))? {
-            found.push(finding(
-                &path,
-                Kind::Leftover,
-                "left by a commit that did not happen; the next writer removes it",
-            ));
-        }
-        Ok(found)
-    }
-}
-
-/// Every file in the folders of providers and classes, whatever it is, but tables of rolls.
-pub(super) fn bar_files(root: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
-    let mut found = Vec::new();
-    let mut providers: Vec<PathBuf> = std::fs::read_dir(root)
-        .map_err(files::io("list", root))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .collect();
-    providers.sort();
-    for folder in providers.iter().flat_map(|provider| Class::ALL.map(|class| provider.join(class.folder())))
-    {
-        found.extend(files::walk(&folder).map_err(files::io("list", &folder))?);
-    }
-    found.retain(|path| !rolls::is_table(path));
-    Ok(found)
-}
-
-/// Checks CSV and Parquet files that need not belong to an archive: what can be told from them alone.
-pub fn verify_path(path: &Path) -> Result<Vec<Finding>, ArchiveError> {
-    let paths = if path.is_dir() {
-        files::walk(path).map_err(files::io("list", path))?
-    } else {
-        vec![path.to_owned()]
-    };
-    let mut found = Vec::new();
-    for path in paths.into_iter().filter(|path| !rolls::is_table(path)) {
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => check_loose_csv(&path, &mut found)?,
-            Some("parquet") => {
-                if let Err(said) = parquet::open(&path) {
-                    found.push(finding(&path, Kind::Unreadable, said));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-fn check_loose_csv(path: &Path, found: &mut Vec<Finding>) -> Result<(), ArchiveError> {
-    let Some(bytes) = content(path, found)? else {
-        return Ok(());
-    };
-    let Some(columns) = csv::columns_of(&bytes) else {
-        let said = "line 1, column 1: not a header of a Vortex CSV, which begins with Datetime,Open,High,Low,Close,Volume";
-        found.push(finding(path, Kind::Unreadable, said));
-        return Ok(());
-    };
-    match csv::decode(&bytes, columns) {
-        Ok(bars) => check_bars(path, &bars, found),
-        Err(error) => found.push(finding(path, Kind::Unreadable, error.to_string())),
-    }
-    let twin = path.with_extension("parquet");
-    let words: Vec<_> = path.iter().rev().take(5).collect();
-    let place =
-        (4..=words.len()).find_map(|n| layout::place_of(&words.iter().take(n).rev().collect::<PathBuf>()));
-    if let (Some((key, partition)), Ok(bars), true) = (place, csv::decode(&bytes, columns), twin.exists()) {
-        compare_twin(&twin, &key, &partition, &bars, found);
-    }
-    Ok(())
 }
 
 /// A file's content; what stands against reading it is a finding.
@@ -360,6 +289,9 @@ fn content(path: &Path, found: &mut Vec<Finding>) -> Result<Option<Vec<u8>>, Arc
     match files::read(path) {
         Ok(Some(bytes)) => return Ok(Some(bytes)),
         Ok(None) => found.push(finding(path, Kind::Missing, "the file is not there")),
+        Err(ArchiveError::InTheWay { said, .. }) => {
+            found.push(finding(path, Kind::Unreadable, format!("it {said}; move it away")));
+        }
         Err(ArchiveError::Damaged { said, .. }) => found.push(finding(path, Kind::Unreadable, said)),
         Err(ArchiveError::Io { source, .. }) => {
             found.push(finding(path, Kind::Unreadable, source.to_string()));

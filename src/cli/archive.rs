@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &ArchiveArgs) -> Outcome {
 /// The archive, which must exist.
 pub(super) fn open(context: &Context) -> Result<Archive, Error> {
     let config = context.config();
-    if !Archive::exists(&config.archive) {
+    if !Archive::exists(&config.archive).map_err(archive_error)? {
         let said = format!(
             "{} is no archive; `vortex download` makes one, -o names another",
             config.archive.display()

@@ -127,7 +127,7 @@ fn rows<'a>(
     now: i64,
 ) -> Result<Vec<Foreseen<'a>>, Error> {
     let config = context.config();
-    let archive = match Archive::exists(&config.archive) {
+    let archive = match Archive::exists(&config.archive).map_err(archive_error)? {
         true => Some(Archive::open_to_read(&config.archive, &config.state_directory).map_err(archive_error)?),
         false => None,
     };
@@ -164,7 +164,7 @@ impl<'a> Foreseen<'a> {
                 let reason = Some("its Parquet is made again".to_owned());
                 Foreseen { reason, ..Foreseen::nothing(target, "current", limits) }
             }
-            Survey::Missing { plan, asked_at } => {
+            Survey::Missing { plan, asked_at, .. } => {
                 // The exchange may be a day ahead of us; nobody needs to read that.
                 let today = Day::of_utc(now);
                 let until_today =

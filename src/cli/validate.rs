@@ -14,7 +14,8 @@ use super::providers::archived;
 use super::writer::{self, archive_error};
 use super::{Context, output};
 use crate::archive::Archive;
-use crate::archive::verify::{Finding, Severity, verify_path};
+use crate::archive::repair::{Repair, Repaired};
+use crate::archive::verify::{Finding, Severity, is_of_bars, verify_path};
 use crate::escape;
 use crate::model::SeriesKey;
 
@@ -24,10 +25,11 @@ pub(super) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
         archived(provider)?;
     }
     let place = place(context, args)?;
+    let mut repaired = Vec::new();
     if args.fix && context.config().dry_run {
         tracing::warn!("a dry run: nothing is repaired");
     } else if args.fix {
-        repair(context, args, &place)?;
+        repaired = repair(context, args, &place)?;
     }
     let findings = match &place {
         Place::Loose(path) => verify_path(path).map_err(archive_error)?,
@@ -40,7 +42,7 @@ pub(super) fn run(context: &Context, args: &ValidateArgs) -> Outcome {
             within(found, args.path.as_deref().filter(|_| folder.is_none()))
         }
     };
-    report(context, args, &findings)
+    report(context, args, &findings, &repaired)
 }
 
 /// What is to be checked.
@@ -61,9 +63,14 @@ fn place(context: &Context, args: &ValidateArgs) -> Result<Place, Error> {
         let said = format!("--path {}: there is no such file or folder", path.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
+    if !path.is_dir() && !is_of_bars(path) {
+        let said = format!("--path {}: it is neither a CSV nor a Parquet file, nor a folder", path.display());
+        return Err(Error::usage(said));
+    }
     let inside =
         path.canonicalize().is_ok_and(|path| own.canonicalize().is_ok_and(|own| path.starts_with(own)));
-    Ok(match (Archive::exists(path), inside && Archive::exists(own)) {
+    let is_archive = |folder: &Path| Archive::exists(folder).map_err(archive_error);
+    Ok(match (is_archive(path)?, inside && is_archive(own)?) {
         (true, _) => Place::Archive(Some(path.clone())),
         (false, true) => Place::Archive(None),
         (false, false) => Place::Loose(path.clone()),
@@ -83,7 +90,8 @@ fn within(found: Vec<Finding>, path: Option<&Path>) -> Vec<Finding> {
     found.into_iter().filter(below).collect()
 }
 
-fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<(), Error> {
+/// Mends what can be mended and tells each as it is done, on standard error: standard output is for the findings.
+fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<Vec<Repaired>, Error> {
     let folder = match place {
         Place::Loose(path) => {
             return Err(Error::usage(format!(
@@ -98,18 +106,21 @@ fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<(), E
     let archive = Archive::open(root, &config.state_directory).map_err(archive_error)?;
     let writer = writer::take(&archive, "vortex validate --fix", false)?;
     let wanted = wanted(args);
-    for repaired in writer.repair(Some(&wanted)).map_err(archive_error)? {
-        // Standard output is for the findings.
+    let mut all = Vec::new();
+    let mut tell = |repaired: Repaired| {
         // Nobody may be reading there; the repair is done all the same.
         let said = format!("{}: {}", repaired.path.display(), repaired.repair.words());
         let _ = writeln!(io::stderr(), "{}", escape::text(&said));
-    }
-    Ok(())
+        all.push(repaired);
+    };
+    writer.repair(Some(&wanted), &mut tell).map_err(archive_error)?;
+    Ok(all)
 }
 
-fn report(context: &Context, args: &ValidateArgs, findings: &[Finding]) -> Outcome {
+fn report(context: &Context, args: &ValidateArgs, findings: &[Finding], repaired: &[Repaired]) -> Outcome {
     let bad = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let exit = if bad > 0 { Exit::Failed } else { Exit::Done };
+    let unmended = repaired.iter().any(|one| matches!(one.repair, Repair::NotMended(_)));
+    let exit = if bad > 0 || unmended { Exit::Failed } else { Exit::Done };
     let format = if context.global.json { Format::Json } else { args.format };
     let row = |finding: &Finding| {
         vec![
@@ -123,6 +134,10 @@ fn report(context: &Context, args: &ValidateArgs, findings: &[Finding]) -> Outco
     match format {
         Format::Json => output::json(&json!({
             "errors": bad, "warnings": findings.len() - bad,
+            "repairs": repaired.iter().map(|one| json!({
+                "path": one.path.display().to_string(), "mended": !matches!(one.repair, Repair::NotMended(_)),
+                "detail": one.repair.words(),
+            })).collect::<Vec<_>>(),
             "findings": findings.iter().map(|finding| json!({
                 "severity": severity(finding.severity), "kind": finding.kind.name(),
                 "path": finding.path.display().to_string(), "detail": finding.detail,

@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use super::Context;
 use super::error::{Error, Exit};
 use crate::archive::{Archive, ArchiveError, Writer};
-use crate::config::keys::PROVIDERS;
 use crate::config::{ConfigError, Loaded};
 
 /// How often a taken lock is tried again; between two tries a signal ends the wait.
@@ -68,8 +67,7 @@ impl Place {
 
 /// An archive with files and a catalogue that knows of nothing has lost its own: nothing could be added.
 fn refuse_lost_catalogue(archive: &Archive) -> Result<(), Error> {
-    let files = PROVIDERS.iter().any(|provider| archive.root().join(provider).is_dir());
-    if !files || archive.has_series().map_err(archive_error)? {
+    if !archive.has_lost_catalogue().map_err(archive_error)? {
         return Ok(());
     }
     let said = format!(

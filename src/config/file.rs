@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::disk;
+
 /// The longest file that is read; a list of a hundred thousand instruments has a few of them.
 const LONGEST: u64 = 16 << 20;
 /// The longest file that holds one value, such as a password.
@@ -74,12 +76,7 @@ fn read_up_to(path: &Path, accept: Accept, longest: u64) -> Result<Option<Vec<u8
     let kind = there.file_type();
     let accepted = kind.is_file() || (accept == Accept::FileOrPipe && kind.is_fifo());
     if !accepted {
-        return Err(FileError::NotRegular(match kind {
-            kind if kind.is_dir() => "folder",
-            kind if kind.is_fifo() => "pipe",
-            kind if kind.is_socket() => "socket",
-            _ => "device",
-        }));
+        return Err(FileError::NotRegular(disk::kind(kind)));
     }
     let mut bytes = Vec::new();
     match File::open(path).and_then(|file| file.take(longest + 1).read_to_end(&mut bytes)) {

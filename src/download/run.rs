@@ -17,7 +17,7 @@ use super::refused::stop_of;
 use super::series::{Course, Shared, Stop, Target};
 use super::survey::{Survey, Surveyor};
 use crate::archive::raw::RawTrail;
-use crate::archive::{ArchiveError, Writer};
+use crate::archive::{ArchiveError, PartitionRecord, Writer};
 use crate::model::Day;
 use crate::observe::logging::JOB;
 use crate::observe::messages;
@@ -193,15 +193,14 @@ impl<'a> Board<'a> {
                 }
                 Survey::TwinsGone(twins) => {
                     let course = Course::new(place, target.clone(), limits, Plan::default());
-                    let twins = if job.parquet { twins } else { Vec::new() };
                     courses.push(Course { twins, ..course });
                 }
                 Survey::Settled(outcome) => {
                     self.settle(Course::new(place, target.clone(), limits, Plan::default()), outcome);
                 }
-                Survey::Missing { plan, asked_at } => {
+                Survey::Missing { plan, asked_at, twins } => {
                     let course = Course::new(place, target.clone(), limits, plan);
-                    courses.push(Course { asked_at, ..course });
+                    courses.push(Course { asked_at, twins, ..course });
                 }
             }
         }
@@ -295,12 +294,15 @@ impl<'a> Board<'a> {
 
     async fn complete(&mut self, job: &Job, mut course: Course) {
         let twins = std::mem::take(&mut course.twins);
-        let wanted = |part: &str| job.force_parquet || twins.iter().any(|twin| twin == part);
+        let archive = self.shared.archive.clone();
+        // Some may have been made again with what came.
+        let gone = |part: &PartitionRecord| twins.contains(&part.name) && !archive.is_twin_sound(part);
+        let wanted = |part: &PartitionRecord| job.force_parquet || (job.parquet && gone(part));
         let again = job.force_parquet || !twins.is_empty();
-        let rewritten = if again { self.shared.rewrite(&mut course, &wanted).await } else { Ok(()) };
+        let rewritten = if again { self.shared.rewrite(&mut course, &wanted).await } else { Ok(0) };
         match rewritten {
-            Ok(()) if course.added + course.changed == 0 && !again => self.settle(course, Outcome::Current),
-            Ok(()) => self.settle(course, Outcome::Done),
+            Ok(0) if course.added + course.changed == 0 => self.settle(course, Outcome::Current),
+            Ok(_) => self.settle(course, Outcome::Done),
             Err(Stop::Fatal(why)) => {
                 self.fatal = Some(why.clone());
                 self.settle(course, Outcome::Failed(why));

@@ -114,7 +114,7 @@ pub(super) enum Stop {
     NotAsked,
     /// The job was told to end.
     Interrupted,
-    /// The archive cannot be written: the job ends.
+    /// The archive as a whole cannot be used: the job ends.
     Fatal(String),
 }
 
@@ -127,14 +127,12 @@ impl From<ArchiveError> for Stop {
 impl From<Arc<ArchiveError>> for Stop {
     fn from(error: Arc<ArchiveError>) -> Stop {
         match *error {
+            _ if !error.is_of_one_series() => Stop::Fatal(error.to_string()),
             ArchiveError::Damaged { .. } => {
                 let how = "nothing is added before `vortex validate --fix` has restored it from the file beside it, or has its days fetched or imported again";
                 Stop::Outcome(Outcome::Failed(format!("{error}; {how}")))
             }
-            ArchiveError::Edited { .. } | ArchiveError::Refused(_) => {
-                Stop::Outcome(Outcome::Failed(error.to_string()))
-            }
-            _ => Stop::Fatal(error.to_string()),
+            _ => Stop::Outcome(Outcome::Failed(error.to_string())),
         }
     }
 }
@@ -227,13 +225,12 @@ impl Shared {
         days: Option<Days>,
     ) -> Result<Bars, ArchiveError> {
         let mut bars = Bars::new(key.columns());
+        // A bar of several days stands at its first; a trading date of any zone lies within a day of its UTC date.
+        let since = days.map_or(i64::MIN, |days| key.period.bar_day(days.first).plus(-1).midnight());
         for part in parts {
-            // A trading date of any zone lies within a day of its UTC date.
-            let apart = days.is_some_and(|days| {
-                part.last < days.first.plus(-1).midnight() || part.first > days.last.plus(2).midnight()
-            });
+            let apart =
+                part.last < since || days.is_some_and(|days| part.first > days.last.plus(2).midnight());
             if !apart {
-                let since = days.map_or(i64::MIN, |days| days.first.plus(-1).midnight());
                 bars.append(&self.read_partition(key, part, since)?);
             }
         }
@@ -367,7 +364,8 @@ impl Shared {
             self.bridge(course, stored).await?;
             stored = self.stored(course)?;
         }
-        // Before anything is asked: a file that is not as recorded costs no request.
+        // Before anything is asked: what cannot be stored, or is not as recorded, costs no request.
+        self.archive.check_place(&course.target.key)?;
         let bars = self.bars(&course.target.key, &stored.parts, Some(asked))?;
         let answer = match self.ask(course, course.target.key.period, asked).await {
             Ok(answer) => answer,
@@ -453,20 +451,22 @@ impl Shared {
         next
     }
 
-    /// Writes both files of the wanted partitions again, with the bars they have.
+    /// Writes both files of the wanted partitions again, with the bars they have; how many.
     pub(super) async fn rewrite(
         &self,
         course: &mut Course,
-        wanted: &(dyn Fn(&str) -> bool + Sync),
-    ) -> Result<(), Stop> {
+        wanted: &(dyn Fn(&PartitionRecord) -> bool + Sync),
+    ) -> Result<usize, Stop> {
         let stored = self.stored(course)?;
         let key = course.target.key.clone();
-        for part in stored.parts.iter().filter(|part| wanted(&part.name)) {
+        let mut rewritten = 0;
+        for part in stored.parts.iter().filter(|part| wanted(part)) {
             let bars = self.archive.read_partition(&key, part)?;
             self.commit(course, stored.state.clone(), vec![(part.name.clone(), Content::Whole(bars))], None)
                 .await?;
+            rewritten += 1;
         }
-        Ok(())
+        Ok(rewritten)
     }
 
     /// Merges news into the partitions they belong to, and commits.

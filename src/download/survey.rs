@@ -33,6 +33,8 @@ pub enum Survey {
         plan: Plan,
         /// When the provider was last asked for the newest part, in seconds since the epoch; 0 = never.
         asked_at: i64,
+        /// The Parquet twins of these partitions are to be made again as well.
+        twins: Vec<String>,
     },
 }
 
@@ -94,12 +96,16 @@ fn survey(
         None => None,
     };
     let files = match (archive, &record) {
-        (Some(archive), Some(record)) if !target.wanted.force => files(archive, record)?,
-        _ => Files::Sound,
+        (Some(archive), Some(record)) => match target.wanted.force {
+            true => twins(archive, record)?,
+            false => files(archive, record)?,
+        },
+        _ => Files::TwinsGone(Vec::new()),
     };
-    if let Files::Bad(why) = files {
-        return Ok(Survey::Settled(Outcome::Failed(why)));
-    }
+    let twins = match files {
+        Files::Bad(why) => return Ok(Survey::Settled(Outcome::Failed(why))),
+        Files::TwinsGone(twins) => twins,
+    };
     let mut state = record.map(|record| record.state).unwrap_or_default();
     let same_code = state.code == target.instrument.code;
     if !target.wanted.force
@@ -114,27 +120,34 @@ fn survey(
     let judge = Judge::new(counts, &target.key, &state.meta, today);
     let at = Standpoint { key: &target.key, state: &state, judge, limits, today, now };
     let plan = plan(&at, &target.wanted);
-    let missing = |plan| Survey::Missing { plan, asked_at: state.asked_at };
-    if plan.windows.is_empty()
-        && let Some(why) = &state.suspect
-    {
+    let nothing = plan.windows.is_empty();
+    if nothing && let Some(why) = &state.suspect {
         // What was to be fetched again may be out of reach by now: then that is to be noted.
         let settled = plan.out_of_reach.is_empty();
-        return Ok(if settled { Survey::Settled(Outcome::Suspect(why.clone())) } else { missing(plan) });
+        return Ok(match settled {
+            true => Survey::Settled(Outcome::Suspect(why.clone())),
+            false => Survey::Missing { plan, asked_at: state.asked_at, twins },
+        });
     }
-    Ok(match files {
-        _ if !plan.windows.is_empty() => missing(plan),
-        Files::TwinsGone(twins) => Survey::TwinsGone(twins),
-        _ => Survey::Settled(Outcome::Current),
+    Ok(match nothing {
+        false => Survey::Missing { plan, asked_at: state.asked_at, twins },
+        true if twins.is_empty() => Survey::Settled(Outcome::Current),
+        true => Survey::TwinsGone(twins),
     })
 }
 
-/// What a look at the sizes of a series' files tells.
+/// What a look at the files of a series tells.
 enum Files {
-    Sound,
-    /// Of these partitions the Parquet twin.
+    /// The Parquet twins of these partitions are gone or not as recorded; of none, where all is sound.
     TwinsGone(Vec<String>),
     Bad(String),
+}
+
+/// Reads the Parquet twins of a series that is fetched again anyhow.
+fn twins(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError> {
+    let mut twins = archive.partitions(record.id)?;
+    twins.retain(|part| !archive.is_twin_sound(part));
+    Ok(Files::TwinsGone(twins.into_iter().map(|part| part.name).collect()))
 }
 
 /// Looks whether the files of a series are there in their recorded sizes; reads those that are not.
@@ -150,15 +163,15 @@ fn files(archive: &Archive, record: &SeriesRecord) -> Result<Files, ArchiveError
         }
         match archive.read_partition(&record.key, &part) {
             Ok(_) => twins.push(part.name),
-            Err(error @ ArchiveError::Damaged { .. }) => {
+            Err(error @ ArchiveError::Damaged { .. }) if error.is_of_one_series() => {
                 let how = "`vortex validate --fix` mends it, or has it fetched again";
                 return Ok(Files::Bad(format!("{error}; {how}")));
             }
-            Err(error @ ArchiveError::Edited { .. }) => return Ok(Files::Bad(error.to_string())),
+            Err(error) if error.is_of_one_series() => return Ok(Files::Bad(error.to_string())),
             Err(error) => return Err(error),
         }
     }
-    Ok(if twins.is_empty() { Files::Sound } else { Files::TwinsGone(twins) })
+    Ok(Files::TwinsGone(twins))
 }
 
 /// A series that waits for a person, or that the provider said it does not know.

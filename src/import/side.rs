@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::config::file::{self, Accept};
 use crate::model::Period;
 
 /// What a side file says.
@@ -39,12 +40,12 @@ impl SideFile {
     pub(super) fn beside(csv: &Path) -> Result<Option<SideFile>, String> {
         let mut name = csv.as_os_str().to_owned();
         name.push(".json");
-        let text = match std::fs::read_to_string(Path::new(&name)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(format!("its side file cannot be read: {error}")),
-        };
-        SideFile::read(&text).map(Some).map_err(|why| format!("its side file .csv.json: {why}"))
+        // Looked at as its CSV is: a pipe would be waited for, a device read without end.
+        let text = file::read_text(Path::new(&name), Accept::File);
+        let text = text.map_err(|error| format!("its side file .csv.json {error}"))?;
+        text.map(|text| SideFile::read(&text))
+            .transpose()
+            .map_err(|why| format!("its side file .csv.json: {why}"))
     }
 
     fn read(text: &str) -> Result<SideFile, String> {

@@ -44,6 +44,14 @@ pub enum ThrottleError {
         /// SQLite's words.
         r#source: rusqlite::Error,
     },
+    /// Something else stands in the place of the file or of its journal.
+    #[error("{} is a {kind}, and a file is to be here; move it away: only rate limits, cool-downs and what was counted today are lost", path.display())]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What stands there, in a word.
+        kind: &'static str,
+    },
     /// Made by a newer version.
     #[error("{} was written by a newer Vortex (schema {found}, this one knows {known}): install that version or delete the file", path.display())]
     Newer {
@@ -62,7 +70,7 @@ impl ThrottleError {
         match self {
             Self::Io { source, .. } => disk::is_full(source),
             Self::Database { path, source } => disk::make_room(path, source).is_some(),
-            Self::Newer { .. } => false,
+            Self::Newer { .. } | Self::InTheWay { .. } => false,
         }
     }
 }

@@ -105,7 +105,7 @@ impl Names<'_> {
     /// The contract's instrument as the archive has it. A name that was made its own code, for want of a better one,
     /// is none that the provider knows.
     fn archived(&self, dated: Dated<'_>) -> Result<Option<Instrument>, ArchiveError> {
-        if !Archive::exists(&self.config.archive) {
+        if !Archive::exists(&self.config.archive)? {
             return Ok(None);
         }
         let archive = Archive::open_to_read(&self.config.archive, &self.config.state_directory)?;

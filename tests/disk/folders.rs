@@ -50,7 +50,7 @@ fn mode(path: &Path, mode: u32) {
 fn a_folder_that_may_not_be_written_is_named_wherever_it_is() {
     let reference = undisturbed();
     // The archive itself, where files are prepared, and where they go: then the commit is cut off.
-    for (folder, code) in [("", 1), (".vortex", 1), (".vortex/tmp", 1), ("sample/stocks/1d", 1)] {
+    for (folder, code) in [("", 1), (".vortex", 1), (".vortex/tmp", 1), ("sample/stocks/1d", 3)] {
         let (home, binary) = of_somebody();
         let before = home.csvs();
         let closed = home.file(folder);
@@ -59,8 +59,7 @@ fn a_folder_that_may_not_be_written_is_named_wherever_it_is() {
             mode(&home.file(".vortex"), 0o555);
             mode(&home.file(".vortex/tmp"), 0o555);
         }
-        let ran = as_somebody(&home, &binary, &until(SECOND)).says("may not write there");
-        assert!(ran.code == code || ran.code == 3, "{folder}: {ran:?}");
+        let ran = as_somebody(&home, &binary, &until(SECOND)).ends(code).says("may not write there");
         ran.says(home.archive().to_str().unwrap());
         let validated = as_somebody(&home, &binary, &["validate"]);
         assert_eq!(validated.code, 0, "{folder}: {validated:?}");
@@ -80,14 +79,87 @@ fn a_folder_that_may_not_be_written_is_named_wherever_it_is() {
 fn a_file_of_another_user_is_named_and_the_others_go_on() {
     let reference = undisturbed();
     let (home, binary) = of_somebody();
-    let closed = home.file("sample/stocks/1d/VOD.csv");
+    let closed = home.file("sample/stocks/1d/AAPL.csv");
     mode(&closed, 0o000);
-    let ran = as_somebody(&home, &binary, &until(SECOND));
-    assert!(ran.code == 1 || ran.code == 3, "{ran:?}");
-    ran.says("VOD.csv").says("Permission denied");
+    let ran = as_somebody(&home, &binary, &until(SECOND)).ends(3);
+    ran.says("AAPL.csv: Permission denied").says("this user may not read there").says("1 failed");
+    assert_eq!(differing(&reference, &home), [PathBuf::from("sample/stocks/1d/AAPL.csv")]);
+    // Repair and rebuild go on too, and tell.
+    let gone = home.file("sample/stocks/1d/VOD.parquet");
+    fs::remove_file(&gone).unwrap();
+    as_somebody(&home, &binary, &["validate", "--fix"]).ends(1).says("not mended").says("AAPL.csv");
+    assert!(gone.exists());
+    fs::remove_file(home.file(".vortex/catalogue.db")).unwrap();
+    as_somebody(&home, &binary, &["archive", "rebuild"])
+        .ends(3)
+        .says("AAPL.csv: Permission denied")
+        .says("1 left");
     mode(&closed, 0o644);
+    as_somebody(&home, &binary, &["archive", "rebuild", "AAPL"]).ends(0);
+    as_somebody(&home, &binary, &until(SECOND)).ends(0);
+    as_somebody(&home, &binary, &["validate"]).ends(0).says("clean");
+    assert_eq!(differing(&reference, &home), Vec::<PathBuf>::new());
+}
+
+/// There the last rename of a commit would be refused, which no later start could finish either.
+#[test]
+fn a_file_of_another_user_in_a_sticky_folder_is_told_before_anything_is_promised() {
+    let reference = undisturbed();
+    let (home, binary) = of_somebody();
+    let (folder, theirs) = (home.file("sample/stocks/1d"), home.file("sample/stocks/1d/AAPL.csv"));
+    mode(&folder, 0o1777);
+    mode(&theirs, 0o644);
+    for path in [&folder, &theirs] {
+        chown(path, Some(0), Some(0)).expect("only root can give files away");
+    }
+    as_somebody(&home, &binary, &until(SECOND)).ends(3).says("AAPL.csv").says("1 failed");
+    assert_eq!(differing(&reference, &home), [PathBuf::from("sample/stocks/1d/AAPL.csv")]);
+    give(&folder, NOBODY);
     as_somebody(&home, &binary, &until(SECOND)).ends(0);
     assert_same(&reference.archive(), &home.archive());
+}
+
+/// The CSVs that two archives do not both have, or not with the same bars.
+fn differing(one: &Home, other: &Home) -> Vec<PathBuf> {
+    fn readable(home: &Home, name: &Path) -> Option<String> {
+        let path = home.file(name.to_str()?);
+        // What its modes hide from others they do not from root.
+        let hidden = fs::metadata(&path).is_ok_and(|of| of.permissions().mode() & 0o444 == 0);
+        if hidden { None } else { fs::read_to_string(path).ok() }
+    }
+    let mut names: Vec<PathBuf> = one.csvs().into_keys().collect();
+    names.retain(|name| readable(one, name) != readable(other, name));
+    names
+}
+
+#[test]
+fn a_folder_that_may_not_be_read_is_named_itself_and_the_others_go_on() {
+    let reference = undisturbed();
+    let (home, binary) = of_somebody();
+    let closed = home.file("sample/stocks/1d");
+    mode(&closed, 0o000);
+    as_somebody(&home, &binary, &until(SECOND)).ends(3).says("this user may not read there").says("2 failed");
+    let said = closed.to_str().unwrap();
+    let found = as_somebody(&home, &binary, &["validate", "--json"]).ends(1).json();
+    let named = |finding: &serde_json::Value| finding["path"] == said && finding["kind"] == "unreadable";
+    assert!(found["findings"].as_array().unwrap().iter().any(named), "{found}");
+    as_somebody(&home, &binary, &["archive", "rebuild"]).ends(3).says("cannot be looked into");
+    mode(&closed, 0o755);
+    // Nothing of what could not be seen was forgotten.
+    as_somebody(&home, &binary, &until(SECOND)).ends(0);
+    as_somebody(&home, &binary, &["validate"]).ends(0).says("clean");
+    assert_eq!(differing(&reference, &home), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn an_archive_that_may_not_be_read_is_not_called_none() {
+    let (home, binary) = of_somebody();
+    mode(&home.archive(), 0o000);
+    for args in [&["archive", "list"][..], &["validate"], &["download", "--dry-run", "-s", "AAPL"]] {
+        let ran = as_somebody(&home, &binary, args).ends(1).says("Permission denied");
+        ran.says(home.archive().to_str().unwrap()).says("may not read there");
+    }
+    mode(&home.archive(), 0o755);
 }
 
 #[test]

@@ -294,3 +294,20 @@ fn a_contract_that_nobody_listed_is_not_downloaded_as_a_stock() {
     }
     assert!(asked("AAPL").ends(0).json()["series"][0]["contract"].is_null());
 }
+
+#[test]
+fn a_side_file_is_looked_at_before_it_is_read() {
+    let stand: [(fn(&std::path::Path), &str); 3] = [
+        (|path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(), "a pipe"),
+        (|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(), "a device"),
+        (|path| std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap(), "longer than"),
+    ];
+    for (stand, why) in stand {
+        let home = home();
+        put(&home, "older/stocks/1d/AAPL.csv", "DATETIME,Open,High,Low,Close,Volume\n");
+        stand(&home.path("older/stocks/1d/AAPL.csv.json"));
+        let report = only(&home.expect(1, &["import", "--json", "older"]).json());
+        let reason = report["reason"].as_str().unwrap();
+        assert!(reason.contains("side file") && reason.contains(why), "{report}");
+    }
+}

@@ -17,6 +17,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{ArchiveError, files};
+use crate::disk;
 
 /// Each entry takes the schema one version up; `PRAGMA user_version` counts those that were run.
 /// Entries are never changed once released, only added.
@@ -92,6 +93,9 @@ CREATE TABLE complete (           -- series that no run needs to look at: expire
 ",
 ];
 
+/// What to do where the catalogue is no use.
+const REBUILD: &str = ": `vortex archive rebuild` puts it aside and makes the catalogue again from the files";
+
 /// How long to wait for another connection's write.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -122,6 +126,7 @@ impl Catalogue {
     /// Opens the database, making or migrating it where needed. `Ok(None)`: a WAL was wanted and the
     /// file system cannot do it.
     pub(super) fn open(path: &Path, journal: Journal) -> Result<Option<Catalogue>, ArchiveError> {
+        refuse_others(path)?;
         let fail = |source| catalogue_error(path, source);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
@@ -229,6 +234,7 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
 
 /// A connection that reads a catalogue of this version, and whether it does without the log.
 fn read_connection(path: &Path) -> Result<(Connection, bool), ArchiveError> {
+    refuse_others(path)?;
     let fail = |source| catalogue_error(path, source);
     let (connection, frozen) = match connect_patiently(path) {
         Ok(connection) => (connection, false),
@@ -343,14 +349,23 @@ fn migrate(path: &Path, connection: &mut Connection) -> Result<(), ArchiveError>
     .map_err(|source| catalogue_error(path, source))
 }
 
+/// Refuses a database that is no regular file, or has a journal that is none.
+fn refuse_others(path: &Path) -> Result<(), ArchiveError> {
+    match disk::in_place_of(path) {
+        None => Ok(()),
+        Some((place, kind)) => Err(ArchiveError::Damaged {
+            path: path.to_owned(),
+            said: format!("{} is a {kind} and no file{REBUILD}", place.display()),
+        }),
+    }
+}
+
 /// SQLite's error with the database's path; a file that is no database gets its remedy named.
 fn catalogue_error(path: &Path, source: rusqlite::Error) -> ArchiveError {
     match source.sqlite_error_code() {
         Some(code @ (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)) => ArchiveError::Damaged {
             path: path.to_owned(),
-            said: format!(
-                "the catalogue cannot be read ({code:?}): `vortex archive rebuild` makes it again from the files"
-            ),
+            said: format!("the catalogue cannot be read ({code:?}){REBUILD}"),
         },
         _ => ArchiveError::Catalogue { path: path.to_owned(), source },
     }

@@ -139,7 +139,7 @@ fn what_cannot_be_read_is_named_and_left_alone() {
     assert_eq!(outcome(&place.root().join("yahoo/stocks/1d/AAPL.csv")), Outcome::CsvMade);
     assert_eq!(fs::read_to_string(&csv).unwrap(), "broken");
     assert_eq!(stored(writer.archive(), &keys[1]).len(), 900);
-    writer.repair(None).unwrap();
+    writer.repair(None, &mut |_| ()).unwrap();
     assert_eq!(stored(writer.archive(), &keys[4]).len(), 900);
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, params};
 
 use super::{MICROS, State, ThrottleError, allowance, jitter, pacing};
+use crate::disk;
 use crate::model::Day;
 
 const SCHEMA: i64 = 3;
@@ -74,6 +75,14 @@ impl Slots {
     }
 }
 
+/// Refuses a file that is no regular one, before it is opened.
+fn refuse_others(path: &Path) -> Result<(), ThrottleError> {
+    match disk::in_place_of(path) {
+        None => Ok(()),
+        Some((path, kind)) => Err(ThrottleError::InTheWay { path, kind }),
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Ledger {
     path: PathBuf,
@@ -88,6 +97,7 @@ impl Ledger {
             builder.recursive(true).mode(0o700);
             builder.create(folder).map_err(io)?;
         }
+        refuse_others(path)?;
         OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(io)?;
         let database = |source| ThrottleError::Database { path: path.to_owned(), source };
         Ledger::prepared(path, Connection::open(path).map_err(database)?)
@@ -95,6 +105,7 @@ impl Ledger {
 
     /// One to look at: a file of an older version stays as it is.
     pub(super) fn open_to_read(path: &Path) -> Result<Ledger, ThrottleError> {
+        refuse_others(path)?;
         let database = |source| ThrottleError::Database { path: path.to_owned(), source };
         // For writing, because SQLite then rolls back what a process that was killed left half done.
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE);
