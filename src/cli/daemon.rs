@@ -41,6 +41,9 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
     match served {
         Ok(()) => Ok(Exit::Done),
         Err(ServiceError::Open(OpenError::Archive(error))) => Err(place.open_error(error)),
+        Err(error @ (ServiceError::Open(OpenError::Taken { .. }) | ServiceError::Taken(_))) => {
+            Err(Error::new(Exit::Later, error))
+        }
         Err(error) => Err(Error::new(Exit::Failed, error)),
     }
 }

@@ -14,7 +14,7 @@ use super::inbox::Dealt;
 use super::leftover;
 use super::refresh::Refreshes;
 use super::state::{JobPhase, JobView, Phase, Running, State, StopReason};
-use crate::archive::{Archive, ArchiveError};
+use crate::archive::{Archive, ArchiveError, Kept};
 use crate::bus::Error;
 use crate::config::{Config, ConfigError, Loaded, Overrides, Sources};
 use crate::observe::logging::SCHEDULED;
@@ -25,6 +25,8 @@ use crate::schedule::{self, Entry};
 
 /// Under which name a pause is noted in the catalogue.
 const PAUSED: &str = "paused";
+/// How the archive's locks name their holder.
+pub(super) const HOLDER: &str = "vortex daemon";
 /// More waiting jobs than this are refused: nobody will read their results.
 const MOST_QUEUED: usize = 1000;
 
@@ -41,6 +43,8 @@ pub struct Engine {
     overrides: Overrides,
     config: RwLock<Arc<Config>>,
     archive: Archive,
+    /// No other service works on the archive.
+    _kept: Kept,
     pub(super) throttle: Throttle,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
@@ -73,6 +77,10 @@ impl Engine {
         for notice in archive.notices() {
             tracing::warn!("{notice}");
         }
+        let kept = archive.keep(HOLDER).map_err(|error| match error {
+            ArchiveError::Locked { holder } => OpenError::Taken { root: archive.root().to_owned(), holder },
+            error => OpenError::Archive(error),
+        })?;
         let throttle = Throttle::open(&config.state_directory)?;
         let mut state =
             State { paused: archive.note(PAUSED)?.is_some_and(|it| it == "yes"), ..State::default() };
@@ -84,6 +92,7 @@ impl Engine {
             overrides,
             config: RwLock::new(Arc::new(config)),
             archive,
+            _kept: kept,
             throttle,
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
@@ -471,6 +480,14 @@ pub enum OpenError {
     /// The archive cannot be opened.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// Another service works on the archive.
+    #[error("{} is the archive of another service: {holder}; `vortexctl status` shows it", root.display())]
+    Taken {
+        /// The archive's folder.
+        root: PathBuf,
+        /// The service, as it wrote of itself.
+        holder: String,
+    },
     /// The ledger of limits cannot be opened.
     #[error(transparent)]
     Limits(#[from] ThrottleError),
@@ -482,6 +499,7 @@ impl OpenError {
         match self {
             OpenError::Archive(error) => error.is_full(),
             OpenError::Limits(error) => error.is_full(),
+            OpenError::Taken { .. } => false,
         }
     }
 }

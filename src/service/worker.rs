@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::{Engine, blocking};
+use super::engine::{Engine, HOLDER, blocking};
 use super::state::{JobView, StopReason};
 use super::{foresee, network};
 use crate::archive::raw::RawTrail;
@@ -18,8 +18,6 @@ use crate::observe::messages;
 use crate::provider::Provider;
 use crate::request::source;
 
-/// How the archive's lock names its holder.
-const HOLDER: &str = "vortex daemon";
 /// How often a taken lock is tried again.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
