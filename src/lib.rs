@@ -16,7 +16,8 @@
 //! - [`client`] is `vortexctl`.
 //! - [`exit`]: the exit codes of both programs.
 //!
-//! `disk` tells of a disk that is full, for `archive` and `provider`; `escape` makes texts from elsewhere harmless.
+//! `disk` tells of a disk that is full, for `archive` and `provider`; `escape` makes texts from elsewhere harmless;
+//! `usage` says of both programs' command lines what is wrong.
 
 #[cfg(feature = "service")]
 pub mod archive;
@@ -50,3 +51,4 @@ pub mod request;
 pub mod schedule;
 #[cfg(feature = "service")]
 pub mod service;
+mod usage;

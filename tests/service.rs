@@ -306,14 +306,16 @@ fn a_service_that_hangs_is_not_waited_for() {
         let process = place.process();
         let id = nix::unistd::Pid::from_raw(process as i32);
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGSTOP).unwrap();
-        let asked = place.ctl(&["ping"]);
+        let asked = ["ping", "status", "jobs", "pause"].map(|verb| (verb, place.ctl(&[verb])));
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGCONT).unwrap();
-        let said = String::from_utf8_lossy(&asked.stderr).into_owned();
-        assert_eq!(asked.status.code(), Some(1), "{said}");
-        assert!(
-            said.contains(&format!("the service (process {process}) does not answer within 3 s")),
-            "{said}"
-        );
+        for (verb, asked) in asked {
+            let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+            assert_eq!(asked.status.code(), Some(1), "{verb}: {said}");
+            assert!(
+                said.contains(&format!("the service (process {process}) does not answer within 3 s")),
+                "{verb}: {said}"
+            );
+        }
         assert!(place.ctl(&["ping"]).status.success(), "{}", place.log());
         place.stop();
     }

@@ -271,6 +271,11 @@ impl Archive {
         self.inner.catalogue.change(|t| ledger::begin_job(t, id, detail, now()))
     }
 
+    /// Notes what a job brought that was cut off and goes on, as JSON.
+    pub fn note_job(&self, id: i64, outcome: &str) -> Result<(), ArchiveError> {
+        self.inner.catalogue.change(|t| ledger::note_job(t, id, outcome))
+    }
+
     /// Notes how a job ended, with what came of it as JSON.
     pub fn finish_job(&self, id: i64, result: &str, outcome: &str) -> Result<(), ArchiveError> {
         let found = self.inner.catalogue.change(|t| ledger::finish_job(t, id, result, outcome, now()))?;

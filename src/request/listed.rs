@@ -51,6 +51,12 @@ impl Lists {
 }
 
 impl Request {
+    /// Whether what it asks for was written down by a person, be it in the instruments file.
+    pub fn is_written_down(&self, config: &Config) -> bool {
+        let Ok(list) = self.of_watchlist(config) else { return false };
+        self.listed(config, list, self.provider_name(config, list)).is_some_and(|(is_own, _)| is_own)
+    }
+
     /// Whether what it asks for was written down by a person, and its names with their periods; `None` where its
     /// instruments file cannot be read.
     fn listed(

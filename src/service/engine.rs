@@ -340,6 +340,23 @@ impl Engine {
         schedule::in_force(&config, &whole)
     }
 
+    /// What runs are made of by themselves: by schedules, at a start, for a watchlist or a list that a person wrote, and
+    /// what was left for later.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        let config = self.config();
+        let whole = (self.whole)(&config).unwrap_or_default();
+        let of_list = |name: &String| Request { watchlist: Some(name.clone()), ..Request::default() };
+        let mut requests: Vec<Request> = self.schedules().into_iter().map(|entry| entry.request).collect();
+        if config.schedule.run_on_startup || whole.is_written_down(&config) {
+            requests.push(whole);
+        }
+        requests.extend(config.watchlists.keys().map(of_list));
+        requests.extend(
+            self.look(|state| state.leftovers.iter().map(|left| left.request.clone()).collect::<Vec<_>>()),
+        );
+        requests
+    }
+
     /// Asks for what `run_on_startup` wants.
     pub(super) async fn start_up(self: &Arc<Self>) {
         let config = self.config();
@@ -386,7 +403,9 @@ impl Engine {
                 let job = state.jobs.get_mut(&id)?;
                 job.phase = JobPhase::Running;
                 job.resumed = job.started > 0;
-                job.started = micros();
+                if !job.resumed {
+                    job.started = micros();
+                }
                 state.running = Some(Running { id, stop });
                 Some(job.clone())
             });
@@ -397,8 +416,8 @@ impl Engine {
     }
 
     /// The job at work was cut off and goes on later: it is the first of the queue again.
-    pub(super) fn put_back(&self, id: u32) {
-        self.change(|state| {
+    pub(super) async fn put_back(self: &Arc<Self>, id: u32) {
+        let brought = self.change(|state| {
             state.running = None;
             state.waits_for = None;
             state.offline = false;
@@ -407,12 +426,18 @@ impl Engine {
                 _ if state.paused => "when the pause ends",
                 _ => "after an import",
             };
-            if let Some(job) = state.jobs.get_mut(&id) {
-                job.log_interrupted(when);
-                job.queue_again();
-                state.queue.push_front(id);
-            }
+            let job = state.jobs.get_mut(&id)?;
+            job.log_interrupted(when);
+            job.queue_again();
+            state.queue.push_front(id);
+            Some(job.outcome("{}"))
         });
+        let Some(brought) = brought else { return };
+        let engine = Arc::clone(self);
+        let noted = blocking(move || engine.archive.note_job(id.into(), &brought)).await;
+        if let Err(error) | Ok(Err(error)) = noted.map(|noted| noted.map_err(archive_busy)) {
+            tracing::warn!("what job {id} brought so far could not be noted: {error}");
+        }
     }
 
     /// A job is over.
@@ -423,7 +448,13 @@ impl Engine {
         detail: &str,
         error: String,
     ) {
-        let (engine, text) = (Arc::clone(self), detail.to_owned());
+        let now = micros();
+        let outcome = self.change(|state| {
+            let job = state.jobs.get_mut(&id)?;
+            job.finished = now;
+            Some(job.outcome(detail))
+        });
+        let (engine, text) = (Arc::clone(self), outcome.unwrap_or_else(|| detail.to_owned()));
         let noted = blocking(move || engine.archive.finish_job(id.into(), result, &text)).await;
         if let Err(error) | Ok(Err(error)) = noted.map(|noted| noted.map_err(archive_busy)) {
             tracing::warn!("how job {id} ended could not be noted: {error}");
@@ -435,16 +466,15 @@ impl Engine {
                 state.waits_for = None;
                 state.offline = false;
             }
-            let now = micros();
             if let Some(job) = state.jobs.get_mut(&id) {
                 job.phase = JobPhase::Finished;
                 job.result = result.to_owned();
-                job.finished = now;
                 job.now_at.clear();
                 if !error.is_empty() {
                     job.error = error;
                 }
                 job.log_run();
+                state.last_error = job.error.clone();
             }
             state.last_result = result.to_owned();
             state.last_finished = now;
