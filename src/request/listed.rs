@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Request, source};
+use crate::config::file::Accept;
 use crate::config::{Config, Watchlist, assets};
 use crate::download;
 use crate::model::{Day, Period, SeriesKey};
@@ -28,16 +29,18 @@ impl Lists {
         for request in requests.chain(source::ASKED.iter().map(of_file)) {
             let list = request.of_watchlist(config).ok().flatten();
             let provider = request.provider_name(config, list).to_owned();
-            let Some((is_own, listed)) = request.listed(config, list, &provider) else {
+            let Some(listed) = request.listed(config, list, &provider) else {
                 // Nobody knows what is on a list that cannot be read.
                 unknown.insert(provider);
                 continue;
             };
-            if is_own {
+            if listed.is_own {
                 own.insert(provider.clone());
             }
             let names = lists.of.entry(provider).or_default();
-            listed.into_iter().for_each(|(name, periods)| names.entry(name).or_default().extend(periods));
+            for (name, periods) in listed.names {
+                names.entry(name).or_default().extend(periods);
+            }
         }
         lists.of.retain(|provider, _| own.contains(provider) && !unknown.contains(provider));
         lists
@@ -50,27 +53,29 @@ impl Lists {
     }
 }
 
+/// What one request asks for.
+struct Listed {
+    /// A person wrote it down.
+    is_own: bool,
+    /// Names, with their periods.
+    names: Vec<(String, Vec<Period>)>,
+}
+
 impl Request {
     /// Whether what it asks for was written down by a person, be it in the instruments file.
     pub fn is_written_down(&self, config: &Config) -> bool {
         let Ok(list) = self.of_watchlist(config) else { return false };
-        self.listed(config, list, self.provider_name(config, list)).is_some_and(|(is_own, _)| is_own)
+        self.listed(config, list, self.provider_name(config, list)).is_some_and(|listed| listed.is_own)
     }
 
-    /// Whether what it asks for was written down by a person, and its names with their periods; `None` where its
-    /// instruments file cannot be read.
-    fn listed(
-        &self,
-        config: &Config,
-        list: Option<&Watchlist>,
-        provider: &str,
-    ) -> Option<(bool, Vec<(String, Vec<Period>)>)> {
-        let file = self.instruments_file(config, list);
+    /// What it asks for; `None` where its instruments file cannot be read, or can be only once.
+    fn listed(&self, config: &Config, list: Option<&Watchlist>, provider: &str) -> Option<Listed> {
+        let file = self.instruments_file(config, list).map(|(file, _)| (file, Accept::File));
         let (source, instruments) = assets::find(provider, file, &config.config_directory).ok()?;
         let today = Day::of_utc((source::clock())());
         let selection = self.selection(config, list, instruments, today);
         let is_own = list.is_some() || !selection.symbols.is_empty() || source != assets::BUILT_IN;
-        Some((is_own, download::listed(&selection).ok()?))
+        Some(Listed { is_own, names: download::listed(&selection).ok()? })
     }
 }
 

@@ -16,7 +16,7 @@ const RETRIES: u32 = 2;
 pub(super) struct NoReply {
     refusal: Refusal,
     /// A 429: it came, and is kept, but nobody reads it.
-    came: Option<RawAnswer>,
+    came: Option<Box<RawAnswer>>,
 }
 
 impl From<Refusal> for NoReply {
@@ -95,7 +95,7 @@ impl Barchart {
                     Ok(until) => Refusal::Limited { provider: NAME, until, said: said.to_owned() },
                     Err(error) => self.uncounted(&error),
                 };
-                Err(NoReply { refusal, came: Some(reply.raw) })
+                Err(NoReply { refusal, came: Some(Box::new(reply.raw)) })
             }
             status @ 500.. => {
                 self.record(self.throttle.failed(NAME, &format!("it answered {status}")));
@@ -111,7 +111,7 @@ impl Barchart {
     /// Puts what came aside, where something did.
     pub(super) fn refused(&self, nothing: NoReply, aside: Aside<'_>) -> Refusal {
         if let Some(raw) = nothing.came {
-            aside(&self.kept(raw));
+            aside(&self.kept(*raw));
         }
         nothing.refusal
     }
