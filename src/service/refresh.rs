@@ -132,7 +132,9 @@ impl Engine {
 fn awaited(config: &Config, requests: &[Request]) -> Vec<Awaited> {
     let (mut awaited, mut seen) = (Vec::new(), HashSet::new());
     for (at, request) in requests.iter().enumerate() {
-        if requests[..at].contains(request) || request.dry_run {
+        // A list that can be read only once is left to the run.
+        let once = request.assets.as_ref().is_some_and(|file| !file.is_file());
+        if requests[..at].contains(request) || request.dry_run || once {
             continue;
         }
         let Ok((provider, targets)) = request.resolve(config) else { continue };
