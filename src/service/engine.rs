@@ -470,6 +470,7 @@ impl Engine {
                 job.phase = JobPhase::Finished;
                 job.result = result.to_owned();
                 job.now_at.clear();
+                job.waits.clear();
                 if !error.is_empty() {
                     job.error = error;
                 }

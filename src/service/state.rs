@@ -43,6 +43,8 @@ pub(super) struct JobView {
     pub(super) bytes_fetched: u64,
     /// The series asked for last, in words.
     pub(super) now_at: String,
+    /// What the provider waits for, in words; empty while it does not.
+    pub(super) waits: String,
     pub(super) started: u64,
     pub(super) finished: u64,
     pub(super) error: String,
@@ -73,6 +75,7 @@ impl JobView {
         match event {
             Event::Planned { series, .. } => self.series = *series as u32,
             Event::Asking(key) => self.now_at = format!("{} {}", key.name(), key.period),
+            Event::Waiting { said } => self.waits = said.unwrap_or_default().to_owned(),
             Event::Fetched { bytes, .. } => self.bytes_fetched += *bytes as u64,
             Event::Stored { added, .. } => self.rows_added += added,
             // It is counted already, as updated.
@@ -82,6 +85,11 @@ impl JobView {
             Event::Finished(result) => self.tally.take(&result.outcome),
             Event::Limited { said } => self.error = (*said).to_owned(),
         }
+    }
+
+    /// What it is at: what is waited for, else the series asked for last.
+    pub(super) fn current(&self) -> &str {
+        if self.waits.is_empty() { &self.now_at } else { &self.waits }
     }
 
     /// A line in the log of runs by a schedule; nothing where somebody asked for it.
@@ -146,6 +154,7 @@ impl JobView {
         self.updated_before = updated;
         self.phase = JobPhase::Queued;
         self.now_at.clear();
+        self.waits.clear();
         self.error.clear();
     }
 }
@@ -272,7 +281,7 @@ impl State {
             (JobPhase::Running, Some(why), _) => why.clone(),
             (JobPhase::Queued, ..) if self.paused => "the service is paused".to_owned(),
             (JobPhase::Queued, _, Some(running)) => format!("job {} comes first", running.id),
-            _ => job.now_at.clone(),
+            _ => job.current().to_owned(),
         }
     }
 
@@ -321,7 +330,7 @@ impl State {
         if let Some(why) = &self.waits_for {
             return format!("Job {} waits: {why}", job.id);
         }
-        let at = if job.now_at.is_empty() { String::new() } else { format!("; {}", job.now_at) };
+        let at = if job.current().is_empty() { String::new() } else { format!("; {}", job.current()) };
         format!("Job {}: {}{at}", job.id, job.words())
     }
 
