@@ -17,7 +17,7 @@
 //! - [`exit`]: the exit codes of both programs.
 //!
 //! `disk` tells what stands in the way of a file, as a full disk, for `archive` and `provider`; `escape` makes texts
-//! from elsewhere harmless.
+//! from elsewhere harmless; `usage` says of both programs' command lines what is wrong.
 
 #[cfg(feature = "service")]
 pub mod archive;
@@ -51,3 +51,4 @@ pub mod request;
 pub mod schedule;
 #[cfg(feature = "service")]
 pub mod service;
+mod usage;

@@ -306,14 +306,16 @@ fn a_service_that_hangs_is_not_waited_for() {
         let process = place.process();
         let id = nix::unistd::Pid::from_raw(process as i32);
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGSTOP).unwrap();
-        let asked = place.ctl(&["ping"]);
+        let asked = ["ping", "status", "jobs", "pause"].map(|verb| (verb, place.ctl(&[verb])));
         nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGCONT).unwrap();
-        let said = String::from_utf8_lossy(&asked.stderr).into_owned();
-        assert_eq!(asked.status.code(), Some(1), "{said}");
-        assert!(
-            said.contains(&format!("the service (process {process}) does not answer within 3 s")),
-            "{said}"
-        );
+        for (verb, asked) in asked {
+            let said = String::from_utf8_lossy(&asked.stderr).into_owned();
+            assert_eq!(asked.status.code(), Some(1), "{verb}: {said}");
+            assert!(
+                said.contains(&format!("the service (process {process}) does not answer within 3 s")),
+                "{verb}: {said}"
+            );
+        }
         assert!(place.ctl(&["ping"]).status.success(), "{}", place.log());
         place.stop();
     }
@@ -389,9 +391,31 @@ fn the_private_socket_serves_its_user_whoever_stays_silent() {
     assert_eq!(said.status.code(), Some(0), "{said:?} {}", place.log());
     let status = place.ctl(&["status"]);
     assert!(String::from_utf8_lossy(&status.stdout).contains("idle"), "{status:?}");
-    let second =
-        place.command(env!("CARGO_BIN_EXE_vortex")).args(["daemon", "--bus", "private"]).output().unwrap();
-    assert_eq!(second.status.code(), Some(1), "{second:?}");
+}
+
+#[test]
+fn a_second_service_is_told_which_one_there_is_and_takes_nothing_from_it() {
+    let mut place = Place::with_bus();
+    place.environment = vec![("VORTEX_DEFAULT_PROVIDER", "sample".to_owned())];
+    let elsewhere = place.home.path().join("elsewhere");
+    let other_archive = ("VORTEX_OUTPUT_DIR", elsewhere.to_str().unwrap());
+    for bus in ["user", "private"] {
+        place.start(&["--bus", bus]);
+        let first = format!("(process {}", place.process());
+        // On the same archive by whichever bus, and on another archive where the name or the socket is the same.
+        for (second, environment) in [("user", None), ("private", None), (bus, Some(other_archive))] {
+            let mut command = place.command(env!("CARGO_BIN_EXE_vortex"));
+            let refused = command.args(["daemon", "--bus", second]).envs(environment).output().unwrap();
+            let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+            assert_eq!(refused.status.code(), Some(75), "{bus}, {second}: {said}");
+            let words: Vec<&str> = said.lines().filter(|line| line.starts_with("vortex: ")).collect();
+            assert!(matches!(words[..], [one] if one.contains(&first)), "{bus}, {second}: {said}");
+            assert!(place.ctl(&["ping"]).status.success(), "{}", place.log());
+        }
+        place.stop();
+    }
+    // The next start finds the place free.
+    place.start(&["--bus", "user"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The writer's lock: a file lock, which the kernel releases when its holder dies.
+//! The locks of the writer and of the service: file locks, each of which the kernel releases when its holder dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};

@@ -75,6 +75,12 @@ pub struct Writer {
     _lock: lock::Lock,
 }
 
+/// The only service of an archive, while it lives.
+#[derive(Debug)]
+pub struct Kept {
+    _lock: lock::Lock,
+}
+
 impl Archive {
     /// Opens an archive, making it where there is none. Takes no lock. `state` is the state folder,
     /// where the catalogue lives when the archive's file system cannot hold a WAL.
@@ -149,6 +155,13 @@ impl Archive {
             broken: OnceLock::new(),
             _lock: lock,
         })
+    }
+
+    /// Makes this process the archive's one service, whose jobs the catalogue keeps, while the value lives. Where
+    /// another is, the error is [`ArchiveError::Locked`] and says who. It holds up no writer.
+    pub fn keep(&self, holder: &str) -> Result<Kept, ArchiveError> {
+        let path = self.root().join(layout::OWN).join("service");
+        Ok(Kept { _lock: lock::take(&path, holder)? })
     }
 
     /// A series as the catalogue has it.
@@ -292,6 +305,11 @@ impl Archive {
     /// Notes that a queued job starts, with what it is.
     pub fn begin_job(&self, id: i64, detail: &str) -> Result<(), ArchiveError> {
         self.inner.catalogue.change(|t| ledger::begin_job(t, id, detail, now()))
+    }
+
+    /// Notes what a job brought that was cut off and goes on, as JSON.
+    pub fn note_job(&self, id: i64, outcome: &str) -> Result<(), ArchiveError> {
+        self.inner.catalogue.change(|t| ledger::note_job(t, id, outcome))
     }
 
     /// Notes how a job ended, with what came of it as JSON.

@@ -40,6 +40,9 @@ pub const SERIES_FILTERS: &[(&str, &str)] = &[
     ("states", "as"),
 ];
 
+/// The providers that series can be of; `vortex` has the continuous ones.
+pub const ARCHIVED: &[&str] = &["yahoo", "barchart", "ibkr", "sample", "vortex"];
+
 /// The object path of a job.
 pub fn job_path(id: u32) -> String {
     format!("{ROOT}/job/{id}")

@@ -13,6 +13,7 @@ use crate::config::{Config, ConfigError, Loaded, Overrides, Problem, Sources, as
 use crate::request::Request;
 use crate::service::engine::OpenError;
 use crate::service::{self, Bus, Engine, ServiceError};
+use crate::usage;
 
 /// Runs the service until it is told to stop.
 pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
@@ -41,6 +42,9 @@ pub(super) fn run(context: Context, args: &DaemonArgs) -> Outcome {
     match served {
         Ok(()) => Ok(Exit::Done),
         Err(ServiceError::Open(OpenError::Archive(error))) => Err(place.open_error(error)),
+        Err(error @ (ServiceError::Open(OpenError::Taken { .. }) | ServiceError::Taken(_))) => {
+            Err(Error::new(Exit::Later, error))
+        }
         Err(error) => Err(Error::new(Exit::Failed, error)),
     }
 }
@@ -102,7 +106,7 @@ pub(super) fn whole_list(config: &Config) -> Result<Request, String> {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             fail("--help and --version only print, and nothing would be downloaded; take them out".to_owned())
         }
-        _ => fail(super::sentence(&error)),
+        _ => fail(usage::sentence(&error)),
     })?;
     let Command::Download(args) = cli.command else { return Err(fail("is another command".to_owned())) };
     let not_here = [

@@ -189,20 +189,12 @@ fn told_rows(summary: &Summary) -> Vec<&SeriesResult> {
 }
 
 fn closing_line(context: &Context, summary: &Summary) -> String {
-    let series = |word: &str| summary.results.iter().filter(|r| r.outcome.word() == word).count();
-    let words = ["updated", "current", "suspect", "held", "failed", "later", "interrupted"];
-    let counts: Vec<String> = words
-        .iter()
-        .map(|word| (series(word), word))
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, word)| format!("{n} {word}"))
-        .collect();
     let added: u64 = summary.results.iter().map(|r| r.added).sum();
     format!(
-        "{}: {} series ({}), {} added, {}, {} fetched, in {}",
+        "{}: {} series{}, {} added, {}, {} fetched, in {}",
         summary.result().word(),
         summary.results.len(),
-        counts.join(", "),
+        summary.tally().words(),
         count(added, "bar"),
         count(requests(summary), "request"),
         indicatif::HumanBytes(summary.bytes_fetched),

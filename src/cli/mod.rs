@@ -37,6 +37,7 @@ use clap::error::ErrorKind;
 use crate::config::{Config, Loaded, Overrides, Sources};
 use crate::escape;
 use crate::observe::{self, logging::Console};
+use crate::usage;
 use args::{Cli, Command, Global};
 use error::{Error, Exit, Outcome};
 
@@ -118,7 +119,7 @@ fn dispatch(cli: Cli) -> Outcome {
 fn refuse(error: &clap::Error, json: bool) -> Outcome {
     let no_error = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
     if json && !no_error {
-        return Err(Error::usage(sentence(error)));
+        return Err(Error::usage(usage::sentence(error)));
     }
     // Where the reader went away there is nobody to tell.
     let _ = match escape::lines(&error.render().to_string()) {
@@ -126,22 +127,6 @@ fn refuse(error: &clap::Error, json: bool) -> Outcome {
         _ => error.print(),
     };
     Ok(if no_error { Exit::Done } else { Exit::Usage })
-}
-
-/// What clap says over several paragraphs, with usage and help, as one sentence.
-fn sentence(error: &clap::Error) -> String {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return "the command line says too little; --help lists what there is".to_owned();
-    }
-    let text = error.render().to_string();
-    let mut paragraphs = text.trim_start_matches("error: ").split("\n\n").map(str::trim);
-    let said = paragraphs.next().unwrap_or_default();
-    let tips = paragraphs.filter_map(|paragraph| paragraph.strip_prefix("tip: "));
-    let parts: Vec<String> = std::iter::once(said)
-        .chain(tips)
-        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
-    parts.join("; ")
 }
 
 /// Options that stand for keys of the configuration.

@@ -13,14 +13,14 @@ use crate::model::{Class, Day, Period};
 use crate::provider::barchart::Access;
 use crate::provider::limits::Throttle;
 use crate::provider::{Limits, barchart, ibkr, sample, yahoo};
-use crate::request::source;
+use crate::request::source::{self, Readiness};
 
 /// What is known of a provider without asking it.
 #[derive(Debug, Serialize)]
 struct Description {
     name: &'static str,
     title: &'static str,
-    state: State,
+    state: Readiness,
     default: bool,
     account: &'static str,
     /// What this version serves.
@@ -34,25 +34,6 @@ struct Description {
     /// The same for people.
     #[serde(skip)]
     words: Words,
-}
-
-/// Whether a provider can be asked.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    Ready,
-    Off,
-    NoAccount,
-}
-
-impl State {
-    const fn words(self) -> &'static str {
-        match self {
-            State::Ready => "ready",
-            State::Off => "off",
-            State::NoAccount => "no account",
-        }
-    }
 }
 
 /// How far back and how much at once a period is served; `None` is without end.
@@ -73,7 +54,7 @@ struct Words {
 
 impl Description {
     fn state(&self) -> String {
-        format!("{}{}", self.state.words(), if self.default { " (default)" } else { "" })
+        format!("{}{}", self.state.word(), if self.default { " (default)" } else { "" })
     }
 }
 
@@ -102,7 +83,7 @@ pub(super) fn run(context: &Context, args: &ProvidersArgs) -> Outcome {
     list(context, &PROVIDERS.iter().map(with_allowance).collect::<Result<Vec<_>, _>>()?)
 }
 
-/// Asks each provider for one small answer. Of `all`, those that cannot be asked here are left out.
+/// Asks each provider for one small answer. Of `all`, those that are not ready are left out, and it is said why.
 fn test(context: &Context, names: &[&'static str]) -> Outcome {
     if context.config().dry_run {
         return Err(Error::usage(
@@ -110,11 +91,17 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
         ));
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut tested = Vec::new();
+    let (mut tested, mut left_out) = (Vec::new(), Vec::new());
     for name in names {
         let began = std::time::Instant::now();
-        let said = match source::ASKED.contains(name) {
-            _ if names.len() > 1 && !source::is_set_up(context.config(), name) => continue,
+        let asked = source::ASKED.contains(name);
+        let why = source::readiness(context.config(), name).why();
+        let why = if asked { why } else { Some("it reads the raw trail and asks nobody") };
+        if let Some(why) = why.filter(|_| names.len() > 1) {
+            left_out.push((*name, why));
+            continue;
+        }
+        let said = match asked {
             true => runtime.block_on(source::provider(context.config(), name)?.test()),
             false => Err(format!("{name} cannot be asked by this version")),
         };
@@ -122,7 +109,10 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
     }
     let ok = tested.iter().all(|(_, said, _)| said.is_ok());
     if context.global.json {
-        let rows: Vec<_> = tested.iter().map(test_json).collect();
+        let left_out = left_out.iter().map(|(name, why)| {
+            serde_json::json!({ "provider": name, "ok": null, "message": format!("left out: {why}") })
+        });
+        let rows: Vec<_> = tested.iter().map(test_json).chain(left_out).collect();
         output::json(&rows)?;
     } else {
         for (name, said, milliseconds) in &tested {
@@ -130,6 +120,9 @@ fn test(context: &Context, names: &[&'static str]) -> Outcome {
                 Ok(said) => output::line(format!("{name}: ok, {said} ({milliseconds} ms)"))?,
                 Err(said) => output::line(format!("{name}: failed, {said}"))?,
             }
+        }
+        for (name, why) in &left_out {
+            output::line(format!("{name}: left out, {why}"))?;
         }
     }
     Ok(if ok { Exit::Done } else { Exit::Failed })
@@ -279,7 +272,8 @@ fn describe(name: &'static str, config: &Config) -> Description {
             ..nothing_special()
         },
     };
-    Description { name, default: config.default_provider == name, ..described }
+    let state = source::readiness(config, name);
+    Description { name, state, default: config.default_provider == name, ..described }
 }
 
 /// What a gateway serves of anything but dated futures.
@@ -291,7 +285,6 @@ fn describe_yahoo(config: &Config) -> Description {
     let settings = &config.yahoo;
     Description {
         title: "Yahoo Finance: stocks, indices, funds, crypto, forex, continuous futures",
-        state: if settings.enabled { State::Ready } else { State::Off },
         periods: served(|period| Some(yahoo::limits(period))),
         requests_per_minute: Some(settings.requests_per_minute),
         concurrency: Some(settings.concurrency),
@@ -314,14 +307,13 @@ fn describe_barchart(config: &Config) -> Description {
     let today = Day::of_utc((source::clock())());
     let limits = |period| barchart::limits(Class::Future, period, today).ok();
     let settings = &config.barchart;
-    let (state, account) = match barchart::access(config) {
-        Ok(Access::None) => (State::NoAccount, NO_ACCOUNT),
-        Ok(access) => (State::Ready, access.words()),
-        Err(_) => (State::NoAccount, "its session cannot be read; `--test barchart` says why"),
+    let account = match barchart::access(config) {
+        Ok(Access::None) => NO_ACCOUNT,
+        Ok(access) => access.words(),
+        Err(_) => "its session cannot be read; `--test barchart` says why",
     };
     Description {
         title: "Barchart.com: dated futures contracts, stocks, forex",
-        state,
         account,
         periods: served(limits),
         requests_per_minute: Some(settings.http.requests_per_minute),
@@ -343,7 +335,7 @@ fn nothing_special() -> Description {
     Description {
         name: "",
         title: "",
-        state: State::Ready,
+        state: Readiness::Ready,
         default: false,
         account: "none needed",
         periods: Vec::new(),

@@ -78,11 +78,13 @@ pub enum Verb {
     /// Show a job
     Job {
         /// Its number
+        #[arg(value_parser = number)]
         id: u32,
     },
     /// Take a job out of the queue, or end it at the next commit
     Cancel {
         /// Its number
+        #[arg(value_parser = number)]
         id: u32,
     },
     /// List series and how current they are
@@ -167,7 +169,7 @@ pub struct UpdateArgs {
 #[derive(Clone, Debug, Default, Args)]
 pub struct LogsArgs {
     /// Only lines of this job
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = number)]
     pub job: Option<u32>,
     /// Only lines of this provider
     #[arg(long)]
@@ -179,9 +181,14 @@ pub struct LogsArgs {
     #[arg(short, long)]
     pub follow: bool,
     /// So many of the newest lines
-    #[arg(short = 'n', long, value_name = "LINES")]
+    #[arg(short = 'n', long, value_name = "LINES", value_parser = number)]
     pub lines: Option<u32>,
     /// Lines since then, as journalctl takes it: "1 hour ago", 2026-11-24
     #[arg(short = 'S', long, value_name = "TIME")]
     pub since: Option<String>,
+}
+
+/// A number of a job, or of lines.
+fn number(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "a whole number is wanted, such as 7")
 }

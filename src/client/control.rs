@@ -139,6 +139,12 @@ fn refuse_address(global: &Global, verb: &str) -> Result<(), Error> {
 
 pub(super) fn logs(global: &Global, args: &LogsArgs) -> Outcome {
     refuse_address(global, "logs")?;
+    if let Some(provider) = &args.provider
+        && !bus::ARCHIVED.contains(&provider.as_str())
+    {
+        let said = format!("there is no provider {provider:?}; there are {}", bus::ARCHIVED.join(", "));
+        return Err(Error::new(Exit::Usage, said));
+    }
     let mut command = Command::new("journalctl");
     command.arg(if of_system(global) { "--unit=vortex.service" } else { "--user-unit=vortex.service" });
     if global.no_pager {

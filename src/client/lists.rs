@@ -54,7 +54,7 @@ fn word(job: &Object) -> &str {
 
 fn job_row(context: &Context, job: &Object) -> Vec<String> {
     let (started, finished) = (job.number("StartedUSec"), job.number("FinishedUSec"));
-    let took = if finished > started && started > 0 {
+    let took = if finished >= started && started > 0 {
         span((finished - started) / 1_000_000)
     } else {
         String::new()
@@ -84,20 +84,12 @@ pub(super) async fn job(context: &Context, id: u32) -> Outcome {
     if context.global.json {
         return context.json(&job.json());
     }
-    let series = format!(
-        "{} of {} done, {} current, {} failed",
-        job.number("SeriesDone"),
-        job.number("SeriesTotal"),
-        job.number("SeriesCurrent"),
-        job.number("SeriesFailed")
-    );
-    let added = format!("{} bars, {} fetched", job.number("RowsAdded"), bytes(job.number("BytesFetched")));
     let rows = [
         ("Job", id.to_string()),
         ("State", context.paper.state(word(&job))),
         ("Asked by", format!("{} ({})", harmless(job.text("Client")), job.text("Origin"))),
-        ("Series", series),
-        ("Added", added),
+        ("Did", harmless(job.text("Summary"))),
+        ("Fetched", bytes(job.number("BytesFetched"))),
         ("Now at", harmless(job.text("Current"))),
         ("Started", instant(job.number("StartedUSec"))),
         ("Finished", instant(job.number("FinishedUSec"))),
@@ -151,7 +143,7 @@ pub(super) async fn series(
         return Err(super::Error::new(Exit::NoSuchObject, said));
     }
     let cells: Vec<Vec<String>> = rows.into_iter().map(|row| series_row(context, row)).collect();
-    let header = ["SERIES", "CLASS", "PERIOD", "BARS", "FIRST", "LAST", "STATE"];
+    let header = ["SERIES", "CLASS", "PERIOD", "BARS", "FIRST", "LAST", "STATE", "REASON"];
     context.paper.list(&context.paper.table(&header, &cells))?;
     Ok(Exit::Done)
 }
@@ -173,6 +165,7 @@ fn series_row(context: &Context, row: Row) -> Vec<String> {
         date(row.number("first")),
         date(row.number("last")),
         context.paper.state(row.text("state")),
+        harmless(row.text("reason")),
     ]
 }
 
@@ -218,7 +211,17 @@ fn instant_or_empty(micros: u64) -> String {
 async fn test_providers(context: &Context) -> Outcome {
     let objects = context.service.objects().await?;
     let (mut values, mut exit) = (Vec::new(), Exit::Done);
-    for provider in providers_of(&objects).into_iter().filter(|provider| provider.text("State") != "off") {
+    for provider in providers_of(&objects) {
+        let name = provider.text("Name");
+        if !["ready", "limited", "broken"].contains(&provider.text("State")) {
+            let why = provider.text("LastError");
+            if context.global.json {
+                values.push(json!({ "provider": name, "ok": null, "message": format!("left out: {why}") }));
+            } else {
+                context.line(format!("{name}: left out, {why}"))?;
+            }
+            continue;
+        }
         let reply = context.service.call(Start::No, (&provider.path, bus::PROVIDER, "Test"), &()).await?;
         let body = reply.body();
         let (ok, said, took): (bool, String, u32) =
@@ -226,7 +229,6 @@ async fn test_providers(context: &Context) -> Outcome {
         if !ok {
             exit = Exit::Failed;
         }
-        let name = provider.text("Name");
         if context.global.json {
             values.push(json!({ "provider": name, "ok": ok, "message": said, "milliseconds": took }));
         } else {

@@ -21,6 +21,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::exit::Exit;
+use crate::usage;
 use args::{Cli, Global, Verb};
 use error::{Error, Outcome};
 use print::{Paper, harmless};
@@ -62,6 +63,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let no_error = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            if json && !no_error {
+                return report(&Error::new(Exit::Usage, usage::sentence(&error)), json).into();
+            }
             // Where the reader went away there is nobody to tell.
             let _ = error.print();
             return if no_error { Exit::Done } else { Exit::Usage }.into();
@@ -131,7 +135,8 @@ fn report(error: &Error, json: bool) -> Exit {
     }
     // Nobody is left to tell where neither stream can be written.
     let _ = if json {
-        let error = serde_json::json!({ "code": exit.word(), "exit": *exit as u8, "message": said });
+        let error =
+            serde_json::json!({ "causes": [], "code": exit.word(), "exit": *exit as u8, "message": said });
         writeln!(io::stdout(), "{}", serde_json::json!({ "error": error }))
     } else {
         let lines: Vec<String> = said.lines().map(harmless).collect();

@@ -19,10 +19,13 @@ use super::values::Object;
 use crate::bus::{self, address};
 use crate::exit::Exit;
 
-/// A service that does not answer for this long hangs: the usual limit of D-Bus.
+/// What a service that is alive may take for an answer: the usual limit of D-Bus.
 const PATIENCE: Duration = Duration::from_secs(25);
-/// The same for a question that only asks whether somebody is there; health checks give up after 5 s.
+/// A service that does not answer for this long when it is asked whether it is there hangs; health checks give up
+/// after 5 s.
 const PING_PATIENCE: Duration = Duration::from_secs(3);
+/// An answer that takes longer makes us ask whether somebody is there.
+const QUICK: Duration = Duration::from_secs(1);
 /// The same where a person may be asked for a password meanwhile.
 const PERSONS_PATIENCE: Duration = Duration::from_secs(300);
 /// Signals that may wait to be read while a call waits for its answer, which comes behind them.
@@ -147,10 +150,28 @@ impl Service {
             }
             self.answer(&call.build(body)?).await
         };
-        match tokio::time::timeout(patience, call).await {
-            Ok(answer) => answer.map_err(|error| of_bus(error, self.system)),
-            Err(_) => Err(Error::no_answer(self.process().await, patience)),
+        tokio::pin!(call);
+        let answer = match tokio::time::timeout(QUICK, &mut call).await {
+            Err(_) if method != "Ping" && !self.is_alive().await => None,
+            Err(_) => tokio::time::timeout(patience, &mut call).await.ok(),
+            Ok(answer) => Some(answer),
+        };
+        match answer {
+            Some(answer) => answer.map_err(|error| of_bus(error, self.system)),
+            None => Err(Error::no_answer(self.process().await, PING_PATIENCE)),
         }
+    }
+
+    /// Whether the service, or in its place the bus, answers to anything. One that is starting is not there yet.
+    async fn is_alive(&self) -> bool {
+        let mut ping = Message::method_call(bus::ROOT, "Ping")
+            .interface("org.freedesktop.DBus.Peer")
+            .with_flags(Flags::NO_AUTO_START);
+        if !self.private {
+            ping = ping.destination(bus::NAME);
+        }
+        let Ok(ping) = ping.build(&()) else { return true };
+        tokio::time::timeout(PING_PATIENCE, self.answer(&ping)).await.is_ok()
     }
 
     /// The service's process, which the bus knows.

@@ -42,14 +42,15 @@ pub(super) async fn run(context: &Context, watch: bool) -> Outcome {
 }
 
 async fn show(context: &Context) -> Outcome {
-    let objects = match context.service.objects().await {
+    // First: for a list of series the service looks at the archive again, which others may have written.
+    let wrong = match wrong_series(context).await {
         Err(error) if error.exit == Exit::NoService => return Err(why_not(context, error).await),
-        objects => objects?,
+        wrong => wrong?,
     };
+    let objects = context.service.objects().await?;
     let Some(manager) = objects.iter().find(|object| object.interface == bus::MANAGER) else {
         return Err(Error::new(Exit::Failed, "the service has no manager; is it another program?"));
     };
-    let wrong = wrong_series(context, manager).await?;
     let hints = hints(context, manager);
     if context.global.json {
         return context.json(&as_json(&objects, manager, &wrong, &hints));
@@ -67,11 +68,7 @@ async fn why_not(context: &Context, error: Error) -> Error {
 }
 
 /// The first few series that are late or failed or need a person.
-async fn wrong_series(context: &Context, manager: &Object) -> Result<Vec<Object>, Error> {
-    let names = ["SeriesLate", "SeriesFailed", "SeriesSuspect", "SeriesHeld"];
-    if names.iter().all(|name| manager.number(name) == 0) {
-        return Ok(Vec::new());
-    }
+async fn wrong_series(context: &Context) -> Result<Vec<Object>, Error> {
     let states: Variant<'_> = vec!["late", "failed", "suspect", "held"].into();
     let rows = list_series(context, &HashMap::from([("states", states)])).await?;
     Ok(rows.into_iter().map(|row| Object::new(String::new(), String::new(), row)).collect())
@@ -137,13 +134,16 @@ fn screen(
     );
     row("Series", series_line(context, manager));
     for series in wrong.iter().take(NAMED) {
+        let reason = series.text("reason");
         row(
             "",
             format!(
-                "{} {}: {}",
+                "{} {}: {}{}{}",
                 series_name(series),
                 series.text("period"),
-                paper.state(series.text("state"))
+                paper.state(series.text("state")),
+                if reason.is_empty() { "" } else { ", " },
+                harmless(reason)
             ),
         );
     }
@@ -163,14 +163,7 @@ fn screen(
 }
 
 fn job_line(job: &Object) -> String {
-    format!(
-        "{}: {} of {} series, {} bars added; {}",
-        job.number("Id"),
-        job.number("SeriesDone"),
-        job.number("SeriesTotal"),
-        job.number("RowsAdded"),
-        harmless(job.text("Current"))
-    )
+    format!("{}: {}; {}", job.number("Id"), harmless(job.text("Summary")), harmless(job.text("Current")))
 }
 
 fn series_line(context: &Context, manager: &Object) -> String {

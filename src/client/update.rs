@@ -88,9 +88,11 @@ async fn wait(
     id: u32,
     progress: &mut Progress<'_>,
 ) -> Result<String, Error> {
-    if let Some(result) = ended(context, id).await? {
-        return Ok(result);
+    let job = context.service.object(&bus::job_path(id), bus::JOB).await?;
+    if !job.text("Result").is_empty() {
+        return Ok(job.text("Result").to_owned());
     }
+    progress.show(&job)?;
     loop {
         match hear(signals).await {
             Some(Heard::JobRemoved(ended, result)) if ended == id => return Ok(result),
@@ -132,17 +134,7 @@ async fn report(context: &Context, id: u32, result: &str) -> Outcome {
         context.json(&job.json())?;
         return Ok(exit);
     }
-    let failed = match job.number("SeriesFailed") {
-        0 => String::new(),
-        failed => format!(", {failed} failed"),
-    };
-    let mut said = format!(
-        "job {id}: {}, {} series ({} current{failed}), {} bars added",
-        context.paper.state(result),
-        job.number("SeriesTotal"),
-        job.number("SeriesCurrent"),
-        job.number("RowsAdded")
-    );
+    let mut said = format!("job {id}: {}, {}", context.paper.state(result), harmless(job.text("Summary")));
     if !job.text("Error").is_empty() {
         said.push_str(&format!("\n{}", harmless(job.text("Error"))));
     }
@@ -156,12 +148,14 @@ struct Progress<'a> {
     wanted: bool,
     terminal: bool,
     job: Object,
+    /// What it was last said to wait for.
+    waits: String,
 }
 
 impl Progress<'_> {
     fn new(context: &Context, wanted: bool) -> Progress<'_> {
         let terminal = io::stderr().is_terminal();
-        Progress { context, wanted, terminal, job: Object::default() }
+        Progress { context, wanted, terminal, job: Object::default(), waits: String::new() }
     }
 
     fn show(&mut self, changed: &Object) -> Result<(), Error> {
@@ -170,15 +164,17 @@ impl Progress<'_> {
                 self.job.properties.insert(name.clone(), value);
             }
         }
-        let job = &self.job;
-        let line = format!(
-            "{} of {} series, {} bars added, {}",
-            job.number("SeriesDone"),
-            job.number("SeriesTotal"),
-            job.number("RowsAdded"),
-            harmless(job.text("Current"))
-        );
-        self.note(&line)
+        let (job, at) = (&self.job, harmless(self.job.text("Current")));
+        if job.text("State") == "running" {
+            return self.note(&format!("{}; {at}", harmless(job.text("Summary"))));
+        }
+        // Who waits is told why, watching or not.
+        if !at.is_empty() && at != self.waits && !self.context.global.json {
+            self.clear();
+            writeln!(io::stderr(), "vortexctl: job {} waits: {at}", job.number("Id"))?;
+            self.waits = at;
+        }
+        Ok(())
     }
 
     fn note(&self, line: &str) -> Result<(), Error> {

@@ -72,11 +72,11 @@ pub const KEYS: &[Key] = &[
     key("general.logging.file_path", Kind::Path, Words("`logs/vortex.log` in the state folder"), &["VORTEX_LOGGING_FILE_PATH"], "The log file, where `output` has `file`. The service also writes it where this is set and `output` is not, with `vortex-scheduler.out.log` beside it: each run by a schedule."),
     key("general.logging.max_file_size", Kind::Integer { min: 1024, max: i64::MAX }, Is("10485760"), &[], "Bytes after which the log file is rotated."),
     key("general.logging.backup_count", Kind::Integer { min: 1, max: 20 }, Is("5"), &[], "How many rotated log files are kept."),
-    key("general.metrics.enabled", Kind::Bool, Is("true"), &["VORTEX_METRICS_ENABLED"], "Count at all."),
-    key("general.metrics.listen", Kind::Listen, UNSET, &[], "Address, with or without port, that serves the metrics; nothing listens where neither this nor `port` is set."),
-    key("general.metrics.port", Kind::Integer { min: 1024, max: 65_535 }, Words("8000, where `listen` has none"), &["VORTEX_METRICS_PORT"], "Port that serves the metrics, on loopback where `listen` is not set."),
-    key("general.metrics.path", Kind::HttpPath, Is("/metrics"), &["VORTEX_METRICS_PATH"], "HTTP path of the metrics."),
-    key("general.metrics.textfile", Kind::Path, UNSET, &[], "Write the metrics for node_exporter to this file."),
+    key("general.metrics.enabled", Kind::Bool, Is("true"), &["VORTEX_METRICS_ENABLED"], "Count at all. Not acted on by this version."),
+    key("general.metrics.listen", Kind::Listen, UNSET, &[], "Address, with or without port, that serves the metrics; nothing listens where neither this nor `port` is set. Not acted on by this version."),
+    key("general.metrics.port", Kind::Integer { min: 1024, max: 65_535 }, Words("8000, where `listen` has none"), &["VORTEX_METRICS_PORT"], "Port that serves the metrics, on loopback where `listen` is not set. Not acted on by this version."),
+    key("general.metrics.path", Kind::HttpPath, Is("/metrics"), &["VORTEX_METRICS_PATH"], "HTTP path of the metrics. Not acted on by this version."),
+    key("general.metrics.textfile", Kind::Path, UNSET, &[], "Write the metrics for node_exporter to this file. Not acted on by this version."),
     key("general.raw.enabled", Kind::Bool, Is("true"), &["VORTEX_RAW_ENABLED"], "Keep answers as received."),
     key("general.raw.retention_days", Kind::Retention, Is("30"), &["VORTEX_RAW_RETENTION_DAYS"], "How many days answers are kept; `\"none\"` is for ever."),
     key("general.raw.compress", Kind::Bool, Is("true"), &["VORTEX_RAW_COMPRESS"], "Keep answers compressed: as they came where that is gzip, else by zstd."),
@@ -119,9 +119,17 @@ pub const KEYS: &[Key] = &[
     key("watchlists.*.periods", Kind::Periods, Words("each instrument's own"), &[], "Periods to keep."),
     key("watchlists.*.schedule", Kind::Cron, UNSET, &[], "When this list is updated by itself: five cron fields."),
     key("watchlists.*.on_calendar", Kind::Calendar, UNSET, &[], "The same as a systemd calendar expression."),
-    key("notify.command", Kind::Text, UNSET, &[], "Command line that is run where a run needs a person."),
-    key("notify.webhook", Kind::Url, UNSET, &[], "Address that is told by POST."),
+    key("notify.command", Kind::Text, UNSET, &[], "Command line that is run where a run needs a person. Not acted on by this version."),
+    key("notify.webhook", Kind::Url, UNSET, &[], "Address that is told by POST. Not acted on by this version."),
 ];
+
+/// Keys below these are checked, and nothing acts on them in this version.
+const NOT_ACTED_ON: &[&str] = &["general.metrics.", "notify."];
+
+/// Whether nothing acts on a key in this version.
+pub fn is_idle(path: &str) -> bool {
+    NOT_ACTED_ON.iter().any(|section| path.starts_with(section))
+}
 
 /// Keys under an older name: accepted, with a notice.
 pub const OLD_NAMES: &[(&str, &str)] = &[("general.log_level", LEVEL)];

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::environment;
 use super::error::{ConfigError, Problem};
 use super::fragment::{Entry, Fragment, Owner, files_of};
-use super::keys::{Fallback, KEYS, find};
+use super::keys::{Fallback, KEYS, find, is_idle};
 use super::kind::{Kind, Value};
 use super::resolve;
 use super::settings::Config;
@@ -121,9 +121,17 @@ impl Layers {
             return Err(ConfigError::new(problems));
         }
         warnings.extend(resolve::warnings(&values));
+        warnings.extend(idle(&values));
         let config = resolve::resolve(&values, sources);
         Ok(Loaded { config, values, files: self.files, warnings, notices })
     }
+}
+
+/// What somebody set and nothing acts on, in one line.
+fn idle(values: &BTreeMap<String, Entry>) -> Option<String> {
+    let set = values.iter().filter(|(path, entry)| is_idle(path) && entry.origin != "default");
+    let set: Vec<String> = set.map(|(path, entry)| format!("{path} ({})", entry.origin)).collect();
+    (!set.is_empty()).then(|| format!("this version does not act on {} yet", set.join(", ")))
 }
 
 /// The layer of built-in values.

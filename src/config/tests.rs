@@ -253,6 +253,18 @@ fn a_webhook_shows_where_it_goes_and_not_its_token() {
 }
 
 #[test]
+fn who_sets_a_key_that_nothing_acts_on_is_told() {
+    let world =
+        World::new().user("general.metrics.port = 9100\nnotify.command = 'mail'\ngeneral.dry_run = true");
+    let warnings = world.load().unwrap().warnings;
+    let [said] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(said.starts_with("this version does not act on general.metrics.port ("), "{said}");
+    assert!(said.contains("config.toml:1") && said.contains("notify.command"), "{said}");
+    assert!(said.ends_with(" yet") && !said.contains("dry_run"), "{said}");
+    assert!(World::new().load().unwrap().warnings.is_empty());
+}
+
+#[test]
 fn all_problems_are_told_at_once() {
     let world = World::new().user("general.dry_run = 1\nnonsense = 2\n").env("VORTEX_IBKR_PORT", "x");
     assert_eq!(world.load().map(|_| ()).unwrap_err().problems.len(), 3);

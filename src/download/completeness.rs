@@ -63,6 +63,16 @@ pub enum SeriesStatus {
 }
 
 impl SeriesStatus {
+    /// All of them.
+    pub const ALL: [SeriesStatus; 6] = [
+        SeriesStatus::Current,
+        SeriesStatus::Late,
+        SeriesStatus::Unlisted,
+        SeriesStatus::Suspect,
+        SeriesStatus::Failed,
+        SeriesStatus::Held,
+    ];
+
     /// The word.
     pub fn word(self) -> &'static str {
         match self {

@@ -1,8 +1,11 @@
 //! What a job tells while it runs, and what it ends with.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::SeriesKey;
+
+/// So many reasons are told of a job; each series has its own besides.
+const MOST_REASONS: usize = 5;
 
 /// Something happened in a job.
 #[derive(Clone, Debug)]
@@ -101,6 +104,67 @@ impl Outcome {
     }
 }
 
+/// How many series came out how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tally {
+    /// Brought up to date.
+    pub updated: u32,
+    /// Nothing was due.
+    pub current: u32,
+    /// Not to be trusted.
+    pub suspect: u32,
+    /// Reverted.
+    pub held: u32,
+    /// Not brought up to date.
+    pub failed: u32,
+    /// Left for later.
+    pub later: u32,
+    /// Cut off.
+    pub interrupted: u32,
+}
+
+impl Tally {
+    /// Counts one series.
+    pub fn take(&mut self, outcome: &Outcome) {
+        *match outcome {
+            Outcome::Done => &mut self.updated,
+            Outcome::Current => &mut self.current,
+            Outcome::Suspect(_) => &mut self.suspect,
+            Outcome::Held(_) => &mut self.held,
+            Outcome::Failed(_) => &mut self.failed,
+            Outcome::Later(_) => &mut self.later,
+            Outcome::Interrupted => &mut self.interrupted,
+        } += 1;
+    }
+
+    /// Those that somebody should look at.
+    pub fn bad(&self) -> u32 {
+        self.suspect + self.held + self.failed
+    }
+
+    /// Those that need no other turn.
+    pub fn settled(&self) -> u32 {
+        self.updated + self.current + self.bad()
+    }
+
+    /// `(1 updated, 2 current)` behind a space; empty where there is nothing to count.
+    pub fn words(&self) -> String {
+        let counts = [
+            (self.updated, "updated"),
+            (self.current, "current"),
+            (self.suspect, "suspect"),
+            (self.held, "held"),
+            (self.failed, "failed"),
+            (self.later, "later"),
+            (self.interrupted, "interrupted"),
+        ];
+        let counts: Vec<String> =
+            counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
+    }
+}
+
 /// What a job did for one series.
 #[derive(Clone, Debug)]
 pub struct SeriesResult {
@@ -180,17 +244,52 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The series, counted.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        self.results.iter().for_each(|result| tally.take(&result.outcome));
+        tally
+    }
+
+    /// Why the job ended early, a file was refused or series are not up to date, those of one reason together;
+    /// empty where all is well.
+    pub fn error(&self) -> String {
+        if let Some(why) = self.fatal.as_ref().or(self.refused.first()) {
+            return why.clone();
+        }
+        let (mut groups, mut untold): (Vec<(&SeriesResult, &str, usize)>, usize) = (Vec::new(), 0);
+        for result in &self.results {
+            let Some(why) = result.outcome.reason() else { continue };
+            let alike = |(first, known, _): &(&SeriesResult, &str, usize)| {
+                *known == why && first.outcome.word() == result.outcome.word()
+            };
+            match groups.iter().position(alike) {
+                Some(at) => groups[at].2 += 1,
+                None if groups.len() == MOST_REASONS => untold += 1,
+                None => groups.push((result, why, 0)),
+            }
+        }
+        let told = groups.iter().map(|(first, why, more)| {
+            let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("{} {}{more} {}: {why}", first.key.name(), first.key.period, first.outcome.word())
+        });
+        let untold = (untold > 0).then(|| format!("and {untold} more with other reasons"));
+        told.chain(untold).collect::<Vec<_>>().join("; ")
+    }
+
     /// The sums, as JSON for the ledger.
     pub fn detail(&self) -> String {
+        let tally = self.tally();
         serde_json::json!({
             "series": self.results.len(),
-            "failed": self.results.iter().filter(|r| r.outcome.is_bad()).count(),
-            "current": self.results.iter().filter(|r| r.outcome == Outcome::Current).count(),
+            "failed": tally.bad(),
+            "current": tally.current,
+            "tally": tally,
             "added": self.results.iter().map(|r| r.added).sum::<u64>(),
             "requests": self.results.iter().map(|r| u64::from(r.requests)).sum::<u64>(),
             "bytes_fetched": self.bytes_fetched,
             "refused": self.refused.len(),
-            "error": self.fatal.as_ref().or(self.refused.first()),
+            "error": self.error(),
         })
         .to_string()
     }
@@ -239,6 +338,20 @@ mod tests {
             notes: Vec::new(),
         };
         Summary { results: outcomes.iter().map(result).collect(), ..Summary::default() }
+    }
+
+    #[test]
+    fn series_of_one_reason_are_told_together() {
+        let later = || Outcome::Later("the provider asks to wait".to_owned());
+        let failed = Outcome::Failed("there is no such symbol".to_owned());
+        let told = summary(&[Outcome::Done, later(), failed, later(), Outcome::Current]);
+        assert_eq!(
+            told.error(),
+            "A 1d and 1 more later: the provider asks to wait; A 1d failed: there is no such symbol"
+        );
+        assert_eq!(told.tally().words(), " (1 updated, 1 current, 1 failed, 2 later)");
+        assert_eq!(summary(&[Outcome::Done]).error(), "");
+        assert_eq!(Tally::default().words(), "");
     }
 
     #[rstest]

@@ -28,7 +28,7 @@ mod series;
 pub mod sessions;
 mod survey;
 
-pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary};
+pub use events::{Event, JobResult, Observer, Outcome, SeriesResult, Summary, Tally};
 pub use intake::{Delivery, Intake, Piece, ReadFile, Taken, take};
 pub use plan::Wanted;
 pub use replay::{Replay, replay, series_period};

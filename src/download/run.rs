@@ -103,8 +103,15 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     if let Some(shared) = Arc::into_inner(shared) {
         shared.committer.finish();
     }
-    let result = summary.result().word();
-    tracing::info!(name: messages::JOB_FINISHED, target: JOB, job = job.number, series = summary.results.len(), result, "job {result}");
+    let (result, tally) = (summary.result().word(), summary.tally());
+    let (series, added) =
+        (summary.results.len(), summary.results.iter().map(|result| result.added).sum::<u64>());
+    // Who interrupted it knows whether it goes on.
+    let word = if summary.interrupted { "interrupted" } else { result };
+    tracing::info!(
+        name: messages::JOB_FINISHED, target: JOB, job = job.number, series, result,
+        "job {} {word}: {series} series{}, {added} bars added", job.number, tally.words()
+    );
     Ok(summary)
 }
 
@@ -366,19 +373,27 @@ impl<'a> Board<'a> {
 /// One line a series that was asked for.
 fn log(job: i64, result: &SeriesResult) {
     let (key, word, reason) = (&result.key, result.outcome.word(), result.outcome.reason().unwrap_or(""));
+    let name = format!("{} {} {}", key.provider, key.name(), key.period);
     match &result.outcome {
         Outcome::Current => {}
         outcome if outcome.is_bad() => tracing::warn!(
             name: messages::SERIES_REFUSED,
             target: JOB, job, provider = key.provider, symbol = key.name(), period = key.period.name(),
             result = word, requests = result.requests, reason,
-            "series {word}: {reason}"
+            "{name} {word}: {reason}"
         ),
-        _ => tracing::info!(
-            target: JOB, job, provider = key.provider, symbol = key.name(), period = key.period.name(),
-            result = word, added = result.added, changed = result.changed, requests = result.requests, reason,
-            "series {word}"
-        ),
+        outcome => {
+            let (added, changed) = (result.added, result.changed);
+            let came = match outcome {
+                Outcome::Later(why) => format!(": {why}"),
+                _ => format!(": {added} bars added, {changed} changed"),
+            };
+            tracing::info!(
+                target: JOB, job, provider = key.provider, symbol = key.name(), period = key.period.name(),
+                result = word, added, changed, requests = result.requests, reason,
+                "{name} {word}{came}"
+            );
+        }
     }
 }
 

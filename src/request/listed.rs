@@ -62,6 +62,12 @@ struct Listed {
 }
 
 impl Request {
+    /// Whether what it asks for was written down by a person, be it in the instruments file.
+    pub fn is_written_down(&self, config: &Config) -> bool {
+        let Ok(list) = self.of_watchlist(config) else { return false };
+        self.listed(config, list, self.provider_name(config, list)).is_some_and(|listed| listed.is_own)
+    }
+
     /// What it asks for; `None` where its instruments file cannot be read, or can be only once.
     fn listed(&self, config: &Config, list: Option<&Watchlist>, provider: &str) -> Option<Listed> {
         let file = self.instruments_file(config, list).map(|(file, _)| (file, Accept::File));

@@ -42,15 +42,55 @@ pub fn provider(config: &Config, name: &str) -> Result<Arc<dyn Provider>, Refuse
     }
 }
 
-/// Whether the configuration has what a provider needs, or says that it is used: whoever has no gateway and no
-/// account need not hear that there is none.
-pub fn is_set_up(config: &Config, name: &str) -> bool {
+/// Whether a provider can be asked as the configuration is: whoever has no gateway and no account need not hear
+/// that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readiness {
+    /// It can.
+    Ready,
+    /// The configuration has it off.
+    Off,
+    /// It needs an account, and there is none that can be used.
+    NoAccount,
+    /// Nothing in the configuration asks it; who has its gateway names it.
+    Unused,
+}
+
+impl Readiness {
+    /// The word, on D-Bus and in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Readiness::Ready => "ready",
+            Readiness::Off => "off",
+            Readiness::NoAccount => "no-account",
+            Readiness::Unused => "unused",
+        }
+    }
+
+    /// Why it is not asked; `None` where it can be.
+    pub const fn why(self) -> Option<&'static str> {
+        match self {
+            Readiness::Ready => None,
+            Readiness::Off => Some("switched off by its `enabled` in the configuration"),
+            Readiness::NoAccount => Some(
+                "there is no account, or its session cannot be read; `vortex providers --info barchart` tells the ways",
+            ),
+            Readiness::Unused => {
+                Some("neither general.default_provider nor a watchlist names it; named, its gateway is asked")
+            }
+        }
+    }
+}
+
+/// What the configuration says of a provider, before anything is asked.
+pub fn readiness(config: &Config, name: &str) -> Readiness {
     let of_list = config.watchlists.values().any(|list| list.provider.as_deref() == Some(name));
     match name {
-        yahoo::NAME => config.yahoo.enabled,
-        barchart::NAME => quota(config, name).is_some(),
-        ibkr::NAME => config.default_provider == name || of_list,
-        _ => ASKED.contains(&name),
+        yahoo::NAME if !config.yahoo.enabled => Readiness::Off,
+        barchart::NAME if quota(config, name).is_none() => Readiness::NoAccount,
+        ibkr::NAME if config.default_provider != name && !of_list => Readiness::Unused,
+        _ => Readiness::Ready,
     }
 }
 
@@ -124,5 +164,6 @@ mod tests {
     #[test]
     fn every_provider_but_the_replay_is_asked() {
         assert_eq!([ASKED, &["replay"]].concat(), PROVIDERS);
+        assert_eq!([ASKED, &[crate::continuous::PROVIDER]].concat(), crate::bus::ARCHIVED);
     }
 }

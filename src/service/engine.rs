@@ -14,7 +14,7 @@ use super::inbox::Dealt;
 use super::leftover;
 use super::refresh::Refreshes;
 use super::state::{JobPhase, JobView, Phase, Running, State, StopReason};
-use crate::archive::{Archive, ArchiveError};
+use crate::archive::{Archive, ArchiveError, Kept};
 use crate::bus::Error;
 use crate::config::{Config, ConfigError, Loaded, Overrides, Sources};
 use crate::observe::logging::SCHEDULED;
@@ -25,6 +25,8 @@ use crate::schedule::{self, Entry};
 
 /// Under which name a pause is noted in the catalogue.
 const PAUSED: &str = "paused";
+/// How the archive's locks name their holder.
+pub(super) const HOLDER: &str = "vortex daemon";
 /// More waiting jobs than this are refused: nobody will read their results.
 const MOST_QUEUED: usize = 1000;
 
@@ -41,6 +43,8 @@ pub struct Engine {
     overrides: Overrides,
     config: RwLock<Arc<Config>>,
     archive: Archive,
+    /// No other service works on the archive.
+    _kept: Kept,
     pub(super) throttle: Throttle,
     state: Mutex<State>,
     changes: watch::Sender<u64>,
@@ -73,6 +77,10 @@ impl Engine {
         for notice in archive.notices() {
             tracing::warn!("{notice}");
         }
+        let kept = archive.keep(HOLDER).map_err(|error| match error {
+            ArchiveError::Locked { holder } => OpenError::Taken { root: archive.root().to_owned(), holder },
+            error => OpenError::Archive(error),
+        })?;
         let throttle = Throttle::open(&config.state_directory)?;
         let mut state =
             State { paused: archive.note(PAUSED)?.is_some_and(|it| it == "yes"), ..State::default() };
@@ -84,6 +92,7 @@ impl Engine {
             overrides,
             config: RwLock::new(Arc::new(config)),
             archive,
+            _kept: kept,
             throttle,
             state: Mutex::new(state),
             changes: watch::Sender::new(0),
@@ -331,6 +340,23 @@ impl Engine {
         schedule::in_force(&config, &whole)
     }
 
+    /// What runs are made of by themselves: by schedules, at a start, for a watchlist or a list that a person wrote, and
+    /// what was left for later.
+    pub(super) fn requests(&self) -> Vec<Request> {
+        let config = self.config();
+        let whole = (self.whole)(&config).unwrap_or_default();
+        let of_list = |name: &String| Request { watchlist: Some(name.clone()), ..Request::default() };
+        let mut requests: Vec<Request> = self.schedules().into_iter().map(|entry| entry.request).collect();
+        if config.schedule.run_on_startup || whole.is_written_down(&config) {
+            requests.push(whole);
+        }
+        requests.extend(config.watchlists.keys().map(of_list));
+        requests.extend(
+            self.look(|state| state.leftovers.iter().map(|left| left.request.clone()).collect::<Vec<_>>()),
+        );
+        requests
+    }
+
     /// Asks for what `run_on_startup` wants.
     pub(super) async fn start_up(self: &Arc<Self>) {
         let config = self.config();
@@ -377,7 +403,9 @@ impl Engine {
                 let job = state.jobs.get_mut(&id)?;
                 job.phase = JobPhase::Running;
                 job.resumed = job.started > 0;
-                job.started = micros();
+                if !job.resumed {
+                    job.started = micros();
+                }
                 state.running = Some(Running { id, stop });
                 Some(job.clone())
             });
@@ -388,8 +416,8 @@ impl Engine {
     }
 
     /// The job at work was cut off and goes on later: it is the first of the queue again.
-    pub(super) fn put_back(&self, id: u32) {
-        self.change(|state| {
+    pub(super) async fn put_back(self: &Arc<Self>, id: u32) {
+        let brought = self.change(|state| {
             state.running = None;
             state.waits_for = None;
             state.offline = false;
@@ -398,12 +426,18 @@ impl Engine {
                 _ if state.paused => "when the pause ends",
                 _ => "after an import",
             };
-            if let Some(job) = state.jobs.get_mut(&id) {
-                job.log_interrupted(when);
-                job.queue_again();
-                state.queue.push_front(id);
-            }
+            let job = state.jobs.get_mut(&id)?;
+            job.log_interrupted(when);
+            job.queue_again();
+            state.queue.push_front(id);
+            Some(job.outcome("{}"))
         });
+        let Some(brought) = brought else { return };
+        let engine = Arc::clone(self);
+        let noted = blocking(move || engine.archive.note_job(id.into(), &brought)).await;
+        if let Err(error) | Ok(Err(error)) = noted.map(|noted| noted.map_err(archive_busy)) {
+            tracing::warn!("what job {id} brought so far could not be noted: {error}");
+        }
     }
 
     /// A job is over.
@@ -414,7 +448,13 @@ impl Engine {
         detail: &str,
         error: String,
     ) {
-        let (engine, text) = (Arc::clone(self), detail.to_owned());
+        let now = micros();
+        let outcome = self.change(|state| {
+            let job = state.jobs.get_mut(&id)?;
+            job.finished = now;
+            Some(job.outcome(detail))
+        });
+        let (engine, text) = (Arc::clone(self), outcome.unwrap_or_else(|| detail.to_owned()));
         let noted = blocking(move || engine.archive.finish_job(id.into(), result, &text)).await;
         if let Err(error) | Ok(Err(error)) = noted.map(|noted| noted.map_err(archive_busy)) {
             tracing::warn!("how job {id} ended could not be noted: {error}");
@@ -426,17 +466,16 @@ impl Engine {
                 state.waits_for = None;
                 state.offline = false;
             }
-            let now = micros();
             if let Some(job) = state.jobs.get_mut(&id) {
                 job.phase = JobPhase::Finished;
                 job.result = result.to_owned();
-                job.finished = now;
                 job.now_at.clear();
                 job.waits.clear();
                 if !error.is_empty() {
                     job.error = error;
                 }
                 job.log_run();
+                state.last_error = job.error.clone();
             }
             state.last_result = result.to_owned();
             state.last_finished = now;
@@ -472,6 +511,14 @@ pub enum OpenError {
     /// The archive cannot be opened.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// Another service works on the archive.
+    #[error("{} is the archive of another service: {holder}; `vortexctl status` shows it", root.display())]
+    Taken {
+        /// The archive's folder.
+        root: PathBuf,
+        /// The service, as it wrote of itself.
+        holder: String,
+    },
     /// The ledger of limits cannot be opened.
     #[error(transparent)]
     Limits(#[from] ThrottleError),
@@ -483,6 +530,7 @@ impl OpenError {
         match self {
             OpenError::Archive(error) => error.is_full(),
             OpenError::Limits(error) => error.is_full(),
+            OpenError::Taken { .. } => false,
         }
     }
 }

@@ -33,6 +33,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use zbus::Connection;
 use zbus::connection::Builder;
+use zbus::fdo::{DBusProxy, RequestNameFlags};
+use zbus::names::BusName;
 
 use self::access::Door;
 pub use self::engine::Engine;
@@ -67,9 +69,12 @@ pub enum ServiceError {
     /// Archive or limits cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// No bus, or its name is taken.
+    /// No bus.
     #[error("{0}")]
     Bus(String),
+    /// Another service is there.
+    #[error("{0}")]
+    Taken(String),
     /// The private socket cannot be made.
     #[error("the private socket cannot be made: {0}")]
     Socket(io::Error),
@@ -187,7 +192,10 @@ async fn session_answers() -> bool {
 }
 
 fn private(engine: &Arc<Engine>) -> Result<JoinHandle<()>, ServiceError> {
-    let socket = PrivateSocket::open().map_err(ServiceError::Socket)?;
+    let socket = PrivateSocket::open().map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => ServiceError::Taken(error.to_string()),
+        _ => ServiceError::Socket(error),
+    })?;
     tracing::info!("listening at {}", socket.address());
     Ok(tokio::spawn(socket.serve(Arc::clone(engine))))
 }
@@ -195,7 +203,7 @@ fn private(engine: &Arc<Engine>) -> Result<JoinHandle<()>, ServiceError> {
 /// Takes the name on a bus, and takes it again whenever the bus comes back after it went away: jobs go on
 /// meanwhile.
 async fn on_bus(engine: &Arc<Engine>, door: Door) -> Result<JoinHandle<()>, ServiceError> {
-    let mut connection = connect(engine, door).await.map_err(|error| no_bus(door, &error))?;
+    let mut connection = connect(engine, door).await?;
     let engine = Arc::clone(engine);
     Ok(tokio::spawn(async move {
         loop {
@@ -215,21 +223,30 @@ async fn on_bus(engine: &Arc<Engine>, door: Door) -> Result<JoinHandle<()>, Serv
     }))
 }
 
-async fn connect(engine: &Arc<Engine>, door: Door) -> Result<Connection, bus::Error> {
+async fn connect(engine: &Arc<Engine>, door: Door) -> Result<Connection, ServiceError> {
+    let which = if door == Door::System { "system" } else { "session" };
+    let no_bus = |error: bus::Error| {
+        ServiceError::Bus(format!("the {which} bus cannot be used: {error}; --bus private needs none"))
+    };
     let builder = if door == Door::System { Builder::system() } else { Builder::session() };
-    let connection = link::serve(builder, engine, door).await?;
-    // Last: who sees the name can use it.
-    connection.request_name(bus::NAME).await?;
-    Ok(connection)
+    let connection = link::serve(builder, engine, door).await.map_err(no_bus)?;
+    // Last: who sees the name can use it. Nobody may take it from us, nor we from another.
+    match connection.request_name_with_flags(bus::NAME, RequestNameFlags::DO_NOT_QUEUE).await {
+        Ok(_) => Ok(connection),
+        Err(zbus::Error::NameTaken) => {
+            let owner = owner(&connection).await.map_or_else(String::new, |id| format!(" (process {id})"));
+            Err(ServiceError::Taken(format!(
+                "{} is taken on the {which} bus: another service runs there{owner}; `vortexctl status` shows it",
+                bus::NAME
+            )))
+        }
+        Err(error) => Err(no_bus(error.into())),
+    }
 }
 
-fn no_bus(door: Door, error: &bus::Error) -> ServiceError {
-    let which = if door == Door::System { "system" } else { "session" };
-    ServiceError::Bus(match error {
-        bus::Error::ZBus(zbus::Error::NameTaken) => format!(
-            "{} is taken on the {which} bus: another Vortex runs there; `vortexctl status` shows it",
-            bus::NAME
-        ),
-        error => format!("the {which} bus cannot be used: {error}; --bus private needs none"),
-    })
+/// The process that has the name on a bus.
+async fn owner(connection: &Connection) -> Option<u32> {
+    let bus = DBusProxy::new(connection).await.ok()?;
+    let name = BusName::try_from(bus::NAME).ok()?;
+    bus.get_connection_unix_process_id(name).await.ok()
 }

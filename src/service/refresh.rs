@@ -1,19 +1,23 @@
 //! What the service shows of the archive and of the limits, read again where it may have changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 
 use super::engine::{Engine, archive_busy, blocking, in_micros, micros};
-use super::series::SeriesIndex;
+use super::series::{Awaited, SeriesIndex};
 use super::state::ProviderView;
 use crate::bus::Error;
+use crate::config::Config;
+use crate::download::Target;
+use crate::model::Day;
+use crate::provider::limits;
 use crate::provider::limits::ThrottleError;
-use crate::provider::{limits, yahoo};
-use crate::request::source;
+use crate::request::Request;
+use crate::request::source::{self, Readiness};
 
 /// An index of the series is read anew after so many seconds, because series become late by themselves.
 const INDEX_AGE: i64 = 3600;
@@ -25,6 +29,8 @@ pub(super) struct Refreshes {
     turn: Mutex<()>,
     /// The lists may be others than when the series were read.
     relisted: AtomicBool,
+    /// What runs bring up to date by themselves, as of a date.
+    awaited: std::sync::Mutex<Option<(Day, Arc<Vec<Awaited>>)>>,
 }
 
 impl Refreshes {
@@ -45,14 +51,6 @@ impl Refreshes {
 }
 
 impl Engine {
-    /// Reads again, where the last time is long ago.
-    pub(super) async fn refresh_if_old(self: &Arc<Self>) {
-        let age = (micros() / 1_000_000) as i64 - self.look(|state| state.series.made);
-        if !(0..INDEX_AGE).contains(&age) {
-            self.refresh().await;
-        }
-    }
-
     /// Reads again what the catalogue and the ledger of limits say, where that may have changed.
     pub(super) async fn refresh(self: &Arc<Self>) {
         let reading = async {
@@ -70,8 +68,10 @@ impl Engine {
         let known = self.look(|state| Arc::clone(&state.series));
         let version = self.archive().version().map_err(archive_busy)?;
         let relisted = self.refreshes.relisted.swap(false, Ordering::SeqCst);
+        let awaited = self.awaited(relisted);
         if relisted || known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
-            let index = SeriesIndex::read(self.archive(), &self.lists(), now).map_err(archive_busy)?;
+            let index =
+                SeriesIndex::read(self.archive(), &self.lists(), &awaited, now).map_err(archive_busy)?;
             self.change(|state| state.series = Arc::new(index));
         }
         let providers = self.providers().map_err(|error| Error::ArchiveBusy(error.to_string()))?;
@@ -79,6 +79,20 @@ impl Engine {
             self.change(|state| state.providers = providers);
         }
         Ok(())
+    }
+
+    /// The series that runs bring up to date by themselves, of the day; `anew` where the lists may be others.
+    fn awaited(&self, anew: bool) -> Arc<Vec<Awaited>> {
+        let today = Day::of_utc((source::clock())());
+        let mut known = self.refreshes.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((day, awaited)) = known.as_ref().filter(|_| !anew)
+            && *day == today
+        {
+            return Arc::clone(awaited);
+        }
+        let awaited = Arc::new(awaited(&self.config(), &self.requests()));
+        *known = Some((today, Arc::clone(&awaited)));
+        awaited
     }
 
     fn providers(&self) -> Result<BTreeMap<&'static str, ProviderView>, ThrottleError> {
@@ -103,13 +117,35 @@ impl Engine {
             if let Some(until) = source::window(&self.throttle, name, now)?.and_then(|window| window.until) {
                 (view.state, view.retry_after) = ("limited", in_micros(until));
             }
-            if name == yahoo::NAME && !config.yahoo.enabled {
-                view.state = "off";
+            let readiness = source::readiness(&config, name);
+            let asked = view.quota_used > 0 || view.last_success > 0;
+            if let Some(why) = readiness.why().filter(|_| readiness != Readiness::Unused || !asked) {
+                (view.state, view.last_error) = (readiness.word(), why.to_owned());
             }
             Ok((name, view))
         };
         source::ASKED.iter().copied().map(view).collect()
     }
+}
+
+/// The series of some requests, each once. Those of a request that is refused are not known; its job says why.
+fn awaited(config: &Config, requests: &[Request]) -> Vec<Awaited> {
+    let (mut awaited, mut seen) = (Vec::new(), HashSet::new());
+    for (at, request) in requests.iter().enumerate() {
+        // A list that can be read only once is left to the run.
+        let once = request.assets.as_ref().is_some_and(|file| !file.is_file());
+        if requests[..at].contains(request) || request.dry_run || once {
+            continue;
+        }
+        let Ok((provider, targets)) = request.resolve(config) else { continue };
+        for Target { instrument, key, .. } in targets {
+            if seen.insert(key.clone()) {
+                let unserved = provider.limits(instrument.class, key.period).err();
+                awaited.push(Awaited { key, unserved });
+            }
+        }
+    }
+    awaited
 }
 
 #[cfg(test)]

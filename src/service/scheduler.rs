@@ -23,7 +23,7 @@ struct Kept {
     fired: i64,
 }
 
-/// Starts scheduled runs until the service ends, and goes on with what a daily limit left over. With systemd's
+/// Starts scheduled runs until the service ends, and goes on with what was left for later. With systemd's
 /// timers it only tells when the next scheduled one is due.
 pub(super) async fn keep(engine: Arc<Engine>, starts_runs: bool) {
     loop {

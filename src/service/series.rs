@@ -1,10 +1,15 @@
 //! The series of the archive as the bus lists them: kept in memory, small, because people ask often and
 //! the archive changes seldom.
 
+use std::collections::HashSet;
+
 use crate::archive::{Archive, ArchiveError, SeriesRecord};
 use crate::download::completeness::{SeriesStatus, survey};
 use crate::model::SeriesKey;
 use crate::request::Lists;
+
+/// Why a series of the list is late that nothing was ever fetched of.
+const NEVER: &str = "never fetched";
 
 /// One series.
 #[derive(Clone, Debug)]
@@ -16,6 +21,8 @@ pub(super) struct SeriesRow {
     pub(super) last: Option<i64>,
     pub(super) bars: u64,
     pub(super) status: SeriesStatus,
+    /// Why it is so, where that was told.
+    pub(super) reason: String,
 }
 
 /// How many series there are of each state.
@@ -24,6 +31,8 @@ pub(super) struct SeriesCounts {
     pub(super) all: u64,
     pub(super) current: u64,
     pub(super) late: u64,
+    /// Of those, such as nothing was ever fetched of.
+    pub(super) never: u64,
     /// Late, and on no list.
     pub(super) unlisted: u64,
     pub(super) suspect: u64,
@@ -45,8 +54,13 @@ pub(super) struct SeriesIndex {
 }
 
 impl SeriesIndex {
-    /// Reads the catalogue, one series at a time.
-    pub(super) fn read(archive: &Archive, lists: &Lists, now: i64) -> Result<SeriesIndex, ArchiveError> {
+    /// Reads the catalogue, one series at a time, and adds what is `awaited` and not in it.
+    pub(super) fn read(
+        archive: &Archive,
+        lists: &Lists,
+        awaited: &[Awaited],
+        now: i64,
+    ) -> Result<SeriesIndex, ArchiveError> {
         let version = archive.version()?;
         let mut rows = Vec::new();
         survey(
@@ -55,10 +69,15 @@ impl SeriesIndex {
             |_| true,
             |key| lists.has(key),
             |record, _, status| {
+                let reason = reason(&record, status);
                 let SeriesRecord { key, first, last, bars, .. } = record;
-                rows.push(SeriesRow { key, first, last, bars, status });
+                rows.push(SeriesRow { key, first, last, bars, status, reason });
             },
         )?;
+        let stored: HashSet<&SeriesKey> = rows.iter().map(|row| &row.key).collect();
+        let never = awaited.iter().filter(|of| !stored.contains(&of.key)).map(Awaited::row);
+        let never: Vec<SeriesRow> = never.collect();
+        rows.extend(never);
         rows.sort_by(|a, b| a.key.cmp(&b.key));
         rows.shrink_to_fit();
         let counts = count(&rows);
@@ -71,12 +90,46 @@ impl SeriesIndex {
     }
 }
 
+/// A series that runs bring up to date by themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Awaited {
+    pub(super) key: SeriesKey,
+    /// Why the provider does not serve it.
+    pub(super) unserved: Option<String>,
+}
+
+impl Awaited {
+    /// What is shown of it as long as nothing was fetched.
+    fn row(&self) -> SeriesRow {
+        let (status, reason) = match &self.unserved {
+            Some(why) => (SeriesStatus::Failed, why.clone()),
+            None => (SeriesStatus::Late, NEVER.to_owned()),
+        };
+        SeriesRow { key: self.key.clone(), first: None, last: None, bars: 0, status, reason }
+    }
+}
+
+/// What the catalogue has of the reason.
+fn reason(record: &SeriesRecord, status: SeriesStatus) -> String {
+    let state = &record.state;
+    let told = match status {
+        SeriesStatus::Held => state.held.clone(),
+        SeriesStatus::Suspect => state.suspect.clone(),
+        SeriesStatus::Failed => state.failure.as_ref().map(|failure| failure.text.clone()),
+        SeriesStatus::Current | SeriesStatus::Late | SeriesStatus::Unlisted => None,
+    };
+    told.unwrap_or_default()
+}
+
 fn count(rows: &[SeriesRow]) -> SeriesCounts {
     let mut counts = SeriesCounts { all: rows.len() as u64, ..SeriesCounts::default() };
     for row in rows {
         match row.status {
             SeriesStatus::Current => counts.current += 1,
-            SeriesStatus::Late => counts.late += 1,
+            SeriesStatus::Late => {
+                counts.late += 1;
+                counts.never += u64::from(row.reason == NEVER);
+            }
             SeriesStatus::Unlisted => counts.unlisted += 1,
             SeriesStatus::Suspect => counts.suspect += 1,
             SeriesStatus::Failed => counts.failed += 1,

@@ -42,9 +42,7 @@ impl PrivateSocket {
             match listen(&path) {
                 Ok(socket) => return Ok(socket),
                 // A second service in another place would only be found by accident.
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                    return Err(io::Error::new(error.kind(), format!("{}: {error}", path.display())));
-                }
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
                 Err(error) => said.push(format!("{}: {error}", path.display())),
             }
         }
@@ -103,8 +101,10 @@ fn listen(path: &Path) -> io::Result<PrivateSocket> {
     if let Some(folder) = path.parent() {
         own_folder(folder)?;
     }
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(io::Error::new(io::ErrorKind::AddrInUse, "another service answers there"));
+    if let Ok(other) = std::os::unix::net::UnixStream::connect(path) {
+        let who = process(other).map_or_else(String::new, |id| format!(" (process {id})"));
+        let said = format!("another service{who} answers at {}; `vortexctl status` shows it", path.display());
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, said));
     }
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -113,6 +113,12 @@ fn listen(path: &Path) -> io::Result<PrivateSocket> {
     let listener = UnixListener::bind(path)?;
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
     Ok(PrivateSocket { listener, path: path.to_owned() })
+}
+
+/// The process at the other end.
+fn process(other: std::os::unix::net::UnixStream) -> Option<i32> {
+    other.set_nonblocking(true).ok()?;
+    UnixStream::from_std(other).ok()?.peer_cred().ok()?.pid()
 }
 
 /// Makes the folder, or makes sure that it is ours alone: nobody may put a socket in our place.

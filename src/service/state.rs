@@ -8,13 +8,16 @@ use tokio::sync::watch;
 use super::engine::in_micros;
 use super::leftover::Leftover;
 use super::series::SeriesIndex;
-use crate::download::{Event, Outcome};
+use crate::download::{Event, Outcome, Tally};
 use crate::observe::logging::SCHEDULED;
 use crate::provider::Allowance;
 use crate::request::Request;
 
 /// A finished job keeps its object until so many newer ones exist.
 pub(super) const KEPT_JOBS: usize = 100;
+
+/// A reason of so many characters is cut in the status line.
+const LONG_REASON: usize = 160;
 
 /// One job, as its object shows it. Instants are in µs since the epoch, 0 = never.
 #[derive(Clone, Debug, Default)]
@@ -31,12 +34,11 @@ pub(super) struct JobView {
     /// The word it ended with; empty before.
     pub(super) result: String,
     pub(super) series: u32,
-    /// Series that are finished, in whatever way.
-    pub(super) done: u32,
-    /// Of those: failed, suspect or held.
-    pub(super) failed: u32,
-    /// Of those: nothing was due.
-    pub(super) current: u32,
+    /// How those came out that had their turn.
+    pub(super) tally: Tally,
+    /// Of the updated ones, those of a run that was cut off which this run has not met yet.
+    pub(super) updated_before: u32,
+    /// Bars that were not there, and bytes; what a run that was cut off brought is among them.
     pub(super) rows_added: u64,
     pub(super) bytes_fetched: u64,
     /// The series asked for last, in words.
@@ -76,11 +78,11 @@ impl JobView {
             Event::Waiting { said } => self.waits = said.unwrap_or_default().to_owned(),
             Event::Fetched { bytes, .. } => self.bytes_fetched += *bytes as u64,
             Event::Stored { added, .. } => self.rows_added += added,
-            Event::Finished(result) => {
-                self.done += 1;
-                self.current += u32::from(result.outcome == Outcome::Current);
-                self.failed += u32::from(result.outcome.is_bad());
+            // It is counted already, as updated.
+            Event::Finished(result) if result.outcome == Outcome::Current && self.updated_before > 0 => {
+                self.updated_before -= 1;
             }
+            Event::Finished(result) => self.tally.take(&result.outcome),
             Event::Limited { said } => self.error = (*said).to_owned(),
         }
     }
@@ -92,7 +94,7 @@ impl JobView {
 
     /// A line in the log of runs by a schedule; nothing where somebody asked for it.
     pub(super) fn log_run(&self) {
-        let JobView { id, origin, client, result, series, failed, current, rows_added, .. } = self;
+        let JobView { id, origin, client, result, .. } = self;
         if origin == "request" {
             return;
         }
@@ -113,35 +115,54 @@ impl JobView {
         let why = if self.error.is_empty() { String::new() } else { format!("; {}", self.error) };
         tracing::info!(
             target: SCHEDULED,
-            "job {id} ({origin}: {client}) {result} after {seconds:.1} s: {series} series, {failed} failed, \
-             {current} current already, {rows_added} bars added{why}"
+            "job {id} ({origin}: {client}) {result} after {seconds:.1} s: {}{why}", self.words()
         );
     }
 
     /// The same of a run that was cut off; `when` it goes on.
     pub(super) fn log_interrupted(&self, when: &str) {
-        let JobView { id, origin, client, series, done, .. } = self;
+        let JobView { id, origin, client, series, .. } = self;
         if origin == "request" {
             return;
         }
-        let at = match series {
+        let at = match self.done() {
             0 => "before its first series".to_owned(),
-            series => format!("at a commit after {done} of {series} series"),
+            done => format!("at a commit after {done} of {series} series"),
         };
         tracing::info!(target: SCHEDULED, "job {id} ({origin}: {client}) interrupted {at}; goes on {when}");
     }
 
-    /// A job that was cut off begins again: what is stored needs no second request, so its counts do.
+    /// Series that need no other turn, those not met again yet among them.
+    pub(super) fn done(&self) -> u32 {
+        self.tally.settled() - self.updated_before
+    }
+
+    /// What it did, in words.
+    pub(super) fn words(&self) -> String {
+        let of = match self.phase {
+            JobPhase::Running => format!("{} of ", self.done()),
+            _ => String::new(),
+        };
+        let JobView { series, tally, rows_added, .. } = self;
+        format!("{of}{series} series{}, {rows_added} bars added", tally.words())
+    }
+
+    /// A job that was cut off begins again: what is stored needs no second request, and stays counted.
     pub(super) fn queue_again(&mut self) {
-        let JobView { id, origin, client, request, started, .. } = std::mem::take(self);
-        *self = JobView { id, origin, client, request, started, ..JobView::default() };
+        let updated = self.tally.updated;
+        self.tally = Tally { updated, ..Tally::default() };
+        self.updated_before = updated;
+        self.phase = JobPhase::Queued;
+        self.now_at.clear();
+        self.waits.clear();
+        self.error.clear();
     }
 }
 
 /// A provider, as its object shows it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct ProviderView {
-    /// `ready`, `limited`, `broken` or `off`.
+    /// `ready`, `limited`, `broken`, or why it is not asked: `off`, `no-account`, `unused`.
     pub(super) state: &'static str,
     /// Downloads a day; 0 = without end.
     pub(super) quota_limit: u32,
@@ -212,8 +233,10 @@ pub(super) struct State {
     pub(super) waits_for: Option<String>,
     pub(super) offline: bool,
     pub(super) last_result: String,
+    /// Why not all of it was done.
+    pub(super) last_error: String,
     pub(super) last_finished: u64,
-    /// When the next run begins: a scheduled one, or what a daily limit left over.
+    /// When the next run begins: a scheduled one, or what was left for later.
     pub(super) next_run: u64,
     pub(super) leftovers: Vec<Leftover>,
     pub(super) series: Arc<SeriesIndex>,
@@ -241,6 +264,24 @@ impl State {
             Phase::Serving if self.paused => "paused",
             Phase::Serving if self.running.is_some() => "working",
             Phase::Serving => "idle",
+        }
+    }
+
+    /// Where a job stands, in a word: one at work that cannot go on waits.
+    pub(super) fn job_word(&self, job: &JobView) -> &'static str {
+        match (job.phase, &self.waits_for) {
+            (JobPhase::Running, Some(_)) => "waiting",
+            (phase, _) => phase.word(),
+        }
+    }
+
+    /// What a job waits for, else the series that it asked for last.
+    pub(super) fn job_at(&self, job: &JobView) -> String {
+        match (job.phase, &self.waits_for, &self.running) {
+            (JobPhase::Running, Some(why), _) => why.clone(),
+            (JobPhase::Queued, ..) if self.paused => "the service is paused".to_owned(),
+            (JobPhase::Queued, _, Some(running)) => format!("job {} comes first", running.id),
+            _ => job.current().to_owned(),
         }
     }
 
@@ -289,8 +330,8 @@ impl State {
         if let Some(why) = &self.waits_for {
             return format!("Job {} waits: {why}", job.id);
         }
-        let failed = if job.failed > 0 { format!(", {} failed", job.failed) } else { String::new() };
-        format!("Job {}: {} of {} series{failed}; {}", job.id, job.done, job.series, job.current())
+        let at = if job.current().is_empty() { String::new() } else { format!("; {}", job.current()) };
+        format!("Job {}: {}{at}", job.id, job.words())
     }
 
     fn idle_words(&self) -> String {
@@ -305,14 +346,30 @@ impl State {
         ];
         for (number, word) in parts.iter().filter(|(number, _)| *number > 0) {
             said.push_str(&format!(", {number} {word}"));
+            if *word == "late" && counts.never > 0 {
+                said.push_str(&format!(" ({} never fetched)", counts.never));
+            }
         }
         if self.last_finished > 0 {
-            said.push_str(&format!("; checked {} ({})", local(self.last_finished), self.last_result));
+            let why = shortly(&self.last_error);
+            said.push_str(&format!("; checked {} ({}{why})", local(self.last_finished), self.last_result));
+        }
+        if let Some(left) = self.leftovers.iter().map(|left| left.at).min() {
+            said.push_str(&format!("; what is left goes on {}", local(in_micros(left))));
         }
         if self.next_run > 0 {
             said.push_str(&format!("; next run {}", local(self.next_run)));
         }
         said
+    }
+}
+
+/// A reason behind a colon, cut where it is long: the job has it whole.
+fn shortly(why: &str) -> String {
+    match why.char_indices().nth(LONG_REASON) {
+        _ if why.is_empty() => String::new(),
+        Some((end, _)) => format!(": {}…", &why[..end]),
+        None => format!(": {why}"),
     }
 }
 

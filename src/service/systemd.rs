@@ -83,7 +83,7 @@ pub(super) async fn watch_over(
             }
         }
         notify(&[NotifyState::Watchdog]);
-        // Series become late by themselves; this wake-up is there already.
-        engine.refresh_if_old().await;
+        // Series become late by themselves, and others write the archive; this wake-up is there already.
+        engine.refresh().await;
     }
 }

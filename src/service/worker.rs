@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::engine::{Engine, blocking};
+use super::engine::{Engine, HOLDER, blocking};
 use super::state::{JobView, StopReason};
 use super::{foresee, network};
 use crate::archive::raw::RawTrail;
@@ -18,8 +18,6 @@ use crate::observe::messages;
 use crate::provider::Provider;
 use crate::request::source;
 
-/// How the archive's lock names its holder.
-const HOLDER: &str = "vortex daemon";
 /// How often a taken lock is tried again.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
@@ -35,17 +33,17 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
         pulses.send_replace(None);
         let asked = *stop.borrow();
         match ended {
-            Ended::Stopped if asked == Some(StopReason::Later) => engine.put_back(job.id),
-            Ended::GivesWay => engine.put_back(job.id),
+            Ended::Stopped if asked == Some(StopReason::Later) => engine.put_back(job.id).await,
+            Ended::GivesWay => engine.put_back(job.id).await,
             Ended::Foreseen => engine.finished(job.id, "done", "{}", String::new()).await,
             Ended::Stopped => engine.finished(job.id, "cancelled", "{}", String::new()).await,
             Ended::Done(summary) if summary.interrupted && asked == Some(StopReason::Later) => {
-                engine.put_back(job.id);
+                engine.put_back(job.id).await;
             }
             Ended::Done(summary) => {
-                let error = summary.fatal.as_ref().or(summary.refused.first()).cloned().unwrap_or_default();
-                engine.leave(&job.request, summary.resumes).await;
-                engine.finished(job.id, summary.result().word(), &summary.detail(), error).await;
+                let again = engine.again(&job.request, &summary);
+                engine.leave(&job.request, again).await;
+                engine.finished(job.id, summary.result().word(), &summary.detail(), summary.error()).await;
             }
             Ended::Failed(why) => {
                 tracing::error!(name: messages::JOB_FAILED, job = job.id, "job {} failed: {why}", job.id);
@@ -90,6 +88,11 @@ async fn one(
             Err(error) => Ended::Failed(error.to_string()),
         };
     }
+    engine.change(|state| {
+        if let (Some(job), Some(series)) = (state.jobs.get_mut(&job.id), wanted.series()) {
+            job.series = series;
+        }
+    });
     let ready = async {
         if let Some(host) = wanted.endpoint() {
             network::wait(engine, &host).await;
@@ -158,6 +161,14 @@ impl Wanted {
     fn endpoint(&self) -> Option<(String, u16)> {
         match self {
             Wanted::Fetch(provider, _) => provider.endpoint(),
+            Wanted::Import(_) => None,
+        }
+    }
+
+    /// How many series it asks for, where that is known before.
+    fn series(&self) -> Option<u32> {
+        match self {
+            Wanted::Fetch(_, targets) => Some(targets.len() as u32),
             Wanted::Import(_) => None,
         }
     }

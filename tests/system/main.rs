@@ -179,7 +179,7 @@ fn status_says_what_was_not_asked(machine: &Machine) {
 
 fn the_journal_knows_jobs_by_field(machine: &Machine) {
     let of_job = machine.trader("journalctl --user --no-pager -o cat VORTEX_JOB=1 VORTEX_RESULT=done").ok();
-    assert!(of_job.contains("job done"), "{of_job}");
+    assert!(of_job.contains("job 1 done: 1 series"), "{of_job}");
     let begun = machine
         .trader("journalctl --user --no-pager -o cat MESSAGE_ID=8e4b7f6a2c9d4d51b0e3f7a9c5d81e26")
         .ok();

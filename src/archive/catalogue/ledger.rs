@@ -52,14 +52,22 @@ pub(in crate::archive) fn queue_job(
     )
 }
 
-/// Notes that the turn of a queued job has come.
+/// Notes what a job brought so far.
+pub(in crate::archive) fn note_job(connection: &Connection, id: i64, outcome: &str) -> rusqlite::Result<()> {
+    connection.execute("UPDATE jobs SET outcome = ? WHERE id = ?", params![outcome, id])?;
+    Ok(())
+}
+
+/// Notes that the turn of a queued job has come; one that goes on started before.
 pub(in crate::archive) fn begin_job(
     connection: &Connection,
     id: i64,
     detail: &str,
     now: i64,
 ) -> rusqlite::Result<()> {
-    connection.execute("UPDATE jobs SET started = ?, detail = ? WHERE id = ?", params![now, detail, id])?;
+    let started = "CASE started WHEN 0 THEN ? ELSE started END";
+    let sql = format!("UPDATE jobs SET started = {started}, detail = ? WHERE id = ?");
+    connection.execute(&sql, params![now, detail, id])?;
     Ok(())
 }
 

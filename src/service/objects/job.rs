@@ -8,7 +8,7 @@ use zbus::{Connection, interface};
 use crate::bus::Error;
 use crate::service::access::{self, Door};
 use crate::service::engine::{Engine, no_such_job};
-use crate::service::state::JobView;
+use crate::service::state::{JobView, State};
 
 /// One job, as long as the engine knows it.
 pub(in crate::service) struct JobObject {
@@ -19,7 +19,12 @@ pub(in crate::service) struct JobObject {
 
 impl JobObject {
     fn view<T>(&self, look: impl FnOnce(&JobView) -> T) -> zbus::fdo::Result<T> {
-        let found = self.engine.look(|state| state.jobs.get(&self.id).map(look));
+        self.told(|_, job| look(job))
+    }
+
+    /// What only the whole state tells of a job.
+    fn told<T>(&self, look: impl FnOnce(&State, &JobView) -> T) -> zbus::fdo::Result<T> {
+        let found = self.engine.look(|state| state.jobs.get(&self.id).map(|job| look(state, job)));
         found.ok_or_else(|| zbus::fdo::Error::UnknownObject(no_such_job(self.id).to_string()))
     }
 }
@@ -47,7 +52,7 @@ impl JobObject {
 
     #[zbus(property)]
     async fn state(&self) -> zbus::fdo::Result<String> {
-        self.view(|job| job.phase.word().to_owned())
+        self.told(|state, job| state.job_word(job).to_owned())
     }
 
     #[zbus(property)]
@@ -62,17 +67,28 @@ impl JobObject {
 
     #[zbus(property)]
     async fn series_done(&self) -> zbus::fdo::Result<u32> {
-        self.view(|job| job.done)
+        self.view(JobView::done)
     }
 
     #[zbus(property)]
     async fn series_failed(&self) -> zbus::fdo::Result<u32> {
-        self.view(|job| job.failed)
+        self.view(|job| job.tally.bad())
     }
 
     #[zbus(property)]
     async fn series_current(&self) -> zbus::fdo::Result<u32> {
-        self.view(|job| job.current)
+        self.view(|job| job.tally.current)
+    }
+
+    #[zbus(property)]
+    async fn series_updated(&self) -> zbus::fdo::Result<u32> {
+        self.view(|job| job.tally.updated)
+    }
+
+    /// What it did, in words.
+    #[zbus(property)]
+    async fn summary(&self) -> zbus::fdo::Result<String> {
+        self.view(JobView::words)
     }
 
     #[zbus(property)]
@@ -87,7 +103,7 @@ impl JobObject {
 
     #[zbus(property)]
     async fn current(&self) -> zbus::fdo::Result<String> {
-        self.view(|job| job.current().to_owned())
+        self.told(State::job_at)
     }
 
     #[zbus(property(emits_changed_signal = "const"))]

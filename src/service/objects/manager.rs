@@ -44,7 +44,7 @@ impl Manager {
     async fn list_jobs(&self) -> Result<Vec<ListedJob>, Error> {
         let jobs: Vec<_> = self.engine.look(|state| {
             let all = state.jobs.values();
-            all.map(|job| (job.id, job.origin.clone(), job.phase.word(), job.result.clone())).collect()
+            all.map(|job| (job.id, job.origin.clone(), state.job_word(job), job.result.clone())).collect()
         });
         let listed = |(id, origin, state, result): (u32, String, &str, String)| {
             Ok((id, path(id)?, origin, state.to_owned(), result))
@@ -242,7 +242,7 @@ fn contract(row: &SeriesRow) -> String {
 /// A row as it goes over the bus; instants in µs since the epoch, none and before it are 0.
 fn listed(row: &SeriesRow) -> Result<HashMap<String, OwnedVariant>, Error> {
     let (key, stamp) = (&row.key, |stamp: Option<i64>| in_micros(stamp.unwrap_or(0)));
-    let values: [(&str, Variant<'_>); 9] = [
+    let values: [(&str, Variant<'_>); 10] = [
         ("provider", key.provider.as_str().into()),
         ("symbol", key.symbol.as_str().into()),
         ("class", key.class.name().into()),
@@ -252,6 +252,7 @@ fn listed(row: &SeriesRow) -> Result<HashMap<String, OwnedVariant>, Error> {
         ("last", stamp(row.last).into()),
         ("bars", row.bars.into()),
         ("state", row.status.word().into()),
+        ("reason", row.reason.as_str().into()),
     ];
     let owned = |(name, value): (&str, Variant<'_>)| {
         let value = OwnedVariant::try_from(value).map_err(Error::ZBus)?;

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use zbus::OwnedVariant;
 
-use crate::bus::{Error, SERIES_FILTERS, UPDATE_OPTIONS};
-use crate::model::{Day, Period};
+use crate::bus::{ARCHIVED, Error, SERIES_FILTERS, UPDATE_OPTIONS};
+use crate::download::completeness::SeriesStatus;
+use crate::model::{Class, Day, Period};
 use crate::request::Request;
 
 /// As it comes in a message.
@@ -45,14 +46,31 @@ pub(super) struct Filter {
 /// The filter that the options of `ListSeries` make.
 pub(super) fn filter(mut options: Options) -> Result<Filter, Error> {
     check(&options, SERIES_FILTERS)?;
-    Ok(Filter {
+    let filter = Filter {
         provider: text(&mut options, "provider")?,
         symbol: text(&mut options, "symbol")?,
         class: text(&mut options, "class")?,
         contract: text(&mut options, "contract")?,
         period: text(&mut options, "period")?,
         states: names(&mut options, "states")?,
-    })
+    };
+    let provider = known("provider", filter.provider.as_ref(), ARCHIVED);
+    provider.map_err(|error| Error::UnknownProvider(error.said()))?;
+    known("class", filter.class.as_ref(), &Class::ALL.map(Class::name))?;
+    known("period", filter.period.as_ref(), &Period::ALL.map(Period::name))?;
+    known("states", &filter.states, &SeriesStatus::ALL.map(SeriesStatus::word))?;
+    Ok(filter)
+}
+
+/// Refuses what no series can be: nothing would fit, and that would read as if all were well.
+fn known<'a>(name: &str, given: impl IntoIterator<Item = &'a String>, allowed: &[&str]) -> Result<(), Error> {
+    match given.into_iter().find(|given| !allowed.contains(&given.as_str())) {
+        None => Ok(()),
+        Some(given) => {
+            let given: String = given.chars().take(80).collect();
+            Err(invalid(name, &format!("{given:?} is unknown; there are {}", allowed.join(", "))))
+        }
+    }
 }
 
 /// Refuses what is not in the table, in name or type.
@@ -123,6 +141,24 @@ mod tests {
     fn a_wrong_type_is_named() {
         let error = request(options("symbols", Variant::from("AAPL"))).unwrap_err().to_string();
         assert!(error.contains("symbols") && error.contains("\"as\""), "{error}");
+    }
+
+    #[test]
+    fn a_filter_that_nothing_can_fit_is_refused_by_name() {
+        for (name, value, wrong) in [
+            ("states", Variant::from(vec!["current", "lat"]), "lat"),
+            ("provider", Variant::from("yaho"), "yaho"),
+            ("class", Variant::from("bond"), "bond"),
+            ("period", Variant::from("7h"), "7h"),
+        ] {
+            let said = filter(options(name, value)).unwrap_err().said();
+            assert!(said.contains(name) && said.contains(wrong) && said.contains("there are"), "{said}");
+        }
+        let all = vec!["late", "failed", "suspect", "held", "current", "unlisted"];
+        assert_eq!(filter(options("states", Variant::from(all))).unwrap().states.len(), 6);
+        for provider in ["sample", "vortex"] {
+            assert!(filter(options("provider", Variant::from(provider))).is_ok());
+        }
     }
 
     #[test]
