@@ -74,7 +74,7 @@ else
   echo "== bench"
   package scripts/bench --quick
   echo "== package, built again"
-  package scripts/check-reproducible dist/vortex_*.deb
+  package scripts/check-reproducible "$(built_package)"
   echo "== image"
   "$VORTEX_PEERS" tests/docker/check-manifest
   tests/docker/test-build-production
