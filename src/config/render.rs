@@ -267,10 +267,12 @@ pub fn example() -> String {
         }
         let (value, origin) = match (key.fallback(), key.default) {
             (Some(value), _) => (value, String::new()),
+            (None, Fallback::Words("not set")) | (None, Fallback::Is(_)) => {
+                (key.kind.example(name), " An example; it is not set.".to_owned())
+            }
             (None, Fallback::Words(words)) => {
                 (key.kind.example(name), format!(" An example; not set: {words}."))
             }
-            (None, Fallback::Is(_)) => (key.kind.example(name), " An example.".to_owned()),
         };
         text.push_str(&format!("# {}{origin}\n# {name} = {value}\n", key.help));
     }
