@@ -82,7 +82,7 @@ fn whichever_kind_of_change_fails_in_any_command_the_next_run_completes_the_arch
         let chosen = of_each_kind(&scenario.changes());
         // `validate` changes nothing but SQLite's log.
         let (runs, told) = try_all(&scenario, Home::archive, chosen.into_iter().flat_map(failures).collect());
-        assert!(told * 2 > runs || scenario.name == "validate", "hardly anything failed");
+        assert!(told * 4 > runs || scenario.name == "validate", "hardly anything failed");
     }
 }
 
