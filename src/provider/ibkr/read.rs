@@ -176,7 +176,7 @@ impl Context<'_> {
     fn stamp(&self, row: &Row) -> Result<(i64, Day), Refusal> {
         let period = self.request.period;
         match row.0 {
-            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, self.meta.trading_day(stamp))),
+            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, self.meta.trading_days()(stamp))),
             Stamp::Date(year, month, day) if !period.is_intraday() => {
                 let date = jiff::civil::Date::new(year, month as i8, day as i8)
                     .map_err(|error| unusable(format!("{year}-{month}-{day} is no date: {error}")))?;
