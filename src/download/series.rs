@@ -9,6 +9,7 @@ use tokio::task::spawn_blocking;
 use super::absorb::{self, Verdict};
 use super::committer::{Coming, Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
+use super::number::Number;
 use super::plan::{Standpoint, Wanted, today_of, with_overlap};
 use super::sessions::Judge;
 use crate::archive::raw::RawTrail;
@@ -32,6 +33,19 @@ pub struct Target {
 
 fn not_kept(error: &std::io::Error) -> String {
     format!("the raw answer could not be kept: {error}")
+}
+
+impl Target {
+    /// The request for bars of some days of it, before it has an id.
+    pub fn request(&self, days: Days) -> Request {
+        Request {
+            instrument: self.instrument.clone(),
+            contract: self.contract,
+            period: self.key.period,
+            days,
+            correlation: String::new(),
+        }
+    }
 }
 
 /// What all series of a job share.
@@ -66,6 +80,7 @@ pub(super) struct Course {
     /// Its place in the request.
     pub(super) place: usize,
     pub(super) target: Target,
+    pub(super) number: Number,
     pub(super) limits: Limits,
     /// Still to fetch, next one first.
     pub(super) windows: std::collections::VecDeque<Days>,
@@ -148,7 +163,7 @@ pub(super) struct Stored {
     pub(super) last: Option<i64>,
     /// The provider's symbol, where that of the stored bars is another one.
     new_code: Option<String>,
-    /// The contract's number that the file gives, where that of the stored bars is another one.
+    /// The contract's number that the file gives, or that was found now, where that of the stored bars is another one.
     new_number: Option<i64>,
 }
 
@@ -242,26 +257,33 @@ impl Shared {
         }
     }
 
-    /// Makes one request and reads its answer; the raw trail keeps what came.
+    /// Makes one request and reads its answer; once more where the provider does not know a number that was kept.
     pub(super) async fn ask(
         &self,
         course: &mut Course,
         period: Period,
         days: Days,
     ) -> Result<Answer, NoAnswer> {
+        match self.ask_once(course, period, days).await {
+            Err(NoAnswer::Refused(Refusal::Unknown { .. } | Refusal::Unlisted { .. }))
+                if course.forgets_number() =>
+            {
+                self.ask_once(course, period, days).await
+            }
+            asked => asked,
+        }
+    }
+
+    /// Makes one request and reads its answer; the raw trail keeps what came.
+    async fn ask_once(&self, course: &mut Course, period: Period, days: Days) -> Result<Answer, NoAnswer> {
         // Nobody waits for a change that waits for the network.
         course.coming = None;
         let number = self.correlations.fetch_add(1, Ordering::Relaxed);
-        let request = Request {
-            instrument: course.target.instrument.clone(),
-            contract: course.target.contract,
-            period,
-            days,
-            correlation: match period == course.target.key.period {
-                true => format!("{}-{number}", self.job),
-                false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
-            },
+        let correlation = match period == course.target.key.period {
+            true => format!("{}-{number}", self.job),
+            false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
         };
+        let request = Request { period, correlation, ..course.target.request(days) };
         let key = &course.target.key;
         let mut cancelled = self.cancelled.clone();
         // Held until the answer is read: a refusal is known before the next request begins.
@@ -336,10 +358,8 @@ impl Shared {
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
-        // What was found to be meant once is meant for good, whatever the same words would find later.
         if stored.new_code.is_none() && !course.target.wanted.force {
-            let own = &mut course.target.instrument.broker.con_id;
-            *own = own.or(stored.state.meta.con_id);
+            course.keep_to_number(stored.state.meta.con_id);
         }
         let asked = self.overlapping(course, &stored.state, window);
         if !course.bridged && !stored.meets(asked) {
@@ -385,6 +405,10 @@ impl Shared {
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
+        if course.number == Number::Gone {
+            let (found, known) = (answer.meta.con_id, stored.state.meta.con_id);
+            stored.new_number = found.filter(|_| stored.last.is_some() && found != known);
+        }
         if let Some(renamed) = stored.renamed() {
             if !absorb::is_same_instrument(bars, &answer.bars) {
                 let name = &course.target.instrument.name;

@@ -13,6 +13,7 @@ use crate::model::day::instant;
 use crate::provider::RawAnswer;
 use crate::provider::barchart;
 use crate::provider::barchart::csv::{self, Export};
+use crate::provider::cut::LeftOut;
 
 /// More of a file than this at each end is not needed to know what it is of, in bytes.
 const ENDS: usize = 64 << 10;
@@ -73,7 +74,7 @@ pub(super) fn read(source: &Source, symbol: &str, now: i64, told: &mut FileRepor
     let nothing = || "it has no bar to take".to_owned();
     let (rows, days) = (taken.bars.len(), scope.span(&taken.bars).ok_or_else(nothing)?);
     let request = source.request(days);
-    let answer = barchart::finished_answer(&request, taken.bars, made, Vec::new(), Vec::new());
+    let answer = barchart::finished_answer(&request, taken.bars, made, LeftOut::default(), Vec::new());
     told.leave_out(UNFINISHED, rows - answer.bars.len());
     let covered = scope.covered(&answer.bars, export.len()).ok_or_else(nothing)?;
     told.notes.extend(scope.open_end(covered, now));
