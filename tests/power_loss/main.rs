@@ -52,7 +52,7 @@ fn no_power_loss_takes_a_committed_bar() {
 
 /// Past the capture of what a passing test prints: how much was tried is part of what the suite says.
 fn tell(line: &str) {
-    writeln!(std::io::stderr(), "power loss: {line}").unwrap();
+    std::io::stderr().write_all(format!("power loss: {line}\n").as_bytes()).unwrap();
 }
 
 /// Builds and opens every state of a recording; how many.
