@@ -49,7 +49,7 @@ run_tests() {
 # package COMMAND…: shows what it said only where it failed.
 package() {
   "$@" >"$log.package" 2>&1 || { tail -n 60 "$log.package" >&2; exit 1; }
-  tail -n1 "$log.package"
+  grep . "$log.package" | tail -n1
 }
 
 echo "== format"
@@ -73,21 +73,25 @@ else
   run_tests
   echo "== bench"
   package scripts/bench --quick
+  package scripts/sizing --quick
   echo "== package, built again"
-  package scripts/check-reproducible dist/vortex_*.deb
+  package scripts/check-reproducible "$(built_package)"
   echo "== image"
   "$VORTEX_PEERS" tests/docker/check-manifest
   tests/docker/test-build-production
   tests/docker/in-machine
   echo "== dependencies"
   need_cargo_deny
-  "$CARGO_DENY" --locked check licenses bans sources
   # The database of advisories is a git repository, which not every machine reaches.
+  checks=(licenses bans sources)
   if "$CARGO_DENY" fetch db >"$log.advisories" 2>&1; then
-    "$CARGO_DENY" --locked check --disable-fetch advisories
+    checks+=(advisories)
   else
     echo "not checked: advisories (their database cannot be had from here)"
   fi
+  for manifest in Cargo.toml fuzz/Cargo.toml; do
+    "$CARGO_DENY" --locked --manifest-path "$manifest" --config deny.toml check "${checks[@]}"
+  done
   echo "== fuzz"
   scripts/fuzz --seconds 10
 fi

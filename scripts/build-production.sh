@@ -26,7 +26,8 @@ refuse() {
   exit 2
 }
 
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
+. scripts/lib/tools
+version=$(version)
 registry=${DOCKER_REGISTRY:-docker.io} user=${DOCKER_USERNAME:-vortexdata}
 push=false tested=false dev=false dry=false platform='' cache=()
 while [ $# -gt 0 ]; do
@@ -55,7 +56,6 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$(git status --porcelain)" ] || refuse "the tree has changes that are not committed: commit or stash them"
 
-. scripts/lib/tools
 $dry || need_engine
 engine=$(engine)
 do_it() {
@@ -76,7 +76,7 @@ fi
 # The packages that go into the images, one for each platform: each image has what its .deb has.
 packages=()
 for one in ${platform//,/ }; do
-  package=dist/vortex_${version}_${one#linux/}.deb
+  package=$(package_file "${one#linux/}")
   packages+=("$package")
   if [ "$one" = "$here" ]; then
     do_it scripts/build-deb

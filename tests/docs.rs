@@ -167,6 +167,31 @@ fn every_relative_link_leads_somewhere() {
     assert!(links >= 8, "only {links} links were found");
 }
 
+/// Where the links of the package's pages lead, there is a page in the package.
+#[test]
+fn the_package_has_what_its_pages_link_to() {
+    let lists = page("debian/vortex.docs") + &page("debian/vortex.install");
+    let shipped: Vec<PathBuf> =
+        lists.lines().filter_map(|line| line.split_whitespace().next()).map(PathBuf::from).collect();
+    let is_shipped = |file: &Path| shipped.iter().any(|place| file.starts_with(place));
+    let mut links = 0;
+    let docker = root().join("docker/README.md");
+    for (path, text) in pages().into_iter().chain([(docker.clone(), fs::read_to_string(docker).unwrap())]) {
+        let name = path.strip_prefix(root()).unwrap();
+        assert!(is_shipped(name), "{} is not in the package", name.display());
+        let targets = prose(&text)
+            .flat_map(|line| line.split("](").skip(1))
+            .filter_map(|rest| rest.split([')', '#']).next());
+        for target in targets.filter(|target| !target.is_empty() && !target.contains("://")) {
+            let led = path.parent().unwrap().join(target).canonicalize().unwrap();
+            let led = led.strip_prefix(root()).unwrap();
+            assert!(is_shipped(led), "{}: {} is not in the package", name.display(), led.display());
+            links += 1;
+        }
+    }
+    assert!(links > 20, "only {links} links were found");
+}
+
 #[test]
 fn every_command_line_parses() {
     let mut lines = 0;

@@ -1,12 +1,14 @@
 //! One fuzzer for each reader of foreign bytes; `FUZZ_TARGET` says which. `scripts/fuzz` builds and runs it.
 #![no_main]
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
 use vortex::archive::fuzz as archive;
-use vortex::config::{Config, Sources, assets};
+use vortex::config::{Config, Overrides, Sources, assets};
+use vortex::import::{fuzz as import, name};
 use vortex::model::{Class, Coverage, Day, Days, Instrument, Period, symbol};
 use vortex::provider::yahoo::session;
 use vortex::provider::{Answer, RawAnswer, Refusal, Request, barchart, ibkr, yahoo};
@@ -26,8 +28,12 @@ const TARGETS: &[(&str, Target)] = &[
     ("csv", archive::csv),
     ("parquet", parquet),
     ("records", archive::records),
+    ("import-rows", import_rows),
+    ("import-side", import_side),
+    ("import-names", import_names),
     ("instruments", instruments),
     ("configuration", configuration),
+    ("dotenv", dotenv),
     ("words", words),
 ];
 
@@ -172,6 +178,57 @@ fn parquet(bytes: &[u8]) {
     if std::fs::write(path, bytes).is_ok() {
         archive::parquet(bytes, path);
     }
+}
+
+/// A folder of this process, with this file in it.
+fn file(name: &str, bytes: &[u8]) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = std::env::temp_dir().join(format!("fuzz-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    });
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// A CSV of an older Vortex or of bc-utils.
+fn import_rows(bytes: &[u8]) {
+    import::rows(&file("GOLD_20240200.csv", bytes), None);
+}
+
+/// What stands beside it.
+fn import_side(bytes: &[u8]) {
+    const ROWS: &[u8] = b"Datetime,Open,High,Low,Close,Volume\n2024-01-02T06:00:00+0000,1,2,0.5,1.5,100\n2024-01-03T06:00:00+0000,1,2,0.5,1.5,100\n";
+    static PATH: OnceLock<PathBuf> = OnceLock::new();
+    import::rows(PATH.get_or_init(|| file("GOLD_20240200.csv", ROWS)), Some(text(bytes)));
+}
+
+/// Names of files: what is read of them is in them.
+fn import_names(bytes: &[u8]) {
+    let text = text(bytes);
+    if let Some(symbol) = name::of_export(text).symbol {
+        assert!(text.to_ascii_uppercase().starts_with(&symbol));
+    }
+    if let Some(plain) = name::of_plain(Path::new(text)) {
+        assert!(text.contains(&plain.instrument));
+    }
+}
+
+/// The `.env` of the working folder.
+fn dotenv(bytes: &[u8]) {
+    let working = file(".env", bytes).parent().map(Path::to_owned).unwrap_or_default();
+    let sources = Sources {
+        root: working.join("none"),
+        env: BTreeMap::new(),
+        home: working.join("none"),
+        working,
+        dotenv: true,
+        config_file: None,
+        this_year: 2026,
+    };
+    let _ = Config::load(&sources, &Overrides::default());
 }
 
 fn instruments(bytes: &[u8]) {

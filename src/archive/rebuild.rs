@@ -120,7 +120,7 @@ impl Writer {
         }
         places.retain(|key, _| symbol.is_none_or(|symbol| key.symbol == symbol));
         // First, so that no series is known again before what can be put back of it is.
-        self.find_revisions()?;
+        self.find_revisions(&mut done)?;
         for (folder, why) in &below.closed {
             let why = format!("this folder cannot be looked into: {why}");
             done.push(Rebuilt { path: folder.clone(), outcome: Outcome::LeftAlone(why) });
@@ -279,11 +279,18 @@ impl Writer {
     }
 
     /// Notes the revisions whose folders are there and that the catalogue does not know.
-    fn find_revisions(&self) -> Result<(), ArchiveError> {
+    fn find_revisions(&self, done: &mut Vec<Rebuilt>) -> Result<(), ArchiveError> {
+        let mut left_alone =
+            |path, said: String| done.push(Rebuilt { path, outcome: Outcome::LeftAlone(said) });
         let folder = self.archive.root().join(layout::REVISIONS);
         let known: BTreeSet<i64> = self.archive.revisions(None)?.into_iter().map(|of| of.id).collect();
-        let Ok(entries) = fs::read_dir(&folder) else {
-            return Ok(());
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                left_alone(folder, error.to_string());
+                return Ok(());
+            }
         };
         let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i64>().ok());
         for id in ids.filter(|id| !known.contains(id)) {
@@ -293,7 +300,9 @@ impl Writer {
                         ledger::put_revision(t, Some(id), &of.key, of.at, &of.reason, &of.partitions)
                     })?;
                 }
-                Err(error) => tracing::warn!("revision {id} is left out: {error}"),
+                Err(error) => {
+                    left_alone(folder.join(id.to_string()), format!("the revision is left out: {error}"));
+                }
             }
         }
         Ok(())

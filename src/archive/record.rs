@@ -318,14 +318,12 @@ mod coverage_text {
     }
 }
 
-const MAY_NOT_WRITE: &str =
-    "; this user may not write there: change its owner or mode, or name another folder with --output-dir";
+const MAY_NOT_WRITE: &str = "; this user may not write there: change its owner or mode, or name another folder (--output-dir, VORTEX_OUTPUT_DIR)";
 const MAY_NOT_READ: &str =
     "; this user may not read there: change its owner or mode, or have this user join its group";
 const DISK_REFUSES: &str =
     "; its disk is failing or a quota is used up: see to that and run it again, what is stored stays whole";
-const READ_ONLY: &str =
-    "; it is mounted read-only: mount it for writing, or name another folder with --output-dir";
+const READ_ONLY: &str = "; it is mounted read-only: mount it for writing, or name another folder (--output-dir, VORTEX_OUTPUT_DIR)";
 
 /// Whether nothing was to be written.
 fn is_look(what: &str) -> bool {

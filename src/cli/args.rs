@@ -104,7 +104,9 @@ Example:
   vortex completion bash > ~/.local/share/bash-completion/completions/vortex")]
     Completion(CompletionArgs),
     /// Write the man pages to a folder
-    #[command(hide = true)]
+    #[command(after_help = "\
+Example:
+  vortex man ~/.local/share/man/man1")]
     Man(ManArgs),
 }
 
@@ -278,10 +280,10 @@ pub struct ConfigArgs {
     #[arg(long)]
     pub reset: bool,
     /// Print the reference of all keys (docs/configuration.md)
-    #[arg(long, hide = true)]
+    #[arg(long)]
     pub reference: bool,
     /// Print an example file with every key (config/config.toml)
-    #[arg(long, hide = true)]
+    #[arg(long)]
     pub example: bool,
 }
 

@@ -139,7 +139,13 @@ impl Fragment {
                 }
             } else {
                 let said = "is not a variable of Vortex and was not read";
-                self.notices.push(format!("{}: {said}", variable.origin));
+                match keys::nearest_variable(name) {
+                    Some(near) => {
+                        self.warnings.push(format!("{}: {said}; did you mean {near}?", variable.origin));
+                    }
+                    // Such as those that Kubernetes makes of the name of a service.
+                    None => self.notices.push(format!("{}: {said}", variable.origin)),
+                }
             }
             return;
         };

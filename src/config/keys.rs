@@ -137,6 +137,17 @@ pub const OLD_NAMES: &[(&str, &str)] = &[("general.log_level", LEVEL)];
 /// Variables of the environment that name no key.
 pub const OTHER_VARIABLES: &[&str] = &["VORTEX_CONFIG_DIR", "VORTEX_BUS_ADDRESS"];
 
+/// The variable whose name is nearest to one that is none; `None` where no name is near.
+pub fn nearest_variable(name: &str) -> Option<String> {
+    let (plain, ending) = name.strip_suffix("_FILE").map_or((name, ""), |plain| (plain, "_FILE"));
+    let known = KEYS.iter().flat_map(|key| key.env).chain(OTHER_VARIABLES);
+    known
+        .map(|known| (strsim::damerau_levenshtein(plain, known), known))
+        .min()
+        .filter(|(far, _)| *far <= 3)
+        .map(|(_, known)| format!("{known}{ending}"))
+}
+
 /// The key of a dotted path.
 pub fn find(path: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| matches(key.path, path))

@@ -239,7 +239,8 @@ Made by `vortex config --reference`; a test compares this page with the program.
 Layers, a later one wins: built-in values, `/etc/vortex/config.toml`, `/etc/vortex/conf.d/*.toml`, the user's
 `config.toml` (in `$VORTEX_CONFIG_DIR`, else `$XDG_CONFIG_HOME/vortex`, else `~/.config/vortex`), the user's
 `conf.d/*.toml`, `.env` and `.env.local` of the working folder (commands only), the environment, the command line.
-`vortex config --show --origin` prints the result and where each value comes from. Unknown keys are errors.
+`vortex config --show --origin` prints the result and where each value comes from. Unknown keys are errors; of a variable `VORTEX_…` that is none
+the program warns where a name is near, for others may have such variables (Kubernetes makes `VORTEX_PORT`).
 
 Each variable below may also be given as `<NAME>_FILE`: the contents of that file, which come before `<NAME>`.
 Every key can be set as `VORTEX__SECTION__KEY`, such as `VORTEX__PROVIDERS__YAHOO__CONCURRENCY=1`. Lists are
@@ -251,9 +252,9 @@ will do).
 /// A file with every key, all commented out, at their built-in values.
 pub fn example() -> String {
     let mut text = "\
-# Vortex configuration: every key with its built-in value, or an example where there is none. Take away the #
-# of a section and of the keys in it that you want to set.
-# What each means in full: docs/configuration.md. What is in force: vortex config --show --origin
+# Vortex configuration: every key with its built-in value; where it has none, with an example, and that is said.
+# Take away the # of a section and of the keys in it that you want to set.
+# What each means in full: vortex.toml(5), docs/configuration.md. What is in force: vortex config --show --origin
 "
     .to_owned();
     let mut section = String::new();
@@ -264,8 +265,16 @@ pub fn example() -> String {
             section = of.to_owned();
             text.push_str(&format!("\n# [{section}]\n"));
         }
-        let value = key.fallback().unwrap_or_else(|| key.kind.example(name));
-        text.push_str(&format!("# {}\n# {name} = {value}\n", key.help));
+        let (value, origin) = match (key.fallback(), key.default) {
+            (Some(value), _) => (value, String::new()),
+            (None, Fallback::Words("not set")) | (None, Fallback::Is(_)) => {
+                (key.kind.example(name), " An example; it is not set.".to_owned())
+            }
+            (None, Fallback::Words(words)) => {
+                (key.kind.example(name), format!(" An example; not set: {words}."))
+            }
+        };
+        text.push_str(&format!("# {}{origin}\n# {name} = {value}\n", key.help));
     }
     text
 }

@@ -173,6 +173,19 @@ fn unknown_plain_variables_are_only_noticed_and_empty_ones_not_set() {
 }
 
 #[test]
+fn a_mistyped_variable_is_warned_of_with_the_nearest_name() {
+    let world = World::new().env("VORTEX_SCHEDUL", "x").env("VORTEX_BARCHART_PASWORD_FILE", "y");
+    let loaded = world.load().unwrap();
+    assert_eq!(
+        loaded.warnings,
+        [
+            "environment VORTEX_BARCHART_PASWORD_FILE: is not a variable of Vortex and was not read; did you mean VORTEX_BARCHART_PASSWORD_FILE?",
+            "environment VORTEX_SCHEDUL: is not a variable of Vortex and was not read; did you mean VORTEX_SCHEDULE?",
+        ]
+    );
+}
+
+#[test]
 fn old_names_are_taken_with_a_warning() {
     let world = World::new().user("general.log_level = 'DEBUG'\ngeneral.default_provider = 'mock'\n");
     let loaded = world.load().unwrap();

@@ -9,6 +9,9 @@
 pub mod days;
 mod export;
 pub mod files;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod known;
 pub mod name;
 mod plain;

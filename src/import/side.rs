@@ -48,7 +48,8 @@ impl SideFile {
             .map_err(|why| format!("its side file .csv.json: {why}"))
     }
 
-    fn read(text: &str) -> Result<SideFile, String> {
+    /// Reads its text.
+    pub(super) fn read(text: &str) -> Result<SideFile, String> {
         let fields: Fields = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let instant = |field: Option<String>| field.map(|text| instant(&text)).transpose();
         Ok(SideFile {

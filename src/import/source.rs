@@ -224,6 +224,14 @@ impl Source {
         }
     }
 
+    /// A file of an older Vortex or of bc-utils that is known to be of this series.
+    #[cfg(fuzzing)]
+    pub(super) fn of_another_program(path: &Path, key: SeriesKey, side: Option<SideFile>) -> Source {
+        let (contract, kind) = (key.contract, Kind::Plain(side));
+        let instrument = Instrument::plain(&key.symbol, "GC", key.class);
+        Source { path: path.to_owned(), key, instrument, contract, notes: Vec::new(), kind }
+    }
+
     /// What the days of its rows depend on.
     pub(super) fn scope<'a>(&self, zone: &'a jiff::tz::TimeZone, clock: i64) -> Scope<'a> {
         let SeriesKey { class, contract, period, .. } = self.key;

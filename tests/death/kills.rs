@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::binary::{Home, Ran};
-use crate::compare::{differences, remains};
+use crate::compare::remains;
 use crate::faults;
 use crate::scenarios::Scenario;
 
@@ -223,7 +223,8 @@ impl<'a> Chain<'a> {
 
     fn run(&mut self, count: &mut Count) -> Result<(), String> {
         let mut moments = Vec::new();
-        let judged = self.kill_several(count, &mut moments).and_then(|()| self.complete());
+        let judged = self.kill_several(count, &mut moments);
+        let judged = judged.and_then(|()| self.scenario.complete(&self.home));
         judged.map_err(|said| {
             let kept = std::env::temp_dir().join(format!("vortex-killed-{}-{}", self.seed, self.number));
             let kept = match fs::rename(self.home.archive(), &kept) {
@@ -256,8 +257,11 @@ impl<'a> Chain<'a> {
             let open = self.open_intents() > 0;
             count.intents += u64::from(open);
             count.files += u64::from(!remains(&self.home.archive()).is_empty());
-            if self.scenario.sound && self.home.archive().is_dir() && self.random.below(2) == 0 {
-                self.check_between()?;
+            if let Some(excused) = self.scenario.between
+                && self.home.archive().is_dir()
+                && self.random.below(2) == 0
+            {
+                self.check_between(excused)?;
             }
         }
         Ok(())
@@ -326,10 +330,9 @@ impl<'a> Chain<'a> {
 
     /// A reader that comes before the next writer finds no error in a sound archive: only what that
     /// writer finishes or removes.
-    fn check_between(&self) -> Result<(), String> {
+    fn check_between(&self, excused: &[&str]) -> Result<(), String> {
         let ran = self.validate();
         let found = ran.json();
-        let excused = ["leftover", "unfinished", "unknown"];
         let mut found_strange = found["findings"].as_array().into_iter().flatten();
         let strange = found_strange.find(|one| !excused.iter().any(|kind| one["kind"] == *kind));
         match (ran.code, strange) {
@@ -337,30 +340,6 @@ impl<'a> Chain<'a> {
             // Killed before there was an archive.
             (4, None) => Ok(()),
             (code, strange) => Err(format!("a reader's validate ended with {code}: {strange:?} {}", ran.err)),
-        }
-    }
-
-    /// The next run completes the archive, and it is the one of an undisturbed run.
-    fn complete(&self) -> Result<(), String> {
-        let archive = self.home.archive();
-        self.run_whole(&self.scenario.resume)?;
-        let once = self.scenario.resume != self.scenario.args;
-        if once && differences(&self.scenario.before(), &archive).is_empty() {
-            self.run_whole(&self.scenario.args)?;
-        }
-        let ran = self.validate();
-        if ran.code != 0 || ran.json()["findings"] != serde_json::json!([]) {
-            return Err(format!("not clean at the end: {}{}", ran.out, ran.err));
-        }
-        let found = differences(&self.scenario.after(), &archive);
-        if found.is_empty() { Ok(()) } else { Err(format!("not as undisturbed: {}", found.join("; "))) }
-    }
-
-    fn run_whole(&self, args: &[String]) -> Result<(), String> {
-        let ran = Ran::of(self.command(args).output().unwrap());
-        match ran.code {
-            0 => Ok(()),
-            code => Err(format!("the next run ended with {code}: {}{}", ran.out, ran.err)),
         }
     }
 

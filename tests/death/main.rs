@@ -1,5 +1,7 @@
 //! Death by `kill -9` at random moments, and what it is judged by. `scripts/crash` runs more of it.
 
+#[path = "../support/archives.rs"]
+mod archives;
 #[path = "../support/binary.rs"]
 mod binary;
 #[path = "../support/compare.rs"]

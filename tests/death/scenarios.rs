@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use vortex::model::Day;
 use vortex::provider::sample::listing::Listing;
 
+use crate::archives::copy;
 use crate::binary::Home;
+use crate::compare::differences;
 use crate::faults::{self, Change};
 use crate::yahoo_server::{Action, Rule, Server};
 
@@ -20,13 +23,15 @@ pub(crate) struct Scenario {
     pub(crate) args: Vec<String>,
     /// How it goes on; another command where the first must not be done twice.
     pub(crate) resume: Vec<String>,
-    /// The archive it finds is sound, so whoever checks it between two deaths may find no error.
-    pub(crate) sound: bool,
+    /// What whoever checks the archive between two deaths may find; `None` where the one it finds is damaged.
+    pub(crate) between: Option<&'static [&'static str]>,
     /// How long the undisturbed run took.
     pub(crate) time: Duration,
+    /// What lies beside the archive in the person's home.
+    pub(crate) files: Vec<(&'static str, String)>,
     config: String,
     archives: TempDir,
-    _server: Server,
+    _server: Option<Server>,
 }
 
 impl Scenario {
@@ -42,16 +47,57 @@ impl Scenario {
 
     /// The changes that the undisturbed command makes on the disk.
     pub(crate) fn changes(&self) -> Vec<Change> {
-        let (home, args): (_, Vec<_>) = (self.home(), self.args.iter().map(String::as_str).collect());
-        let (root, log) = (home.archive(), home.path("log"));
-        let output = faults::recorded(&mut home.command(&args), &root, &log).output().unwrap();
+        self.watch(Home::archive, |_, _| {})
+    }
+
+    /// What the undisturbed command does on the disk below a folder, as far as it is watched.
+    pub(crate) fn watch(
+        &self,
+        below: fn(&Home) -> PathBuf,
+        how: impl FnOnce(&mut Command, &Path),
+    ) -> Vec<Change> {
+        let home = self.home();
+        let (root, log, mut command) = (below(&home), home.path("log"), self.command(&home));
+        how(faults::recorded(&mut command, &root, &log), &root);
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}: {}", self.name, String::from_utf8_lossy(&output.stderr));
         faults::changes(&log, &root)
+    }
+
+    /// The command in a home.
+    pub(crate) fn command(&self, home: &Home) -> Command {
+        home.command(&self.args.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// The next run completes the archive, and it is the one of an undisturbed run.
+    pub(crate) fn complete(&self, home: &Home) -> Result<(), String> {
+        let archive = home.archive();
+        let run = |args: &[String]| {
+            let ran = home.run(&args.iter().map(String::as_str).collect::<Vec<_>>());
+            match ran.code {
+                0 => Ok(()),
+                code => Err(format!("the next run ended with {code}: {}{}", ran.out, ran.err)),
+            }
+        };
+        run(&self.resume)?;
+        let once = self.resume != self.args;
+        // Whoever opens a catalogue makes files beside it, and others copy that archive now.
+        let begun = self.archives.path().join("before, to be opened");
+        if once && differences(&begun, &archive).is_empty() {
+            run(&self.args)?;
+        }
+        let ran = home.run(&["validate", "--json"]);
+        if ran.code != 0 || ran.json()["findings"] != serde_json::json!([]) {
+            return Err(format!("not clean at the end: {}{}", ran.out, ran.err));
+        }
+        let found = differences(&self.after(), &archive);
+        if found.is_empty() { Ok(()) } else { Err(format!("not as undisturbed: {}", found.join("; "))) }
     }
 
     /// A home with that archive.
     pub(crate) fn home(&self) -> Home {
         let home = Home::configured(&self.config);
+        self.files.iter().for_each(|(name, text)| home.put(name, text));
         if self.before().exists() {
             copy(&self.before(), &home.archive());
         }
@@ -60,18 +106,18 @@ impl Scenario {
 }
 
 /// Instants in seconds since the epoch, for the server.
-struct Times {
+pub(crate) struct Times {
     /// The first download.
-    first: i64,
+    pub(crate) first: i64,
     /// The update a week later; both in the recent past, since intraday bars reach no further.
-    second: i64,
+    pub(crate) second: i64,
     start: Day,
     /// A trading date between the two.
     between: Day,
 }
 
 impl Times {
-    fn now() -> Times {
+    pub(crate) fn now() -> Times {
         let day = Day::of_utc(jiff::Timestamp::now().as_second()).monday().plus(-13);
         let evening = |day: Day| day.midnight() + 22 * 3600;
         let open = |day: &Day| Listing::of("AAPL").unwrap().exchange.is_open(*day);
@@ -84,7 +130,7 @@ impl Times {
     }
 
     /// A server, and a configuration with its address.
-    fn server(&self, now: i64) -> (Server, String) {
+    pub(crate) fn server(&self, now: i64) -> (Server, String) {
         let server = Server::start(now);
         let config = format!(
             "providers.yahoo.base_url = \"{}\"\nproviders.yahoo.requests_per_minute = 1_000_000\n",
@@ -94,7 +140,7 @@ impl Times {
     }
 
     /// Later the history has another scale for two series, and one value of a third was corrected.
-    fn rewrite(&self, server: &Server) {
+    pub(crate) fn rewrite(&self, server: &Server) {
         let day = self.between.to_string();
         for symbol in ["AAPL", "MSFT"] {
             let split = Action::Split { day: day.clone(), ratio: 4.0, at: self.second };
@@ -104,12 +150,12 @@ impl Times {
         server.rule(Rule::new(Action::Restate { day: corrected, factor: 1.01 }).symbol("GE"));
     }
 
-    fn download(&self, what: &str) -> Vec<String> {
+    pub(crate) fn download(&self, what: &str) -> Vec<String> {
         words(&format!("download {what} --start-date {}", self.start))
     }
 }
 
-fn words(line: &str) -> Vec<String> {
+pub(crate) fn words(line: &str) -> Vec<String> {
     line.split(' ').map(str::to_owned).collect()
 }
 
@@ -121,19 +167,19 @@ pub(crate) fn all() -> Vec<Scenario> {
         "download -p sample -s AAPL EURUSD GOLD --period 1d,1h --start-date 2026-01-02 --end-date 2026-03-31",
     );
     let (server, config) = times.server(times.first);
-    let first_sample = scenario("first of the sample market", sample, server, config, None, nothing);
+    let first_sample = scenario("first of the sample market", sample, Some(server), config, None, nothing);
     let mut all = course(&times, "-s AAPL MSFT GE VOD.L EURUSD=X --period 1d,15m");
     let [_, update, restatement, _] = all.as_slice() else { unreachable!() };
 
     let (server, config) = times.server(times.second);
     let revert = words("archive revert AAPL --period 15m");
-    let mut revert = scenario("revert", revert, server, config, Some(&restatement.after()), nothing);
+    let mut revert = scenario("revert", revert, Some(server), config, Some(&restatement.after()), nothing);
     // A second revert takes the first one back; this only finishes what is open.
     revert.resume = words("validate --fix");
     let (server, config) = times.server(times.second);
     let fix = words("validate --fix");
-    let mut fix = scenario("validate --fix", fix, server, config, Some(&update.after()), damage);
-    fix.sound = false;
+    let mut fix = scenario("validate --fix", fix, Some(server), config, Some(&update.after()), damage);
+    fix.between = None;
     all.extend([first_sample, revert, fix]);
     all
 }
@@ -148,46 +194,73 @@ pub(crate) fn few() -> Vec<Scenario> {
 fn course(times: &Times, series: &str) -> Vec<Scenario> {
     let download = || times.download(series);
     let (server, config) = times.server(times.first);
-    let first = scenario("first download", download(), server, config, None, nothing);
+    let first = scenario("first download", download(), Some(server), config, None, nothing);
     let (server, config) = times.server(times.second);
-    let update = scenario("update", download(), server, config, Some(&first.after()), nothing);
+    let update = scenario("update", download(), Some(server), config, Some(&first.after()), nothing);
     let (server, config) = times.server(times.second);
     times.rewrite(&server);
-    let restatement = scenario("restatement", download(), server, config, Some(&first.after()), nothing);
+    let restatement =
+        scenario("restatement", download(), Some(server), config, Some(&first.after()), nothing);
     let (server, config) = times.server(times.second);
     let rebuild = words("archive rebuild");
-    let rebuild = scenario("rebuild", rebuild, server, config, Some(&restatement.after()), lose_catalogue);
+    let mut rebuild =
+        scenario("rebuild", rebuild, Some(server), config, Some(&restatement.after()), lose_catalogue);
+    // Files that are in no catalogue yet are what it is for.
+    rebuild.between = Some(&["leftover", "unfinished", "unknown"]);
     vec![first, update, restatement, rebuild]
 }
 
-fn nothing(_: &Path) {}
+pub(crate) fn nothing(_: &Path) {}
 
-fn scenario(
+/// A command that was run undisturbed.
+pub(crate) fn scenario(
     name: &'static str,
     args: Vec<String>,
-    server: Server,
+    server: Option<Server>,
     config: String,
     before: Option<&Path>,
     change: impl Fn(&Path),
 ) -> Scenario {
-    let archives = tempfile::tempdir().unwrap();
-    if let Some(before) = before {
-        copy(before, &archives.path().join("before"));
-        change(&archives.path().join("before"));
-    }
-    let resume = args.clone();
-    let time = Duration::ZERO;
-    let mut made = Scenario { name, args, resume, sound: true, time, config, archives, _server: server };
-    // The first run may wait for a cold disk; the shorter one tells where the work is.
-    let runs = [(); 2].map(|()| {
-        let home = made.home();
-        let begun = Instant::now();
-        home.expect(0, &made.args.iter().map(String::as_str).collect::<Vec<_>>());
-        (begun.elapsed(), home)
-    });
-    made.time = runs[0].0.min(runs[1].0);
-    copy(&runs[0].1.archive(), &made.after());
+    let mut made = Scenario::unfinished(name, args, server, config, before, change);
+    made.finish();
     made
+}
+
+impl Scenario {
+    /// The command and what it finds; it was not run yet.
+    pub(crate) fn unfinished(
+        name: &'static str,
+        args: Vec<String>,
+        server: Option<Server>,
+        config: String,
+        before: Option<&Path>,
+        change: impl Fn(&Path),
+    ) -> Scenario {
+        let archives = tempfile::tempdir().unwrap();
+        if let Some(before) = before {
+            copy(before, &archives.path().join("before"));
+            change(&archives.path().join("before"));
+            copy(&archives.path().join("before"), &archives.path().join("before, to be opened"));
+        }
+        let resume = args.clone();
+        // What the next writer finishes, and what it removes.
+        let between = Some(["leftover", "unfinished"].as_slice());
+        let (time, files) = (Duration::ZERO, Vec::new());
+        Scenario { name, args, resume, between, time, files, config, archives, _server: server }
+    }
+
+    /// Runs it.
+    pub(crate) fn finish(&mut self) {
+        // The first run may wait for a cold disk; the shorter one tells where the work is.
+        let runs = [(); 2].map(|()| {
+            let home = self.home();
+            let begun = Instant::now();
+            home.expect(0, &self.args.iter().map(String::as_str).collect::<Vec<_>>());
+            (begun.elapsed(), home)
+        });
+        self.time = runs[0].0.min(runs[1].0);
+        copy(&runs[0].1.archive(), &self.after());
+    }
 }
 
 /// Without a catalogue, and with the Parquet of every daily pair cut off.
@@ -204,21 +277,9 @@ fn lose_catalogue(root: &Path) {
 }
 
 /// A CSV is gone, another cut off, a Parquet is gone.
-fn damage(root: &Path) {
+#[allow(dead_code)]
+pub(crate) fn damage(root: &Path) {
     fs::remove_file(root.join("yahoo/stocks/1d/MSFT.csv")).unwrap();
     fs::remove_file(root.join("yahoo/stocks/1d/GE.parquet")).unwrap();
     fs::write(root.join("yahoo/stocks/1d/AAPL.csv"), "Datetime,Open,Hi").unwrap();
-}
-
-/// Copies a folder with all in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => assert!(fs::copy(entry.path(), target).is_ok()),
-        }
-    }
 }

@@ -13,7 +13,7 @@ Usage: tests/docker/test-docker-build.sh [OPTIONS] [NUMBERS…]
   --keep-data        keep the folders of the tests
   --keep-containers  keep the containers
 
-Needs dist/vortex_*.deb (scripts/build-deb) and the provider server of the tests
+Needs the package of this version in dist (scripts/build-deb) and the provider server of the tests
 (cargo build --example yahoo-server, or VORTEX_YAHOO_SERVER). Exit code 1 where a test failed.
 TEXT
 }
@@ -56,10 +56,9 @@ fi
 . scripts/lib/tools
 engine=$(engine)
 command -v "$engine" >/dev/null || { echo "missing: podman (or a Docker engine that answers)" >&2; exit 1; }
-deb=$(ls -t dist/vortex_*.deb 2>/dev/null | head -n1)
-[ -n "$deb" ] || { echo "missing: dist/vortex_*.deb, which scripts/build-deb makes" >&2; exit 1; }
+deb=$(built_package) || exit 1
 [ -x "$YAHOO" ] || { echo "missing: $YAHOO (cargo build --example yahoo-server)" >&2; exit 1; }
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n1)
+version=$(version)
 work=$(mktemp -d)
 trap clean EXIT
 
@@ -75,6 +74,13 @@ clean() {
 fail() {
   echo "failed: $*"
   exit 1
+}
+
+# ends CODE COMMAND…: whether the command ends with this code.
+ends() {
+  local code=0
+  "${@:2}" || code=$?
+  [ "$code" = "$1" ]
 }
 
 # has TEXT WORDS: TEXT contains WORDS.
@@ -98,7 +104,6 @@ locked=(--label vortex-test --read-only --cap-drop=ALL --security-opt=no-new-pri
 network=none
 sample=(-e VORTEX_DEFAULT_PROVIDER=sample -e "VORTEX_DOWNLOAD_ARGS=--yes --period 1d --symbol SPY AAPL")
 once() { "$engine" run --rm "${locked[@]}" --network none "$@"; }
-start() { "$engine" run -d --name "$@" >/dev/null || fail "it does not start"; }
 # service NAME OPTIONS…: starts the service and waits until it serves.
 service() {
   local name=$1
@@ -199,8 +204,8 @@ test_8() {
   has "$(in_it dry vortexctl --json jobs)" '"origin": "startup"'
   ! in_it dry test -e /data/sample || fail "something was written"
   # The service itself cannot be dry.
-  once "${sample[@]}" -e VORTEX_DRY_RUN=true "$IMAGE" >"$work/dry" 2>&1
-  [ $? = 2 ] || fail "a service that runs dry: $(cat "$work/dry")"
+  ends 2 once "${sample[@]}" -e VORTEX_DRY_RUN=true "$IMAGE" >"$work/dry" 2>&1 ||
+    fail "a service that runs dry: $(cat "$work/dry")"
   has "$(cat "$work/dry")" "dry"
 }
 
@@ -251,8 +256,8 @@ test_12() {
   for told in empty disabled; do
     has "$(in_it $told vortexctl --json status)" '"next_run_usec": 0'
   done
-  once "${sample[@]}" -e "VORTEX_SCHEDULE=61 * * * *" "$IMAGE" >"$work/broken" 2>&1
-  [ $? = 2 ] || fail "a broken schedule starts"
+  ends 2 once "${sample[@]}" -e "VORTEX_SCHEDULE=61 * * * *" "$IMAGE" >"$work/broken" 2>&1 ||
+    fail "a broken schedule starts"
   has "$(cat "$work/broken")" VORTEX_SCHEDULE
 }
 
@@ -347,10 +352,8 @@ test_17() {
   service interrupted "${sample[@]}"
   "$engine" kill -s INT interrupted >/dev/null
   [ "$("$engine" wait interrupted)" = 0 ] || fail "Ctrl-C ends with another code"
-  once "$IMAGE" vortex archive show NONE >/dev/null 2>&1
-  [ $? = 4 ] || fail "an archive that is not there"
-  once "$IMAGE" vortex --nonsense >/dev/null 2>&1
-  [ $? = 2 ] || fail "a wrong option"
+  ends 4 once "$IMAGE" vortex archive show NONE >/dev/null 2>&1 || fail "an archive that is not there"
+  ends 2 once "$IMAGE" vortex --nonsense >/dev/null 2>&1 || fail "a wrong option"
   # What a command leaves behind is reaped.
   service reaping "${sample[@]}"
   orphan=$(in_it reaping sh -c 'sleep 600 >/dev/null 2>&1 & echo $!')
@@ -538,6 +541,14 @@ test_25() {
   done
 }
 
+# run NUMBER: one test. Each step of it has to succeed, whether it says what a failure would mean or not.
+run() {
+  set -eE
+  shopt -s inherit_errexit
+  trap 'echo "failed: line $LINENO: $BASH_COMMAND" >&2' ERR
+  "test_$1"
+}
+
 passed=0 failed=0
 for number in "${numbers[@]}"; do
   if [ "$number" = 1 ] && ! $build; then
@@ -546,7 +557,7 @@ for number in "${numbers[@]}"; do
     continue
   fi
   began=$(date +%s)
-  if $verbose; then ( "test_$number" ) 2>&1 | tee "$work/log"; else ( "test_$number" ) >"$work/log" 2>&1; fi
+  if $verbose; then (run "$number") 2>&1 | tee "$work/log"; else (run "$number") >"$work/log" 2>&1; fi
   # shellcheck disable=SC2181 # that of either branch
   if [ $? = 0 ]; then
     passed=$((passed + 1))

@@ -5,6 +5,7 @@
  *   FAULTS_LOG    every change is appended to this file, with its bytes (the format is at `note`)
  *   FAULTS_FAIL   N:ERRNO or N:ERRNO:for-good - the Nth change (from 0) fails, or all from it on;
  *                 a write that runs out of space writes its first half before
+ *   FAULTS_READ   N:ERRNO - the Nth opening or reading of a file that is there (from 0) fails; they are in the log then
  *   FAULTS_KILL   N - the program is killed (SIGKILL) when it is about to make the Nth change
  *   FAULTS_NETWORK  set: every file system says that it is NFS
  *   FAULTS_COUNT  how many changes there were is written to this file when the program ends
@@ -34,16 +35,24 @@ static size_t root_length;
 static int log_to = -1;
 static long fail_at = -1, kill_at = -1, seen;
 static int fail_with, fail_for_good;
+static int reads_watched, read_with;
+static long read_at, reads_seen;
 
 __attribute__((constructor)) static void begin(void) {
     const char *folder = getenv("FAULTS_ROOT"), *log = getenv("FAULTS_LOG"), *fail = getenv("FAULTS_FAIL");
-    const char *killed = getenv("FAULTS_KILL");
+    const char *killed = getenv("FAULTS_KILL"), *reads = getenv("FAULTS_READ");
     if (!folder) return;
     root_length = strlen(folder);
     if (root_length >= sizeof root) abort();
     memcpy(root, folder, root_length + 1);
     if (log) log_to = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (killed) kill_at = strtol(killed, NULL, 10);
+    if (reads) {
+        char *rest;
+        reads_watched = 1;
+        read_at = strtol(reads, &rest, 10);
+        read_with = (int)strtol(rest + 1, NULL, 10);
+    }
     if (fail) {
         char *rest;
         fail_at = strtol(fail, &rest, 10);
@@ -111,10 +120,23 @@ static int fails(void) {
     return hit;
 }
 
+/* Whether this opening (O) or reading (I) of a file is to fail; errno is set then. */
+static int unreadable(char kind, const char *name) {
+    pthread_mutex_lock(&lock);
+    int hit = reads_seen++ == read_at;
+    note(hit ? kind | 0x20 : kind, 0, 0, name, "", "", 0);
+    pthread_mutex_unlock(&lock);
+    if (hit) errno = read_with;
+    return hit;
+}
 
 /* Opening: C is a file that was made, T one that was emptied. */
 static int opened(int folder, const char *path, int flags, mode_t mode) {
     char name[PATH_MAX];
+    struct stat found;
+    if (reads_watched && root_length && name_at(folder, path, name) && inside(name) && stat(name, &found) == 0 &&
+        S_ISREG(found.st_mode) && unreadable('O', name))
+        return -1;
     if (!root_length || !(flags & (O_CREAT | O_TRUNC)) || !name_at(folder, path, name) || !inside(name))
         return syscall(SYS_openat, folder, path, flags, mode);
     pthread_mutex_lock(&lock);
@@ -135,6 +157,18 @@ int open(const char *path, int flags, ...) { return opened(AT_FDCWD, path, flags
 int open64(const char *path, int flags, ...) { return opened(AT_FDCWD, path, flags, MODE(flags)); }
 int openat(int folder, const char *path, int flags, ...) { return opened(folder, path, flags, MODE(flags)); }
 int openat64(int folder, const char *path, int flags, ...) { return opened(folder, path, flags, MODE(flags)); }
+
+/* Reading. */
+static int may_read(int fd) {
+    char name[PATH_MAX];
+    uint64_t number;
+    return !reads_watched || !watched(fd, name, &number) || !unreadable('I', name);
+}
+
+ssize_t read(int fd, void *bytes, size_t count) { return may_read(fd) ? syscall(SYS_read, fd, bytes, count) : -1; }
+ssize_t pread(int fd, void *bytes, size_t count, off_t at) { return may_read(fd) ? syscall(SYS_pread64, fd, bytes, count, at) : -1; }
+ssize_t pread64(int fd, void *bytes, size_t count, off64_t at) { return pread(fd, bytes, count, at); }
+ssize_t readv(int fd, const struct iovec *parts, int count) { return may_read(fd) ? syscall(SYS_readv, fd, parts, count) : -1; }
 
 /* Writing: W with the place and the bytes. */
 static ssize_t written(int fd, const void *bytes, size_t count, off_t at, int placed) {

@@ -56,6 +56,13 @@ pub(crate) fn failing<'a>(
     watched(command, root).env("FAULTS_FAIL", format!("{nth}:{}{ending}", errno as i32))
 }
 
+/// The `nth` opening or reading of a file below `root` will fail with an I/O error; where none is named, they are only
+/// recorded.
+pub(crate) fn unreadable<'a>(command: &'a mut Command, root: &Path, nth: Option<usize>) -> &'a mut Command {
+    let nth = nth.map_or("-1".to_owned(), |nth| nth.to_string());
+    watched(command, root).env("FAULTS_READ", format!("{nth}:{}", nix::errno::Errno::EIO as i32))
+}
+
 /// The command will be killed when it is about to make the `nth` change below `root`.
 pub(crate) fn killed<'a>(command: &'a mut Command, root: &Path, nth: u64) -> &'a mut Command {
     watched(command, root).env("FAULTS_KILL", nth.to_string())
@@ -64,8 +71,8 @@ pub(crate) fn killed<'a>(command: &'a mut Command, root: &Path, nth: u64) -> &'a
 /// What the program changed, as `faults.c` writes it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// C made, T emptied, W written, L cut to length, S synced, R renamed, U removed, M folder made; small
-    /// letters for what was made to fail.
+    /// C made, T emptied, W written, L cut to length, S synced, R renamed, U removed, M folder made, and where reading
+    /// is watched O opened, I read; small letters for what was made to fail.
     pub(crate) kind: char,
     /// The file's number on its file system.
     pub(crate) number: u64,

@@ -29,9 +29,7 @@ fn home() -> Home {
 
 /// Writes a file below the home, with its folders.
 fn put(home: &Home, name: &str, text: impl AsRef<[u8]>) {
-    let path = home.path(name);
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, text).unwrap();
+    home.put(name, text);
 }
 
 /// The files of a report, by their names; the sums of each must be its rows.

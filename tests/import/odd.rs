@@ -297,7 +297,8 @@ fn a_contract_that_nobody_listed_is_not_downloaded_as_a_stock() {
 
 #[test]
 fn a_side_file_is_looked_at_before_it_is_read() {
-    let stand: [(fn(&std::path::Path), &str); 3] = [
+    type Put = fn(&std::path::Path);
+    let stand: [(Put, &str); 3] = [
         (|path| nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).unwrap(), "a pipe"),
         (|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap(), "a device"),
         (|path| std::fs::File::create(path).unwrap().set_len(1 << 40).unwrap(), "longer than"),

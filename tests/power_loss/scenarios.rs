@@ -6,6 +6,7 @@ use std::process::Command;
 
 use vortex::model::Day;
 
+use crate::archives::{copy, to_the_first_schema};
 use crate::binary::Home;
 use crate::disk::Disk;
 use crate::faults::{self, Change};
@@ -21,6 +22,8 @@ pub(crate) struct Recording {
     /// The disk it began with.
     pub(crate) disk: Disk,
     pub(crate) changes: Vec<Change>,
+    /// It makes the catalogue of files that are there.
+    pub(crate) rebuilds: bool,
 }
 
 /// All of them; each finds what the one before it left.
@@ -29,11 +32,12 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
     let monday = Day::of_utc(jiff::Timestamp::now().as_second()).monday().plus(-14);
     let evening = |days: i32| monday.plus(days).midnight() + 22 * 3600;
     let server = Server::start(evening(0));
-    // Answers as received are not synced and nothing depends on them: they would only be more of the same.
-    let configuration = format!(
-        "providers.yahoo.base_url = '{}'\nproviders.yahoo.requests_per_minute = 1_000_000\ngeneral.raw.enabled = false\n",
+    // Answers as received are not synced and nothing depends on them: one recording with them will do.
+    let with_answers = format!(
+        "providers.yahoo.base_url = '{}'\nproviders.yahoo.requests_per_minute = 1_000_000\n",
         server.base_url()
     );
+    let configuration = format!("{with_answers}general.raw.enabled = false\n");
     let home = Home::configured(&configuration);
     let since = monday.plus(-20).to_string();
     let daily = format!("download -s AAPL MSFT --period 1d --start-date {since}");
@@ -65,13 +69,20 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
     let removes = |change: &Change| change.kind == 'U' && change.path.starts_with("yahoo");
     assert!(removal.changes.iter().any(removes), "no partition went");
     server.set_now(evening(3));
-    to_the_first_schema(&home.archive().join(".vortex/catalogue.db"));
+    to_the_first_schema(&home.archive());
     let migration = record("an update that migrates the catalogue", &daily.replace("AAPL ", ""));
     for name in ["catalogue.db", "catalogue.db-wal", "catalogue.db-shm"] {
         let path = home.archive().join(".vortex").join(name);
         assert!(!path.exists() || fs::remove_file(path).is_ok());
     }
-    let rebuild = record("a rebuild without a catalogue", "archive rebuild");
+    let mut rebuild = record("a rebuild without a catalogue", "archive rebuild");
+    rebuild.rebuilds = true;
+    let keeping = Home::configured(&with_answers);
+    let name = "the first commit, with answers as received";
+    let line = format!("download -s MSFT --period 1d --start-date {since}");
+    let command = keeping.command(&line.split(' ').collect::<Vec<_>>());
+    let answers = self::record(name, command, &keeping.archive(), &place.join(name));
+    assert!(answers.changes.iter().any(|change| change.path.starts_with("raw")), "no answer was kept");
     // The archive on a network: its catalogue is in the state folder, which lies in the recorded one here, and
     // has a rollback journal.
     let far = Home::configured(&configuration);
@@ -87,16 +98,19 @@ pub(crate) fn record_all(place: &Path) -> Vec<Recording> {
         let journals = |change: &&Change| change.path.to_string_lossy().ends_with(".db-journal");
         assert!(recording.changes.iter().any(|change| journals(&change)), "no rollback journal was used");
     }
-    vec![first, several, update, restatement, revert, removal, migration, rebuild, far_first, far_update]
-}
-
-/// Makes a catalogue one of before the second migration.
-fn to_the_first_schema(path: &Path) {
-    let catalogue = rusqlite::Connection::open(path).unwrap();
-    let back = "ALTER TABLE jobs DROP COLUMN request; ALTER TABLE jobs DROP COLUMN client;
-        ALTER TABLE jobs DROP COLUMN queued; DROP TABLE notes; DROP TABLE complete;
-        PRAGMA user_version = 1";
-    catalogue.execute_batch(back).unwrap();
+    vec![
+        first,
+        several,
+        update,
+        restatement,
+        revert,
+        removal,
+        migration,
+        rebuild,
+        answers,
+        far_first,
+        far_update,
+    ]
 }
 
 /// The state folder of a person whose archive is on a network, in that archive.
@@ -127,18 +141,5 @@ fn record(name: &'static str, mut command: Command, root: &Path, folder: &Path) 
     copy(root, &after);
     let changes = faults::changes(&log, root);
     assert!(changes.len() > 20, "{name}: nothing was recorded");
-    Recording { name, before, after, disk, changes }
-}
-
-/// Copies a folder with all in it.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        match entry.file_type().unwrap().is_dir() {
-            true => copy(&entry.path(), &target),
-            false => assert!(fs::copy(entry.path(), target).is_ok()),
-        }
-    }
+    Recording { name, before, after, disk, changes, rebuilds: false }
 }

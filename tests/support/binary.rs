@@ -40,6 +40,13 @@ impl Home {
         self.0.path().join(name)
     }
 
+    /// Writes a file below the home, with its folders.
+    pub(crate) fn put(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
     /// The archive's folder, as nobody configured another.
     pub(crate) fn archive(&self) -> PathBuf {
         self.path(".local/share/vortex")

@@ -215,12 +215,15 @@ fn install(files: &Path) {
     put_server(files);
 }
 
-/// The package of `scripts/build-deb`.
+/// The package of this version and machine, which `scripts/build-deb` made.
 fn package() -> PathBuf {
-    let found = std::fs::read_dir(project().join("dist")).into_iter().flatten().flatten();
-    let mut found =
-        found.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|e| e == "deb"));
-    found.next().expect("missing: dist/vortex_*.deb, which scripts/build-deb makes")
+    let found = Command::new("bash")
+        .args(["-c", ". scripts/lib/tools && built_package"])
+        .current_dir(project())
+        .output()
+        .unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    project().join(String::from_utf8(found.stdout).unwrap().trim())
 }
 
 /// The server that plays Yahoo lies beside the binaries.
