@@ -307,8 +307,9 @@ fn a_side_file_is_looked_at_before_it_is_read() {
         let home = home();
         put(&home, "older/stocks/1d/AAPL.csv", "DATETIME,Open,High,Low,Close,Volume\n");
         stand(&home.path("older/stocks/1d/AAPL.csv.json"));
-        let report = only(&home.expect(1, &["import", "--json", "older"]).json());
-        let reason = report["reason"].as_str().unwrap();
-        assert!(reason.contains("side file") && reason.contains(why), "{report}");
+        let report = home.expect(1, &["import", "--json", "older"]).json();
+        let (_, csv) = files(&report).into_iter().find(|(name, _)| name == "AAPL.csv").unwrap();
+        let reason = csv["reason"].as_str().unwrap();
+        assert!(reason.contains("side file") && reason.contains(why), "{csv}");
     }
 }

@@ -486,7 +486,7 @@ mod tests {
             std::thread::sleep(TRY_EVERY);
             std::fs::remove_dir(log).unwrap();
         });
-        assert!(!Catalogue::open_to_read(&path).unwrap().0.frozen);
+        connect_patiently(&path).unwrap();
         other.join().unwrap();
     }
 

@@ -348,7 +348,7 @@ fn a_restatement_that_cannot_keep_what_it_replaces_is_refused_before_it_is_promi
     fs::write(place.root().join(layout::REVISIONS), "x").unwrap();
     let new = Change { restated: Some("split".into()), ..hourly(1400, 95.0) };
     let error = writer.prepare(new.clone()).unwrap_err().to_string();
-    assert!(error.contains("revisions: it is no folder"), "{error}");
+    assert!(error.contains("revisions is a file, and a folder is to be here"), "{error}");
     fs::remove_file(place.root().join(layout::REVISIONS)).unwrap();
     writer.commit(vec![writer.prepare(new).unwrap()]).unwrap();
     assert_eq!(writer.archive().verify(None).unwrap(), []);
