@@ -1,7 +1,7 @@
 //! Answers that came as files meet what is stored: the files of a series are compared and merged in memory, the
 //! oldest first, and make one commit. Nobody is asked.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
@@ -106,13 +106,14 @@ pub async fn take(writer: Writer, intake: Intake) -> Result<(Summary, Vec<Taken>
         closed: OnceLock::new(),
         alike: None,
         observer: Arc::clone(&intake.observer),
-        now: intake.now,
+        local: intake.now,
         parquet: intake.parquet,
         bytes_fetched: AtomicU64::new(0),
         files: AtomicU64::new(0),
         correlations: AtomicU64::new(1),
         cancelled: intake.cancelled.clone(),
         job: intake.number,
+        clock_told: AtomicBool::new(false),
     });
     let series = intake.deliveries.len();
     intake.observer.event(&Event::Planned { series, to_fetch: series, pace: None });
@@ -224,7 +225,7 @@ impl Shared {
         course.notes.extend(notes);
         self.bytes_fetched.fetch_add(bytes, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key: &course.target.key, bytes: bytes as usize });
-        course.fetched_at = Some(newest.min((self.now)()));
+        course.fetched_at = Some(newest.min(self.now()));
         self.store(course, &stored, state, news, restated).await
     }
 

@@ -1,7 +1,7 @@
 //! Building an archive from the raw trail: the answers of earlier runs, read again in their order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
@@ -58,13 +58,14 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         closed: OnceLock::new(),
         alike: None,
         observer: Arc::clone(&replay.observer),
-        now: Arc::clone(&replay.now),
+        local: Arc::clone(&replay.now),
         parquet: replay.parquet,
         bytes_fetched: AtomicU64::new(0),
         files: AtomicU64::new(0),
         correlations: AtomicU64::new(1),
         cancelled: replay.cancelled.clone(),
         job,
+        clock_told: AtomicBool::new(false),
     };
     replay.observer.event(&Event::Planned { series: series.len(), to_fetch: series.len(), pace: None });
     let mut summary = Summary { job, ..Summary::default() };

@@ -1,6 +1,6 @@
 //! One series, one window at a time: ask, judge the overlap, fetch again what was restated, commit.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
@@ -9,8 +9,7 @@ use tokio::task::spawn_blocking;
 use super::absorb::{self, Verdict};
 use super::committer::{Coming, Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
-use super::plan::{Standpoint, Wanted, today_of, with_overlap};
-use super::sessions::Judge;
+use super::plan::{Wanted, with_overlap};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, SessionCounts};
 use crate::model::{Bars, Contract, Days, Instrument, Mark, Period, SeriesKey};
@@ -47,13 +46,16 @@ pub(super) struct Shared {
     /// and how many there were in a row.
     pub(super) alike: Option<Mutex<(String, u32)>>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) now: super::Clock,
+    /// This machine's clock; see [`Shared::now`].
+    pub(super) local: super::Clock,
     pub(super) parquet: bool,
     pub(super) bytes_fetched: AtomicU64,
     pub(super) files: AtomicU64,
     pub(super) correlations: AtomicU64,
     pub(super) cancelled: watch::Receiver<bool>,
     pub(super) job: i64,
+    /// It was said that this machine's clock is wrong.
+    pub(super) clock_told: AtomicBool,
 }
 
 /// A series under way.
@@ -68,6 +70,8 @@ pub(super) struct Course {
     pub(super) out_of_reach: Vec<Days>,
     /// When the provider was last asked for its newest part.
     pub(super) asked_at: i64,
+    /// How far the provider's clock was ahead when its windows were planned, and how often that changed them.
+    pub(super) planned_by: (i64, u8),
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
     /// Partitions whose Parquet twin is gone.
@@ -319,6 +323,7 @@ impl Shared {
     /// Fetches the next window of a series and stores what it brings.
     pub(super) async fn step(&self, course: &mut Course) -> Result<(), Stop> {
         let mut stored = self.stored(course)?;
+        self.plan_again(course, &stored.state);
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
@@ -327,7 +332,7 @@ impl Shared {
             let own = &mut course.target.instrument.broker.con_id;
             *own = own.or(stored.state.meta.con_id);
         }
-        let asked = self.overlapping(course, &stored.state, window);
+        let asked = self.standing(course, &stored.state, |at| with_overlap(at, window));
         if !course.bridged && !stored.meets(asked) {
             course.bridged = true;
             self.bridge(course, stored).await?;
@@ -335,7 +340,12 @@ impl Shared {
         }
         // Before anything is asked: a file that is not as recorded costs no request.
         let bars = self.bars(&course.target.key, &stored.parts, Some(asked))?;
-        let answer = match self.ask(course, course.target.key.period, asked).await {
+        let answer = self.ask(course, course.target.key.period, asked).await;
+        // What was asked by a wrong clock tells nothing of the days that were meant.
+        if self.plan_again(course, &stored.state) {
+            return Ok(());
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
             Err(NoAnswer::NotAsked) => return Err(Stop::NotAsked),
@@ -350,16 +360,6 @@ impl Shared {
     async fn give_up_unreachable(&self, course: &mut Course, state: SeriesState) -> Result<(), Stop> {
         let next = absorb::leave_unreachable(&state, &course.out_of_reach);
         if next == state { Ok(()) } else { self.commit_state(course, next).await }
-    }
-
-    /// The days to ask for so that a window meets what is stored beside it.
-    fn overlapping(&self, course: &Course, state: &SeriesState, window: Days) -> Days {
-        let now = (self.now)();
-        let (key, limits) = (&course.target.key, course.limits);
-        let today = today_of(&state.meta, now);
-        let judge = Judge::new(&self.counts, key, &state.meta, today);
-        let at = Standpoint { key, state, judge, limits, today, now };
-        with_overlap(&at, window)
     }
 
     /// Stores an answer, or fetches everything again where it shows that history was restated.
@@ -470,7 +470,7 @@ impl Shared {
             state,
             partitions,
             restated,
-            fetched_at: course.fetched_at.unwrap_or_else(|| (self.now)()),
+            fetched_at: course.fetched_at.unwrap_or_else(|| self.now()),
             parquet: self.parquet,
         };
         let Submitted { added, changed, done } =

@@ -127,6 +127,11 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// How many seconds its clock is ahead of this machine's, as its answers tell; 0 before one did.
+    fn ahead(&self) -> i64 {
+        0
+    }
+
     /// Why it cannot be asked at all before a person has done something: an account that it lacks.
     fn unready(&self) -> Option<Refusal> {
         None

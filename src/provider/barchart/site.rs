@@ -1,6 +1,7 @@
 //! The way through the site's pages, as its own download button goes: the page of a symbol, the question what the
 //! account may still download, the download. Who has no session of a browser logs in before and out behind.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
@@ -325,6 +326,9 @@ impl Barchart {
                 return Err(error.into_refusal(NAME));
             }
         };
+        if let Some(date) = reply.raw.date() {
+            self.ahead.store(date - (self.now)(), Ordering::Relaxed);
+        }
         match reply.raw.status {
             429 => {
                 let said = "it answered 429, too many requests";

@@ -171,6 +171,10 @@ impl Provider for Ibkr {
         Some(PACE.to_owned())
     }
 
+    fn ahead(&self) -> i64 {
+        self.session.clock() - (self.now)()
+    }
+
     fn endpoint(&self) -> Option<(String, u16)> {
         let IbkrSettings { host, port, .. } = &self.settings;
         let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
