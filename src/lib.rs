@@ -16,7 +16,7 @@
 //! - [`client`] is `vortexctl`.
 //! - [`exit`]: the exit codes of both programs.
 //!
-//! `disk` tells of a disk that is full, for `archive` and `provider`.
+//! `disk` tells of a disk that is full, for `archive` and `provider`; `escape` makes texts from elsewhere harmless.
 
 #[cfg(feature = "service")]
 pub mod archive;
@@ -33,6 +33,8 @@ pub mod continuous;
 mod disk;
 #[cfg(feature = "service")]
 pub mod download;
+#[cfg(feature = "service")]
+mod escape;
 pub mod exit;
 #[cfg(feature = "service")]
 pub mod import;

@@ -382,3 +382,55 @@ fn who_may_not_write_can_read() {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 }
+
+#[test]
+fn no_name_steers_the_terminal() {
+    let home = Home::new();
+    let folder = "a\u{1b}[2Jb\u{9b}31m";
+    let mut seen = 0;
+    for args in [
+        &["download", "-p", "sample", "-s", "EURUSD", "--start-date", "2026-01-05", "-o", folder][..],
+        &["download", "-p", "sample", "-s", "EURUSD", "--dry-run", "-o", folder],
+        &["archive", "list", "-o", folder, "--json"],
+        &["validate", "-p", folder],
+        &["validate", "-p", "nowhere\u{9b}31m"],
+        &["validate", "-p", "nowhere\u{9b}31m", "--json"],
+        &["validate", "a\u{9b}31m"],
+    ] {
+        let ran = home.run(args);
+        let said = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert!(!said.contains(|c: char| c.is_control() && c != '\n'), "{args:?}: {said:?}");
+        seen += usize::from(["u{1b}", "u001b", "u{9b}", "u009b"].iter().any(|shown| said.contains(shown)));
+    }
+    // Those that name it show it.
+    assert!(seen >= 4, "{seen}");
+}
+
+#[test]
+fn what_is_on_no_list_is_not_late() {
+    let home = Home::new();
+    home.configure("general.default_provider = \"sample\"\n");
+    let args = ["download", "--yes", "-s", "AAPL", "MSFT", "--period", "1d", "--start-date", "2026-01-05"];
+    assert!(home.run(&[&args[..], &["--end-date", "2026-01-30"]].concat()).status.success());
+    // As if that had been done then, and nothing since.
+    let catalogue =
+        rusqlite::Connection::open(home.path(".local/share/vortex/.vortex/catalogue.db")).unwrap();
+    catalogue.execute("UPDATE series SET state = json_set(state, '$.asked_at', 1769800000)", []).unwrap();
+    drop(catalogue);
+    let states = || {
+        let output = home.run(&["archive", "list", "--json"]);
+        let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| row["state"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(states(), ["late", "late"], "what was asked for by name is the list where there is none");
+    let list = home.path(".config/vortex/assets.json");
+    fs::write(&list, r#"{"stock": {"AAPL": {"code": "AAPL"}}}"#).unwrap();
+    assert_eq!(states(), ["late", "unlisted"]);
+    let told = home.run(&["archive", "list"]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("unlisted"), "{told:?}");
+    home.configure(
+        "general.default_provider = \"sample\"\n[watchlists.few]\nsymbols = [\"MSFT\"]\nperiods = [\"1d\"]\n",
+    );
+    assert_eq!(states(), ["late", "late"]);
+}

@@ -56,6 +56,7 @@ fn what_is_put_into_the_folder_is_imported_by_itself_and_once() {
     let gold = |contract: &str| archived(&place, &format!("GOLD/GOLD_{contract}.csv"));
     place.until("the whole file is imported", || gold("20240600").is_file());
     assert!(!gold("20240400").exists(), "half a file was taken");
+    until_status(&place, "1 file waiting in the import folder");
     fs::write(&file, &text).unwrap();
     place.until("the other one too", || gold("20240400").is_file());
     place.until("both jobs are over", || {
@@ -85,12 +86,28 @@ fn what_cannot_be_taken_is_told_and_a_better_file_is_tried() {
     fs::write(&file, export("2024-01-02", "2024-01-31")).unwrap();
     place.until("the refusal is told", || place.log().contains("its name says 60min and its rows are daily"));
     place.until("the job is over", || jobs(&place).iter().any(|(_, result)| result == "failed"));
-    let status = place.ctl(&["jobs", "--json"]).stdout;
-    assert!(String::from_utf8_lossy(&status).contains("\"import\""));
+    until_status(&place, "1 file there refused, such as gcj24_intraday-60min.csv: its name says 60min");
+    let listed = place.ctl(&["jobs", "--json"]).stdout;
+    assert!(String::from_utf8_lossy(&listed).contains("\"import\""));
     fs::rename(&file, inbox.join("gcj24_daily.csv")).unwrap();
     place.until("under its right name it is imported", || {
         archived(&place, "GOLD/GOLD_20240400.csv").is_file()
     });
+    place.until("nothing is left to tell", || {
+        !status(&place).contains("import folder") && !status(&place).contains("refused")
+    });
+}
+
+/// What `vortexctl status` says in its line of that name.
+fn status(place: &Place) -> String {
+    let said = String::from_utf8(place.ctl(&["status"]).stdout).unwrap();
+    let line = said.lines().find_map(|line| line.trim_start().strip_prefix("Status: "));
+    line.unwrap_or_else(|| panic!("no status in {said}")).to_owned()
+}
+
+#[track_caller]
+fn until_status(place: &Place, words: &str) {
+    place.until(words, || status(place).contains(words));
 }
 
 /// What stood in the way of a job is nothing against its files: once it is gone they are imported.
@@ -103,6 +120,8 @@ fn files_that_had_no_turn_are_tried_again() {
     fs::create_dir(&inbox).unwrap();
     fs::write(inbox.join("gcj24_daily.csv"), export("2024-01-02", "2024-01-31")).unwrap();
     place.until("the job fails", || place.log().contains("could not be taken yet; it is tried again"));
+    until_status(&place, "1 file waiting in the import folder; ");
+    assert!(status(&place).contains("gcj24_daily.csv could not be taken yet"), "{}", status(&place));
     fs::remove_file(&obstacle).unwrap();
     place.until("it is tried again", || archived(&place, "GOLD/GOLD_20240400.csv").is_file());
 }

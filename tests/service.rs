@@ -433,3 +433,29 @@ fn as_the_first_process_it_takes_note_of_the_end_of_orphans() {
         left == "/proc/1\n"
     });
 }
+
+#[test]
+fn what_is_on_no_list_is_counted_apart_and_a_reload_looks_again() {
+    let mut place = Place::with_bus();
+    place.configure("general.default_provider = \"sample\"\n");
+    let mut vortex = place.command(env!("CARGO_BIN_EXE_vortex"));
+    vortex.args(["download", "--yes", "-s", "AAPL", "MSFT", "--period", "1d", "--start-date", "2026-01-05"]);
+    let ran = vortex.args(["--end-date", "2026-01-30"]).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    // As if that had been done then, and nothing since.
+    let catalogue = place.home.path().join(".local/share/vortex/.vortex/catalogue.db");
+    let catalogue = rusqlite::Connection::open(catalogue).unwrap();
+    catalogue.execute("UPDATE series SET state = json_set(state, '$.asked_at', 1769800000)", []).unwrap();
+    drop(catalogue);
+    let list = place.home.path().join(".config/vortex/assets.json");
+    fs::write(&list, r#"{"stock": {"AAPL": {"code": "AAPL"}}}"#).unwrap();
+    place.start(&["--bus", "user"]);
+    let said = |args: &[&str]| String::from_utf8(place.ctl(args).stdout).unwrap();
+    place.until("one is late", || said(&["status"]).contains("0 of 2 series current, 1 late, 1 unlisted"));
+    let unlisted = said(&["series", "--state", "unlisted"]);
+    assert!(unlisted.contains("sample/MSFT") && !unlisted.contains("AAPL"), "{unlisted}");
+    assert!(!said(&["status", "--json"]).contains("MSFT"), "it wants nobody's attention");
+    fs::write(&list, r#"{"stock": {"AAPL": {"code": "AAPL"}, "MSFT": {"code": "MSFT"}}}"#).unwrap();
+    assert!(place.ctl(&["reload"]).status.success());
+    place.until("both are late", || said(&["status"]).contains("0 of 2 series current, 2 late"));
+}

@@ -18,7 +18,7 @@ _vortexctl() {
     --provider | -p) from providers; return ;;
     --symbol | -s) from series; return ;;
     --job) from jobs; return ;;
-    --state) mapfile -t COMPREPLY < <(compgen -W "current late suspect failed held" -- "$cur"); return ;;
+    --state) mapfile -t COMPREPLY < <(compgen -W "current late unlisted suspect failed held" -- "$cur"); return ;;
     --period) mapfile -t COMPREPLY < <(compgen -W "1m 2m 5m 10m 15m 20m 30m 1h 1d 1W 1M 3M" -- "$cur"); return ;;
     --color) mapfile -t COMPREPLY < <(compgen -W "auto always never" -- "$cur"); return ;;
   esac

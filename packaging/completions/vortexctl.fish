@@ -29,7 +29,7 @@ complete -c vortexctl -n '__fish_seen_subcommand_from update' -l follow -d 'Wait
 complete -c vortexctl -n '__fish_seen_subcommand_from job cancel' -xa '(vortexctl __complete jobs)'
 complete -c vortexctl -n '__fish_seen_subcommand_from series' -xa '(vortexctl __complete series)'
 complete -c vortexctl -n '__fish_seen_subcommand_from series' -l provider -xa '(vortexctl __complete providers)'
-complete -c vortexctl -n '__fish_seen_subcommand_from series' -l state -xa 'current late suspect failed held'
+complete -c vortexctl -n '__fish_seen_subcommand_from series' -l state -xa 'current late unlisted suspect failed held'
 complete -c vortexctl -n '__fish_seen_subcommand_from providers' -l test -d 'Ask each for a small answer'
 complete -c vortexctl -n '__fish_seen_subcommand_from reset' -xa '(vortexctl __complete providers)'
 complete -c vortexctl -n '__fish_seen_subcommand_from logs' -l job -xa '(vortexctl __complete jobs)'

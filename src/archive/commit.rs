@@ -38,7 +38,7 @@ pub(super) fn commit(writer: &Writer, prepared: Vec<Prepared>) -> Result<Committ
         return Err(ArchiveError::Refused(format!("{} is changed twice in one commit", twice.series.key)));
     }
     let committed = count(&prepared);
-    if prepared.iter().all(|one| one.series.pairs.is_empty() && one.series.removed.is_empty()) {
+    if prepared.iter().all(|one| one.series.is_of_no_file()) {
         // Without files there is nothing that could be half-done.
         let series = prepared.into_iter().map(|one| one.series).collect();
         let recorded = writer.catalogue.change(|t| record(t, &Intent { series }));

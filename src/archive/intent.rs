@@ -25,6 +25,9 @@ pub(super) struct SeriesIntent {
     /// Partitions that go; what they held is in the revision.
     #[serde(default)]
     pub(super) removed: Vec<Removal>,
+    /// The table of rolls of a derived series.
+    #[serde(default)]
+    pub(super) rolls: Option<Move>,
     /// All other partitions, where a rebuild found out which there are.
     #[serde(default)]
     pub(super) rebuilt: Option<Vec<PartitionRecord>>,
@@ -71,7 +74,12 @@ impl Pair {
 impl SeriesIntent {
     /// Every file, those of the revision first and each CSV before its Parquet.
     pub(super) fn moves(&self) -> impl Iterator<Item = &Move> {
-        self.kept.iter().chain(self.pairs.iter().flat_map(Pair::moves))
+        self.kept.iter().chain(self.pairs.iter().flat_map(Pair::moves)).chain(&self.rolls)
+    }
+
+    /// Whether no file changes.
+    pub(super) fn is_of_no_file(&self) -> bool {
+        self.pairs.is_empty() && self.removed.is_empty() && self.rolls.is_none()
     }
 
     /// Every file that goes: twins that are not written any more, and partitions.

@@ -301,9 +301,20 @@ impl Writer {
         prepare::prepare(self, change, prepare::InPlace::MustBeAsRecorded)
     }
 
-    /// As [`Writer::prepare`], of a series that can be made again: the partitions named in `gone` are removed.
-    pub fn prepare_replacement(&self, change: Change, gone: &[String]) -> Result<Prepared, ArchiveError> {
-        prepare::prepare_with_removals(self, change, gone, prepare::InPlace::MustBeAsRecorded)
+    /// As [`Writer::prepare`], of a series that can be made again: the partitions named in `gone` are removed, and
+    /// its table of rolls is replaced by this one.
+    pub fn prepare_replacement(
+        &self,
+        change: Change,
+        gone: &[String],
+        rolls: Option<&[u8]>,
+    ) -> Result<Prepared, ArchiveError> {
+        let mut prepared =
+            prepare::prepare_with_removals(self, change, gone, prepare::InPlace::MustBeAsRecorded)?;
+        if let Some(table) = rolls {
+            rolls::prepare(self, &mut prepared, table)?;
+        }
+        Ok(prepared)
     }
 
     /// Commits prepared changes of several series with one intent.

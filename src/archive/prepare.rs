@@ -61,6 +61,7 @@ pub(super) fn prepare_with_removals(
             pairs: Vec::with_capacity(change.partitions.len()),
             kept: Vec::new(),
             removed: Vec::with_capacity(removed.len()),
+            rolls: None,
             rebuilt: None,
         },
     };

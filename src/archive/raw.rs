@@ -21,6 +21,9 @@ const LEVEL: i32 = -1;
 /// Headers that could carry a secret, whoever filled them in.
 const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
 
+/// The ends of the names of its files: what stands beside a body, and the kinds of bodies.
+const ENDINGS: [&str; 4] = [".json", ".body", ".body.gz", ".body.zst"];
+
 /// Where answers are kept.
 #[derive(Clone, Debug)]
 pub struct RawTrail {
@@ -103,7 +106,7 @@ impl RawTrail {
             Some(as_it_came) => ("body.gz", Cow::from(as_it_came)),
             None => ("body.zst", Cow::from(zstd::bulk::compress(&answer.body, LEVEL)?)),
         };
-        let name = free_name(&folder, &stem, extension);
+        let name = free_name(&folder, &stem);
         let path = folder.join(format!("{name}.{extension}"));
         put(&path, &body)?;
         if self.settings.include_metadata {
@@ -265,8 +268,9 @@ fn stem(request: &Request, clock: &str) -> io::Result<String> {
 }
 
 /// The stem, or the stem with a number where one second brought two answers to one request.
-fn free_name(folder: &Path, stem: &str, extension: &str) -> String {
-    let taken = |name: &str| folder.join(format!("{name}.{extension}")).exists();
+fn free_name(folder: &Path, stem: &str) -> String {
+    // Of one kind of body or another: what stands beside it has one name.
+    let taken = |name: &str| ENDINGS.iter().any(|ending| folder.join(format!("{name}{ending}")).exists());
     let mut name = stem.to_owned();
     let mut number = 2;
     while taken(&name) {
@@ -316,8 +320,7 @@ fn sweep_day(folder: &Path) -> io::Result<bool> {
 /// Whether a file is named as [`RawTrail::keep`] names them, or as [`put`] does before.
 fn is_of_a_trail(name: &str) -> bool {
     let name = name.strip_prefix('.').unwrap_or(name);
-    let stem =
-        [".json", ".body", ".body.gz", ".body.zst"].iter().find_map(|ending| name.strip_suffix(ending));
+    let stem = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
     let Some((clock, words)) = stem.and_then(|stem| stem.split_once('_')) else {
         return false;
     };

@@ -56,6 +56,17 @@ fn roll_forward(root: &Path, catalogue: &Catalogue, id: i64, mut intent: Intent)
                 Found::Nowhere => lost.push(kept.target.clone()),
             }
         }
+        // A table that is lost is made again by the next run.
+        if let Some(table) = series.rolls.take() {
+            match find(root, &table)? {
+                Found::InTmp => {
+                    moves.push(table.clone());
+                    series.rolls = Some(table);
+                }
+                Found::InPlace => series.rolls = Some(table),
+                Found::Nowhere => {}
+            }
+        }
         let removed = std::mem::take(&mut series.removed);
         for removal in removed {
             let kept = revision::file_name(&removal.partition);

@@ -1,10 +1,9 @@
 //! The table of rolls beside a continuous series that Vortex derived. It can be made again from the contracts,
-//! so the catalogue does not know it; it is written after the commit of its bars, and whole.
+//! so the catalogue does not know it; it is written whole, by the commit of its bars.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Archive, ArchiveError, Writer, files, layout};
+use super::{Archive, ArchiveError, Prepared, Writer, files, layout, prepare};
 use crate::model::SeriesKey;
 
 /// The end of its name.
@@ -15,11 +14,15 @@ pub(super) fn is_table(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
 }
 
+/// Where it lies below the archive's folder: beside the CSV of its series, or beside the folder of its parts.
+fn place(key: &SeriesKey) -> Result<PathBuf, ArchiveError> {
+    Ok(files::with_ending(&layout::series_path(key)?.with_extension(""), ENDING))
+}
+
 impl Archive {
-    /// Where the table of a series lies: beside its CSV, or beside the folder of its parts.
+    /// Where the table of a series lies.
     pub fn rolls_path(&self, key: &SeriesKey) -> Result<PathBuf, ArchiveError> {
-        let series = layout::series_path(key)?.with_extension("");
-        Ok(self.root().join(files::with_ending(&series, ENDING)))
+        Ok(self.root().join(place(key)?))
     }
 
     /// The table of a series, as it is there.
@@ -28,18 +31,12 @@ impl Archive {
     }
 }
 
-impl Writer {
-    /// Replaces the table of a series.
-    pub fn write_rolls(&self, key: &SeriesKey, table: &[u8]) -> Result<(), ArchiveError> {
-        let (root, path) = (self.archive.root(), self.archive.rolls_path(key)?);
-        files::check_target(root, &path)?;
-        let folder = path.parent().unwrap_or(root);
-        let mut touched = BTreeSet::from([folder.to_owned()]);
-        files::make_folder(root, folder, &mut touched)?;
-        let temp = root.join(layout::TMP).join("rolls");
-        files::remove(&temp)?;
-        files::write_synced(&temp, &[table])?;
-        files::rename(&temp, &path)?;
-        touched.iter().try_for_each(|folder| files::sync_folder(folder))
-    }
+/// Adds a table to what is to be committed.
+pub(super) fn prepare(writer: &Writer, prepared: &mut Prepared, table: &[u8]) -> Result<(), ArchiveError> {
+    let place = place(&prepared.series.key)?;
+    let root = writer.archive.root();
+    files::check_target(root, &root.join(&place))?;
+    let hash = files::hash(table);
+    prepared.series.rolls = Some(prepare::temp(writer, &mut prepared.temps, place, &[table], hash)?);
+    Ok(())
 }

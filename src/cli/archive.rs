@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::args::{ArchiveArgs, ArchiveCommand, RevertArgs, SeriesFilter};
+use super::daemon::whole_list;
 use super::error::{Error, Exit, Outcome};
 use super::output::count;
 use super::providers::archived;
@@ -16,7 +17,7 @@ use crate::download::completeness::{Completeness, SeriesStatus, survey};
 use crate::download::sessions::Standing;
 use crate::model::day::instant;
 use crate::model::{Bars, Day, SeriesKey};
-use crate::request::source;
+use crate::request::{Lists, source};
 
 /// More spans than this are left out of a table; `--json` has all.
 const MANY_SPANS: usize = 24;
@@ -56,6 +57,7 @@ pub(super) fn open_to_read(context: &Context, root: &Path) -> Result<Archive, Er
 /// Gives `tell` the series a filter names, and returns what it makes of them, in the order of their keys;
 /// an error where the filter names none.
 pub(super) fn chosen<T>(
+    context: &Context,
     archive: &Archive,
     filter: &SeriesFilter,
     tell: impl Fn(SeriesRecord, Completeness, SeriesStatus) -> T,
@@ -72,7 +74,10 @@ pub(super) fn chosen<T>(
     let take = |record: SeriesRecord, told: Completeness, status: SeriesStatus| {
         chosen.push((record.key.clone(), tell(record, told, status)));
     };
-    survey(archive, (source::clock())(), wanted, take).map_err(archive_error)?;
+    let config = context.config();
+    // What cannot be read of the service's own options is told by the service.
+    let lists = Lists::of(config, &whole_list(config).unwrap_or_default());
+    survey(archive, (source::clock())(), wanted, |key| lists.has(key), take).map_err(archive_error)?;
     if let Some(symbol) = &filter.symbol
         && chosen.is_empty()
     {
@@ -164,7 +169,9 @@ fn show(context: &Context, filter: &SeriesFilter) -> Outcome {
     let archive = open(context)?;
     let mut values = Vec::new();
     tracing::debug!("showing {symbol}");
-    for (record, told, status) in chosen(&archive, filter, |record, told, status| (record, told, status))? {
+    for (record, told, status) in
+        chosen(context, &archive, filter, |record, told, status| (record, told, status))?
+    {
         if context.global.json {
             let revisions = archive.revisions(Some(&record.key)).map_err(archive_error)?;
             let mut value = series_json(&record, &told, status);
@@ -305,7 +312,7 @@ fn revision_json(revision: &RevisionRecord) -> Value {
 fn revert(context: &Context, args: &RevertArgs) -> Outcome {
     let archive = open(context)?;
     let mut revisions = Vec::new();
-    for record in chosen(&archive, &args.series, |record, _, _| record)? {
+    for record in chosen(context, &archive, &args.series, |record, _, _| record)? {
         revisions.extend(archive.revisions(Some(&record.key)).map_err(archive_error)?);
     }
     revisions.sort_by_key(|revision| revision.id);

@@ -93,7 +93,7 @@ pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
 
 /// What a scheduled run of the whole list asks for: `schedule.download_args` are split as by a shell, and read
 /// as those of `vortex download`.
-fn whole_list(config: &Config) -> Result<Request, String> {
+pub(super) fn whole_list(config: &Config) -> Result<Request, String> {
     let Some(text) = &config.download_args else { return Ok(Request::default()) };
     let fail = |said: String| format!("schedule.download_args (VORTEX_DOWNLOAD_ARGS) {text:?}: {said}");
     let words = shell_words::split(text).map_err(|error| fail(error.to_string()))?;

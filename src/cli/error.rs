@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::config::ConfigError;
+use crate::escape;
 pub use crate::exit::Exit;
 use crate::provider::limits::ThrottleError;
 use crate::request::Refused;
@@ -41,9 +42,9 @@ impl Error {
         }
         // Nobody is left to tell where neither stream can be written.
         let _ = if json {
-            writeln!(io::stdout(), "{}", self.json())
+            writeln!(io::stdout(), "{}", escape::json(&self.json().to_string()))
         } else {
-            writeln!(io::stderr(), "vortex: {}", self.text())
+            writeln!(io::stderr(), "vortex: {}", escape::lines(&self.text()))
         };
         self.exit
     }

@@ -32,24 +32,47 @@ pub(super) fn run(context: &Context, targets: &[Target], provider: &dyn Provider
     let plan = provider.allowance(now).map(|allowance| Plan::new(&rows, allowance, now));
     if context.global.json {
         output::json(&as_json(provider, &rows, plan.as_ref()))?;
-        return Ok(Exit::Done);
+        return Ok(exit(&rows));
     }
     if let Some(plan) = &plan {
         plan.tell(&rows)?;
     }
-    if plan.is_none() || rows.len() <= MANY_ROWS {
-        let cells: Vec<Vec<String>> = rows.iter().map(Foreseen::cells).collect();
+    let served: Vec<&Foreseen<'_>> = rows.iter().filter(|row| !row.unserved).collect();
+    if !served.is_empty() && (plan.is_none() || served.len() <= MANY_ROWS) {
+        let cells: Vec<Vec<String>> = served.iter().map(|row| row.cells()).collect();
         output::table(&["Series", "Period", "Missing", "Requests", "Note"], &cells)?;
-    } else {
+    } else if !served.is_empty() {
         output::line(format!(
             "The table of {} series is left out; --json has each with its day",
-            rows.len()
+            served.len()
         ))?;
     }
+    tell_skipped(&rows)?;
     let requests = count(requests(&rows), "request");
     let name = provider.name();
     output::line(format!("{} series, {requests} to {name}; nothing was asked or written", rows.len()))?;
-    Ok(Exit::Done)
+    Ok(exit(&rows))
+}
+
+/// That of a run, as far as it can be foreseen: what the provider does not serve fails.
+fn exit(rows: &[Foreseen<'_>]) -> Exit {
+    match rows.iter().filter(|row| row.unserved).count() {
+        0 => Exit::Done,
+        all if all == rows.len() => Exit::Failed,
+        _ => Exit::Partly,
+    }
+}
+
+/// One line for each class and period that the provider does not serve.
+fn tell_skipped(rows: &[Foreseen<'_>]) -> Result<(), Error> {
+    let mut skipped: BTreeMap<(&str, Period, &str), usize> = BTreeMap::new();
+    for row in rows.iter().filter(|row| row.unserved) {
+        let (key, why) = (&row.target.key, row.reason.as_deref().unwrap_or_default());
+        *skipped.entry((key.class.folder(), key.period, why)).or_default() += 1;
+    }
+    skipped.iter().try_for_each(|((class, period, why), series)| {
+        output::line(format!("skipped: {period} of {class}, {series} series: {why}"))
+    })
 }
 
 fn requests(rows: &[Foreseen<'_>]) -> usize {
@@ -77,6 +100,8 @@ fn as_json(provider: &dyn Provider, rows: &[Foreseen<'_>], plan: Option<&Plan>) 
 struct Foreseen<'a> {
     target: &'a Target,
     state: &'static str,
+    /// The provider has no such bars.
+    unserved: bool,
     reason: Option<String>,
     windows: Vec<Days>,
     limits: Limits,
@@ -114,7 +139,8 @@ impl<'a> Foreseen<'a> {
             Ok(limits) => limits,
             Err(why) => {
                 let limits = Limits { reach_days: None, request_days: None };
-                return Ok(Foreseen { reason: Some(why), ..Foreseen::nothing(target, "failed", limits) });
+                let failed = Foreseen::nothing(target, "failed", limits);
+                return Ok(Foreseen { unserved: true, reason: Some(why), ..failed });
             }
         };
         Ok(match surveyor.look(target, limits).map_err(archive_error)? {
@@ -138,7 +164,7 @@ impl<'a> Foreseen<'a> {
     }
 
     fn nothing(target: &'a Target, state: &'static str, limits: Limits) -> Foreseen<'a> {
-        Foreseen { target, state, reason: None, windows: Vec::new(), limits, asked_at: 0 }
+        Foreseen { target, state, unserved: false, reason: None, windows: Vec::new(), limits, asked_at: 0 }
     }
 
     fn candidate(&self, place: usize, now: i64) -> Candidate<'_> {

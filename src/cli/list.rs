@@ -17,11 +17,12 @@ const HEADER: [&str; 10] =
     ["Series", "Period", "Bars", "Spans", "Expected", "Present", "Absent", "Pending", "Suspect", "State"];
 
 /// How a series of several contracts is told when they are not of one state: what asks for a person first.
-const STATES: [SeriesStatus; 5] = [
+const STATES: [SeriesStatus; 6] = [
     SeriesStatus::Failed,
     SeriesStatus::Suspect,
     SeriesStatus::Held,
     SeriesStatus::Late,
+    SeriesStatus::Unlisted,
     SeriesStatus::Current,
 ];
 
@@ -29,8 +30,9 @@ const STATES: [SeriesStatus; 5] = [
 pub(super) fn run(context: &Context, args: &ListArgs) -> Outcome {
     let archive = open(context)?;
     if context.global.json {
-        let values =
-            chosen(&archive, &args.series, |record, told, status| series_json(&record, &told, status))?;
+        let values = chosen(context, &archive, &args.series, |record, told, status| {
+            series_json(&record, &told, status)
+        })?;
         output::json(&values)?;
         return Ok(Exit::Done);
     }
@@ -39,7 +41,7 @@ pub(super) fn run(context: &Context, args: &ListArgs) -> Outcome {
     let apart = |key: &SeriesKey| {
         args.contracts || key.contract.is_none() || named.is_some_and(|name| name != key.symbol)
     };
-    let lines = chosen(&archive, &args.series, |record, told, status| {
+    let lines = chosen(context, &archive, &args.series, |record, told, status| {
         (apart(&record.key), Line::of(&record, &told, status))
     })?;
     let mut together: Vec<Line> = Vec::new();

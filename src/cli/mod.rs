@@ -26,14 +26,16 @@ mod validate;
 mod wizard;
 mod writer;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::config::{Config, Loaded, Overrides, Sources};
+use crate::escape;
 use crate::observe::{self, logging::Console};
 use args::{Cli, Command, Global};
 use error::{Error, Exit, Outcome};
@@ -119,7 +121,10 @@ fn refuse(error: &clap::Error, json: bool) -> Outcome {
         return Err(Error::usage(sentence(error)));
     }
     // Where the reader went away there is nobody to tell.
-    let _ = error.print();
+    let _ = match escape::lines(&error.render().to_string()) {
+        Cow::Owned(safe) if !no_error => write!(io::stderr(), "{safe}"),
+        _ => error.print(),
+    };
     Ok(if no_error { Exit::Done } else { Exit::Usage })
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::error::Error;
+use crate::escape;
 
 /// So many things, in words: `1 bar`, `2 bars`.
 pub fn count(number: impl Display + PartialEq + From<u8>, thing: &str) -> String {
@@ -15,22 +16,23 @@ pub fn count(number: impl Display + PartialEq + From<u8>, thing: &str) -> String
     format!("{number} {thing}{end}")
 }
 
-/// Writes to standard output. A reader that went away ends the command quietly.
+/// Writes to standard output as it is, for programs and texts of our own. A reader that went away ends the command
+/// quietly.
 pub fn print(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
 }
 
-/// Writes one line to standard output.
+/// Writes one line, or several, to standard output, without what a terminal would obey.
 pub fn line(text: impl Display) -> Result<(), Error> {
-    print(&format!("{text}\n"))
+    print(&format!("{}\n", escape::lines(&text.to_string())))
 }
 
 /// Writes a value as JSON over several lines.
 pub fn json(value: &impl Serialize) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?;
-    line(text)
+    print(&format!("{}\n", escape::json(&text)))
 }
 
 /// An instant in seconds since the epoch for programs, by RFC 3339.
@@ -40,13 +42,14 @@ pub fn stamp(seconds: i64) -> Option<String> {
 
 /// Writes rows as a table: fitted into a terminal, plain aligned columns anywhere else.
 pub fn table(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
-    line(render(header, rows, io::stdout().is_terminal()))
+    print(&format!("{}\n", render(header, &harmless(rows), io::stdout().is_terminal())))
 }
 
 /// Writes rows one line each, however wide: what is listed stays a line a row on any terminal.
 pub fn listing(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
+    let rows = harmless(rows);
     let mut widths: Vec<usize> = header.iter().map(|cell| cell.width()).collect();
-    for row in rows {
+    for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.width().max(*width);
         }
@@ -62,7 +65,7 @@ pub fn listing(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
         writeln!(out, "{}", line.trim_end())
     };
     aligned(&mut header.iter().copied())?;
-    for row in rows {
+    for row in &rows {
         aligned(&mut row.iter().map(String::as_str))?;
     }
     Ok(out.flush()?)
@@ -77,6 +80,11 @@ pub fn csv(header: &[&str], rows: &[Vec<String>]) -> Result<(), Error> {
     }
     let bytes = writer.into_inner().map_err(|error| error.into_error())?;
     print(&String::from_utf8_lossy(&bytes))
+}
+
+/// Cells as they are shown: a name in one may hold what a terminal would obey.
+fn harmless(rows: &[Vec<String>]) -> Vec<Vec<String>> {
+    rows.iter().map(|row| row.iter().map(|cell| escape::text(cell).into_owned()).collect()).collect()
 }
 
 fn render(header: &[&str], rows: &[Vec<String>], terminal: bool) -> String {

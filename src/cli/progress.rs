@@ -11,6 +11,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, Prog
 
 use super::output::count;
 use crate::download::{Event, Observer, Outcome, SeriesResult};
+use crate::escape;
 use crate::model::SeriesKey;
 
 /// A job on a terminal: one bar with series, bytes, time left and what is being asked for.
@@ -70,16 +71,17 @@ impl Bar {
         // A poisoned lock would only mean a stale line on the screen.
         let Ok(mut state) = self.state.lock() else { return };
         change(&mut state);
-        self.bar.set_message(state.message());
+        self.bar.set_message(escape::text(&state.message()).into_owned());
     }
 
     /// A line that stays, above the bar where there is one.
     fn say(&self, line: &str) {
+        let line = escape::text(line);
         if self.bar.is_hidden() {
             // Nobody reads it any more: the job goes on.
             let _ = writeln!(std::io::stderr().lock(), "{line}");
         } else {
-            self.bar.println(line);
+            self.bar.println(&*line);
         }
     }
 }
@@ -164,7 +166,7 @@ impl Observer for Lines {
             _ => return,
         };
         // Nobody reads it any more: the job goes on.
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", escape::text(&line));
     }
 }
 

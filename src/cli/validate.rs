@@ -15,6 +15,7 @@ use super::writer::{self, archive_error};
 use super::{Context, output};
 use crate::archive::Archive;
 use crate::archive::verify::{Finding, Severity, verify_path};
+use crate::escape;
 use crate::model::SeriesKey;
 
 /// Runs the command.
@@ -100,7 +101,8 @@ fn repair(context: &Context, args: &ValidateArgs, place: &Place) -> Result<(), E
     for repaired in writer.repair(Some(&wanted)).map_err(archive_error)? {
         // Standard output is for the findings.
         // Nobody may be reading there; the repair is done all the same.
-        let _ = writeln!(io::stderr(), "{}: {}", repaired.path.display(), repaired.repair.words());
+        let said = format!("{}: {}", repaired.path.display(), repaired.repair.words());
+        let _ = writeln!(io::stderr(), "{}", escape::text(&said));
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ pub enum Verb {
         /// Only series of this provider
         #[arg(long)]
         provider: Option<String>,
-        /// Only series in this state: current, late, suspect, failed, held
+        /// Only series in this state: current, late, unlisted, suspect, failed, held
         #[arg(long = "state", value_name = "STATE", value_delimiter = ',')]
         states: Vec<String>,
     },

@@ -160,7 +160,7 @@ pub(super) async fn series(
 pub(super) fn series_name(row: &Object) -> String {
     let contract = row.text("contract");
     let name = if contract.is_empty() { row.text("symbol") } else { contract };
-    format!("{}/{}", row.text("provider"), harmless(name))
+    harmless(&format!("{}/{name}", row.text("provider")))
 }
 
 fn series_row(context: &Context, row: Row) -> Vec<String> {

@@ -23,7 +23,7 @@ use clap::error::ErrorKind;
 use crate::exit::Exit;
 use args::{Cli, Global, Verb};
 use error::{Error, Outcome};
-use print::Paper;
+use print::{Paper, harmless};
 use service::Service;
 
 /// What a verb works with.
@@ -134,7 +134,8 @@ fn report(error: &Error, json: bool) -> Exit {
         let error = serde_json::json!({ "code": exit.word(), "exit": *exit as u8, "message": said });
         writeln!(io::stdout(), "{}", serde_json::json!({ "error": error }))
     } else {
-        writeln!(io::stderr(), "vortexctl: {said}")
+        let lines: Vec<String> = said.lines().map(harmless).collect();
+        writeln!(io::stderr(), "vortexctl: {}", lines.join("\n"))
     };
     *exit
 }

@@ -36,9 +36,12 @@ const FIELDS: &[&str] = &[
     "tradingClass",
 ];
 
+/// Where a list is that comes with the program.
+pub const BUILT_IN: &str = "built-in";
+
 /// The list in force for a provider, and where it is: the file named, else `assets.json` in the
 /// configuration folder, `assets/<provider>.json` or `assets/default.json` there (each also as
-/// `.toml`), else the one that comes with the program, called `built-in`. A file that is there and
+/// `.toml`), else the one that comes with the program, [`BUILT_IN`]. A file that is there and
 /// broken is an error, never passed over.
 pub fn find(
     provider: &str,
@@ -63,7 +66,7 @@ pub fn find(
     let shipped = |name: &str| SHIPPED.iter().find(|(known, _)| *known == name);
     let (name, text) = shipped(provider).unwrap_or(&SHIPPED[0]);
     let list = parse(&format!("built-in {name}.json"), text, provider)?;
-    Ok(("built-in".to_owned(), list))
+    Ok((BUILT_IN.to_owned(), list))
 }
 
 fn candidates(provider: &str, folder: &Path) -> Vec<PathBuf> {

@@ -126,9 +126,9 @@ impl Changes {
                 fetched_at: fetched_at.unwrap_or(0),
                 parquet,
             };
-            writer.commit(vec![writer.prepare_replacement(change, &self.gone)?])?;
+            writer.commit(vec![writer.prepare_replacement(change, &self.gone, self.table.as_deref())?])?;
         }
-        self.table.map_or(Ok(()), |table| writer.write_rolls(&self.key, &table))
+        Ok(())
     }
 }
 

@@ -54,6 +54,8 @@ pub enum SeriesStatus {
     Late,
     /// Nothing is added until a person has looked.
     Suspect,
+    /// It would be late, and is on no list: nobody but a person who names it brings it up to date.
+    Unlisted,
     /// The provider refused it.
     Failed,
     /// Reverted: updates skip it.
@@ -66,6 +68,7 @@ impl SeriesStatus {
         match self {
             SeriesStatus::Current => "current",
             SeriesStatus::Late => "late",
+            SeriesStatus::Unlisted => "unlisted",
             SeriesStatus::Suspect => "suspect",
             SeriesStatus::Failed => "failed",
             SeriesStatus::Held => "held",
@@ -146,7 +149,8 @@ impl Completeness {
     }
 }
 
-/// Gives every wanted series to `take`, with how complete it is, one after the other and in no order.
+/// Gives every wanted series to `take`, with how complete it is, one after the other and in no order. `listed` tells
+/// what the lists in force ask for.
 ///
 /// # Errors
 /// Where the catalogue cannot be read.
@@ -154,6 +158,7 @@ pub fn survey(
     archive: &Archive,
     now: i64,
     wanted: impl Fn(&SeriesKey) -> bool,
+    listed: impl Fn(&SeriesKey) -> bool,
     mut take: impl FnMut(SeriesRecord, Completeness, SeriesStatus),
 ) -> Result<(), ArchiveError> {
     let mut sessions: HashMap<String, SessionCounts> = HashMap::new();
@@ -165,12 +170,15 @@ pub fn survey(
     archive.each_series(wanted, |record| {
         let counts = sessions.get(&record.key.provider).unwrap_or(&none);
         let told = completeness(&record, counts, now);
-        let status = status(&record, &told, counts, now);
+        let status = match status(&record, &told, counts, now) {
+            SeriesStatus::Late if !listed(&record.key) => SeriesStatus::Unlisted,
+            status => status,
+        };
         take(record, told, status);
     })
 }
 
-/// The state of a series in one word.
+/// The state of a series in one word, as if it were on a list.
 pub fn status(record: &SeriesRecord, told: &Completeness, counts: &SessionCounts, now: i64) -> SeriesStatus {
     let state = &record.state;
     if state.held.is_some() {

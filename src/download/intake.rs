@@ -17,7 +17,7 @@ use super::series::{Course, Shared, Stop, Stored, Target};
 use crate::archive::raw::RawTrail;
 use crate::archive::{ArchiveError, PartitionRecord, SeriesState, SessionCounts, Writer};
 use crate::model::{Bars, Class, Days, Mark, Period, SeriesKey};
-use crate::provider::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use crate::provider::{Answer, Aside, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 
 /// Series that are read, merged or written at once.
 const AT_ONCE: usize = 4;
@@ -175,7 +175,10 @@ async fn of_series(
         }
         Err(stop) => {
             let why = match stop {
-                Stop::Outcome(outcome) => outcome.reason().unwrap_or("it was left out").to_owned(),
+                Stop::Outcome(outcome) => {
+                    let why = outcome.reason().unwrap_or("it was left out");
+                    format!("{why}; then the file can be imported")
+                }
                 Stop::Interrupted | Stop::NotAsked => "interrupted".to_owned(),
                 Stop::Limited(why) | Stop::Denied(why) | Stop::Fatal(why) => why,
             };
@@ -420,7 +423,7 @@ impl Provider for Nobody {
         Box::pin(std::future::ready(Ok(String::new())))
     }
 
-    fn fetch<'a>(&'a self, _request: &'a Request) -> Fetching<'a> {
+    fn fetch<'a>(&'a self, _request: &'a Request, _aside: Aside<'a>) -> Fetching<'a> {
         Box::pin(std::future::ready(Nobody::no()))
     }
 

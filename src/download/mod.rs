@@ -33,7 +33,7 @@ pub use intake::{Delivery, Intake, Piece, ReadFile, Taken, take};
 pub use plan::Wanted;
 pub use replay::{Replay, replay, series_period};
 pub use run::{Job, run, runtime};
-pub use selection::{Selection, targets};
+pub use selection::{Selection, listed, targets};
 pub use series::Target;
 pub use survey::{Survey, Surveyor};
 

@@ -49,6 +49,13 @@ pub fn targets(selection: &Selection, provider: &dyn Provider) -> Result<Vec<Tar
     Ok(targets)
 }
 
+/// The names of a selection with their periods, whichever contracts they come to.
+pub fn listed(selection: &Selection) -> Result<Vec<(String, Vec<Period>)>, String> {
+    let chosen = chosen(selection)?.into_iter();
+    let told = chosen.map(|Chosen { instrument, .. }| (periods(selection, &instrument), instrument));
+    Ok(told.map(|(periods, instrument)| (instrument.name, periods)).collect())
+}
+
 /// An instrument, or one contract of it.
 struct Chosen {
     instrument: Instrument,

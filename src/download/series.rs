@@ -14,7 +14,7 @@ use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, SessionCounts};
 use crate::model::{Bars, Contract, Days, Instrument, Mark, Period, SeriesKey};
 use crate::observe::logging::JOB;
-use crate::provider::{Answer, Limits, Provider, Refusal, Request};
+use crate::provider::{Answer, Limits, Provider, RawAnswer, Refusal, Request};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -27,6 +27,10 @@ pub struct Target {
     pub key: SeriesKey,
     /// What is wanted of it.
     pub wanted: Wanted,
+}
+
+fn not_kept(error: &std::io::Error) -> String {
+    format!("the raw answer could not be kept: {error}")
 }
 
 /// What all series of a job share.
@@ -113,7 +117,7 @@ impl From<Arc<ArchiveError>> for Stop {
     fn from(error: Arc<ArchiveError>) -> Stop {
         match *error {
             ArchiveError::Damaged { .. } => {
-                let how = "`vortex validate --fix` mends what can be mended";
+                let how = "nothing is added before `vortex validate --fix` has restored it from the file beside it, or has its days fetched or imported again";
                 Stop::Outcome(Outcome::Failed(format!("{error}; {how}")))
             }
             ArchiveError::Edited { .. } | ArchiveError::Refused(_) => {
@@ -277,12 +281,22 @@ impl Shared {
             target: JOB, job = self.job, provider = key.provider, symbol = key.name(), period = key.period.name(),
             correlation_id = request.correlation, "asking for {days}"
         );
+        let unkept = OnceLock::new();
+        let aside = |raw: &RawAnswer| {
+            if let Err(error) = self.raw.keep(self.provider.archive_name(), &request, raw) {
+                // The first one is as good as any later.
+                let _ = unkept.set(error);
+            }
+        };
         let raw = tokio::select! {
-            raw = self.provider.fetch(&request) => raw,
+            raw = self.provider.fetch(&request, &aside) => raw,
             _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
         };
         // A circuit that is open refuses before anything is asked.
         course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
+        if let Some(error) = unkept.into_inner() {
+            course.notes.push(not_kept(&error));
+        }
         let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
         course.coming = Some(self.committer.announce());
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
@@ -293,7 +307,7 @@ impl Shared {
             move || (trail.keep(provider.archive_name(), &request, &raw), provider.read(&request, &raw));
         let (kept, answer) = self.in_turn(read).await;
         if let Err(error) = kept {
-            course.notes.push(format!("the raw answer could not be kept: {error}"));
+            course.notes.push(not_kept(&error));
         }
         let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
         self.came_in_a_row("");

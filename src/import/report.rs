@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::download::Taken;
+use crate::escape;
 use crate::exit::Exit;
 use crate::model::SeriesKey;
 
@@ -129,8 +130,7 @@ impl FileReport {
 
 /// A path without control characters, each in its escaped form.
 pub fn shown(path: &Path) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().collect() } else { c.to_string() };
-    path.to_string_lossy().chars().map(escaped).collect()
+    escape::text(&path.to_string_lossy()).into_owned()
 }
 
 /// The exit code that files add up to: nothing but refused ones is a failure, some a part.

@@ -86,6 +86,10 @@ fn seconds_of(date: &str) -> Option<i64> {
     date.duration_since(std::time::UNIX_EPOCH).ok().map(|since| since.as_secs() as i64)
 }
 
+/// Takes answers that are none to the request: those after which it is made again, or the provider is left alone. The
+/// raw trail keeps them.
+pub type Aside<'a> = &'a (dyn Fn(&RawAnswer) + Send + Sync);
+
 /// The future of a provider's answer.
 pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<RawAnswer, Refusal>> + Send + 'a>>;
 
@@ -148,8 +152,9 @@ pub trait Provider: Send + Sync {
     /// Asks for the bars. Waits for the provider's rate limit, retries what is worth it, keeps its
     /// cool-downs. An answer of any status is `Ok` as received, so that the raw trail keeps it and
     /// `read` tells what it means; `Err` is for what the provider is left alone after (429, open
-    /// circuit, no connection, body over the limit).
-    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a>;
+    /// circuit, no connection, body over the limit). What came before either, and of a 429 what came,
+    /// is put `aside`. Nothing that is handed on holds a secret.
+    fn fetch<'a>(&'a self, request: &'a Request, aside: Aside<'a>) -> Fetching<'a>;
 
     /// A job is over: closes what was opened for it, as a login is. It may be asked again afterwards.
     fn finish(&self) -> Closing<'_> {

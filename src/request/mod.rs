@@ -1,5 +1,6 @@
 //! What somebody asks for, on the command line, over the bus or by a schedule, and the series it means.
 
+mod listed;
 mod names;
 pub mod source;
 
@@ -9,10 +10,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use listed::Lists;
+
 use crate::config::file::Accept;
 use crate::config::{Config, ConfigError, Watchlist, assets};
 use crate::download::{self, Selection, Target};
-use crate::model::{Day, Period};
+use crate::model::{Day, Instrument, Period};
 use crate::provider::Provider;
 use crate::provider::limits::ThrottleError;
 
@@ -73,10 +76,14 @@ impl Request {
     /// The provider that is asked, and the series, in the order in which they are told.
     pub fn resolve(&self, config: &Config) -> Result<(Arc<dyn Provider>, Vec<Target>), Refused> {
         let list = self.of_watchlist(config)?;
-        let named = self.provider.as_ref().or(list.and_then(|list| list.provider.as_ref()));
-        let provider = source::provider(config, named.unwrap_or(&config.default_provider))?;
+        let provider = source::provider(config, self.provider_name(config, list))?;
         let targets = self.targets(config, list, provider.as_ref())?;
         Ok((provider, targets))
+    }
+
+    fn provider_name<'a>(&'a self, config: &'a Config, list: Option<&'a Watchlist>) -> &'a str {
+        let named = self.provider.as_ref().or(list.and_then(|list| list.provider.as_ref()));
+        named.unwrap_or(&config.default_provider)
     }
 
     fn of_watchlist<'a>(&self, config: &'a Config) -> Result<Option<&'a Watchlist>, Refused> {
@@ -99,11 +106,23 @@ impl Request {
         let (source, mut instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
         tracing::debug!("instruments from {source}");
         let symbols = either(&self.symbols, list.map(|list| list.symbols.as_slice()));
-        let lists = names::Lists { config, provider, file: &source, today };
-        lists.complete(&symbols, &mut instruments).map_err(Refused::Instrument)?;
-        let selection = Selection {
+        let names = names::Names { config, provider, file: &source, today };
+        names.complete(&symbols, &mut instruments).map_err(Refused::Instrument)?;
+        let selection = self.selection(config, list, instruments, today);
+        let targets = download::targets(&selection, provider).map_err(Refused::Instrument)?;
+        if targets.is_empty() { Err(Refused::Invalid(nothing_of(&selection, today))) } else { Ok(targets) }
+    }
+
+    fn selection(
+        &self,
+        config: &Config,
+        list: Option<&Watchlist>,
+        instruments: Vec<Instrument>,
+        today: Day,
+    ) -> Selection {
+        Selection {
             instruments,
-            symbols,
+            symbols: either(&self.symbols, list.map(|list| list.symbols.as_slice())),
             periods: either(&self.periods, list.map(|list| list.periods.as_slice())),
             start: self.start,
             default_start: Some(config.start_day),
@@ -112,9 +131,7 @@ impl Request {
             backfill: config.backfill,
             chunk: self.chunk.map(i32::from),
             today: Some(today),
-        };
-        let targets = download::targets(&selection, provider).map_err(Refused::Instrument)?;
-        if targets.is_empty() { Err(Refused::Invalid(nothing_of(&selection, today))) } else { Ok(targets) }
+        }
     }
 
     fn instruments_file<'a>(

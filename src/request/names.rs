@@ -9,7 +9,7 @@ use crate::model::{Class, Contract, Day, Instrument};
 use crate::provider::Provider;
 
 /// What is looked up in.
-pub(super) struct Lists<'a> {
+pub(super) struct Names<'a> {
     pub(super) config: &'a Config,
     pub(super) provider: &'a dyn Provider,
     /// Where the instruments are from, in words.
@@ -42,7 +42,7 @@ impl<'a> Dated<'a> {
     }
 }
 
-impl Lists<'_> {
+impl Names<'_> {
     /// Adds what is missing for these names to the instruments, or says what is to be written.
     pub(super) fn complete(
         &self,

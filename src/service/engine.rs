@@ -1,7 +1,7 @@
 //! The heart of the service: the queue of jobs and what can be done to it. It knows nothing of D-Bus; every
 //! change of its state is announced through one channel, and whoever shows the state reads it then.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -10,6 +10,7 @@ use std::time::UNIX_EPOCH;
 use tokio::sync::{Notify, watch};
 
 use super::history;
+use super::inbox::Dealt;
 use super::leftover;
 use super::refresh::Refreshes;
 use super::state::{JobPhase, JobView, Phase, Running, State, StopReason};
@@ -19,7 +20,7 @@ use crate::config::{Config, ConfigError, Loaded, Overrides, Sources};
 use crate::observe::logging::SCHEDULED;
 use crate::observe::messages;
 use crate::provider::limits::{Throttle, ThrottleError};
-use crate::request::{Refused, Request};
+use crate::request::{Lists, Refused, Request};
 use crate::schedule::{self, Entry};
 
 /// Under which name a pause is noted in the catalogue.
@@ -53,7 +54,7 @@ pub struct Engine {
     /// The worker looks at the queue again.
     pub(super) work: Notify,
     /// Files that import jobs dealt with, until the watched folder has looked at them.
-    pub(super) dealt_with: Mutex<HashSet<PathBuf>>,
+    pub(super) dealt_with: Mutex<HashMap<PathBuf, Dealt>>,
     /// When the service started, in µs since the epoch.
     pub(super) started: u64,
 }
@@ -300,8 +301,16 @@ impl Engine {
         let changed = newest(&loaded.files);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(loaded.config);
         self.change(|state| state.configuration_changed = changed);
+        self.refreshes.relist();
         self.schedule_changed();
         Ok(())
+    }
+
+    /// The lists in force.
+    pub(super) fn lists(&self) -> Lists {
+        let config = self.config();
+        // It was checked when it was read.
+        Lists::of(&config, &(self.whole)(&config).unwrap_or_default())
     }
 
     /// Returns when what is due next may have changed.

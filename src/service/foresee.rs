@@ -1,5 +1,7 @@
 //! A run with `--dry-run` among its options: what it would ask for is told, and nothing is asked or written.
 
+use std::collections::BTreeMap;
+
 use super::engine::Engine;
 use crate::archive::ArchiveError;
 use crate::download::{Survey, Surveyor, Target};
@@ -17,10 +19,15 @@ pub(super) fn tell(
     let archive = engine.archive();
     let counts = archive.session_counts(provider.archive_name())?;
     let surveyor = Surveyor::new(Some(archive), &counts, provider.archive_name(), (source::clock())())?;
-    let mut requests = 0;
+    let (mut requests, mut skipped) = (0, BTreeMap::<String, usize>::new());
     for target in targets {
-        // A period that is not served is told by a run that asks.
-        let Ok(limits) = provider.limits(target.instrument.class, target.key.period) else { continue };
+        let limits = match provider.limits(target.instrument.class, target.key.period) {
+            Ok(limits) => limits,
+            Err(why) => {
+                *skipped.entry(why).or_default() += 1;
+                continue;
+            }
+        };
         if let Survey::Missing { plan, .. } = surveyor.look(target, limits)? {
             requests += plan.windows.len();
         }
@@ -30,7 +37,10 @@ pub(super) fn tell(
     let said = format!(
         "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written"
     );
-    tracing::info!(job = id, "{said}");
-    tracing::info!(target: SCHEDULED, "{said}");
+    let skipped = skipped.iter().map(|(why, series)| format!("job {id}: {series} series skipped: {why}"));
+    for said in skipped.chain([said]) {
+        tracing::info!(job = id, "{said}");
+        tracing::info!(target: SCHEDULED, "{said}");
+    }
     Ok(())
 }

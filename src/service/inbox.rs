@@ -16,7 +16,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, blocking};
-use super::state::JobPhase;
+use super::state::{JobPhase, many};
 use crate::import::files::{self, Aside};
 use crate::import::hash_of_file;
 use crate::import::report::{FileReport, Outcome, shown};
@@ -52,17 +52,37 @@ impl Seen {
     }
 }
 
+/// What a job did with a file.
+#[derive(Clone, Debug)]
+pub(super) struct Dealt {
+    /// Nothing, for the archive's sake: it is tried again as it is.
+    again: bool,
+    /// Why nothing of it was taken.
+    refused: Option<String>,
+}
+
+/// A file that is not tried for a while.
+#[derive(Clone, Debug)]
+struct Pausing {
+    seen: Seen,
+    until: Instant,
+    /// How long the pause is.
+    pause: Duration,
+    /// What is said of it.
+    why: String,
+}
+
 /// What is known of the folder between two looks.
 #[derive(Debug, Default)]
 struct Memory {
     /// Each file, and for how many looks it has been as it is.
     seen: HashMap<PathBuf, (Seen, u32)>,
-    /// Files that were dealt with as they are.
-    settled: HashMap<PathBuf, Seen>,
+    /// Files that were dealt with as they are, and why where they were refused.
+    settled: HashMap<PathBuf, (Seen, Option<String>)>,
     /// What the job under way takes: its number and its files.
     job: Option<(u32, Vec<(PathBuf, Seen)>)>,
-    /// Files that had no turn as they are: until when they wait, and how long that pause is.
-    waiting: HashMap<PathBuf, (Seen, Instant, Duration)>,
+    /// Files that had no turn as they are.
+    pausing: HashMap<PathBuf, Pausing>,
     /// What the look before said of the folder, and what this one says.
     said: BTreeSet<String>,
     saying: BTreeSet<String>,
@@ -75,6 +95,7 @@ pub(super) async fn keep(engine: Arc<Engine>) {
         // The folder is another one where the configuration was read again.
         let reloaded = engine.schedule_changes();
         let Some(folder) = engine.config().barchart.import_directory.clone() else {
+            engine.show_inbox(String::new());
             reloaded.await;
             continue;
         };
@@ -104,6 +125,7 @@ async fn look(engine: &Arc<Engine>, folder: &Path, mut memory: Memory) -> Memory
         return Memory::default();
     };
     if new.is_empty() {
+        engine.show_inbox(memory.words());
         return memory;
     }
     let paths = new.iter().map(|(path, _)| path.clone()).collect();
@@ -113,6 +135,7 @@ async fn look(engine: &Arc<Engine>, folder: &Path, mut memory: Memory) -> Memory
         // A paused service, a full queue: the next look asks again.
         Err(error) => memory.say(format!("new files wait: {error}")),
     }
+    engine.show_inbox(memory.words());
     memory
 }
 
@@ -124,9 +147,13 @@ fn note_name(hash: &str) -> String {
 impl Engine {
     /// Notes what a job did with its files.
     pub(super) fn note_imported(&self, files: &[FileReport]) {
-        let had_turn = files.iter().filter(|file| file.outcome != Outcome::Waiting && !file.again);
+        let had_turn = files.iter().filter(|file| file.outcome != Outcome::Waiting);
+        let dealt = |file: &FileReport| Dealt {
+            again: file.again,
+            refused: file.outcome.reason().map(str::to_owned),
+        };
         let mut dealt_with = self.dealt_with.lock().unwrap_or_else(PoisonError::into_inner);
-        dealt_with.extend(had_turn.map(|file| file.path.clone()));
+        dealt_with.extend(had_turn.map(|file| (file.path.clone(), dealt(file))));
         drop(dealt_with);
         let imported = files.iter().filter(|file| file.outcome == Outcome::Imported);
         for (file, hash) in imported.filter_map(|file| Some((file, file.hash.as_ref()?))) {
@@ -135,24 +162,58 @@ impl Engine {
             }
         }
     }
+
+    /// Shows what waits in the folder, where that is something else than before.
+    fn show_inbox(&self, words: String) {
+        if self.look(|state| state.inbox != words) {
+            self.change(|state| state.inbox = words);
+        }
+    }
 }
 
 impl Memory {
     /// The job is over: files that had their turn are settled as they are, others wait.
     fn settle(&mut self, engine: &Engine) {
-        let files = self.job.take().map(|(_, files)| files).unwrap_or_default();
-        let dealt_with =
+        let Some((id, files)) = self.job.take() else { return };
+        let error = engine.look(|state| state.jobs.get(&id).map(|job| job.error.clone()));
+        let error = error.filter(|error| !error.is_empty());
+        let mut dealt_with =
             std::mem::take(&mut *engine.dealt_with.lock().unwrap_or_else(PoisonError::into_inner));
         for (path, seen) in files {
-            let before = self.waiting.remove(&path);
-            if dealt_with.contains(&path) {
-                self.settled.insert(path, seen);
-                continue;
-            }
-            let pause = before.map_or(FIRST_PAUSE, |(_, _, pause)| (pause * 2).min(LONGEST_PAUSE));
-            self.say(format!("{} could not be taken yet; it is tried again", shown(&path)));
-            self.waiting.insert(path, (seen, Instant::now() + pause, pause));
+            let before = self.pausing.remove(&path);
+            let why = match dealt_with.remove(&path) {
+                Some(Dealt { again: false, refused }) => {
+                    self.settled.insert(path, (seen, refused));
+                    continue;
+                }
+                dealt => dealt.and_then(|dealt| dealt.refused).or_else(|| error.clone()),
+            };
+            let pause = before.map_or(FIRST_PAUSE, |before| (before.pause * 2).min(LONGEST_PAUSE));
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            let why = format!("{} could not be taken yet; it is tried again{why}", shown(&path));
+            self.say(why.clone());
+            self.pausing.insert(path, Pausing { seen, until: Instant::now() + pause, pause, why });
         }
+    }
+
+    /// What waits in the folder and what of it is refused, each with the first reason there is; empty for nothing.
+    fn words(&self) -> String {
+        let of_file = |path: &Path, why: &str| {
+            format!("{}: {why}", shown(Path::new(path.file_name().unwrap_or_default())))
+        };
+        let waiting = self.seen.keys().filter(|path| !self.settled.contains_key(*path)).count();
+        let mut refused: Vec<String> =
+            self.settled.iter().filter_map(|(path, (_, why))| Some(of_file(path, why.as_ref()?))).collect();
+        refused.sort();
+        let mut words = Vec::new();
+        if waiting > 0 {
+            words.push(format!("{} waiting in the import folder", many(waiting, "file")));
+        }
+        words.extend(self.saying.first().cloned());
+        if let Some(first) = refused.first() {
+            words.push(format!("{} there refused, such as {first}", many(refused.len(), "file")));
+        }
+        words.join("; ")
     }
 
     /// Says something once.
@@ -187,12 +248,13 @@ impl Memory {
             there.insert(path.clone());
             let Ok(about) = std::fs::metadata(&path) else { continue };
             let seen = Seen::of(&about);
-            let waits =
-                |(before, until, _): &(Seen, Instant, Duration)| *before == seen && Instant::now() < *until;
-            if self.settled.get(&path) == Some(&seen)
-                || self.waiting.get(&path).is_some_and(waits)
-                || new.len() == MANY
-            {
+            if self.settled.get(&path).is_some_and(|(before, _)| *before == seen) {
+                continue;
+            }
+            self.settled.remove(&path);
+            let waits = |pausing: &Pausing| pausing.seen == seen && Instant::now() < pausing.until;
+            if let Some(why) = self.pausing.get(&path).filter(|it| waits(it)).map(|it| it.why.clone()) {
+                self.say(why);
                 continue;
             }
             let looks = match self.seen.get(&path) {
@@ -200,13 +262,13 @@ impl Memory {
                 _ => 0,
             };
             self.seen.insert(path.clone(), (seen, looks));
-            if looks > 0 && self.is_to_be_taken(engine, folder, &path, looks) {
+            if looks > 0 && new.len() < MANY && self.is_to_be_taken(engine, folder, &path, looks) {
                 new.push((path, seen));
             }
         }
         self.seen.retain(|path, _| there.contains(path));
         self.settled.retain(|path, _| there.contains(path));
-        self.waiting.retain(|path, _| there.contains(path));
+        self.pausing.retain(|path, _| there.contains(path));
         new
     }
 
@@ -230,7 +292,7 @@ impl Memory {
         match engine.archive().note(&note_name(&hash)) {
             Ok(None) => true,
             Ok(Some(_)) => {
-                self.settled.insert(path.to_owned(), seen);
+                self.settled.insert(path.to_owned(), (seen, None));
                 false
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::sync::Mutex;
 
@@ -23,9 +23,16 @@ const INDEX_AGE: i64 = 3600;
 pub(super) struct Refreshes {
     begun: AtomicU64,
     turn: Mutex<()>,
+    /// The lists may be others than when the series were read.
+    relisted: AtomicBool,
 }
 
 impl Refreshes {
+    /// The next reading looks at the series anew.
+    pub(super) fn relist(&self) {
+        self.relisted.store(true, Ordering::SeqCst);
+    }
+
     /// Reads, unless a reading was made that began after this was asked for: many who ask at once share one.
     async fn share(&self, reading: impl Future<Output = ()>) {
         let asked = self.begun.load(Ordering::SeqCst);
@@ -62,8 +69,9 @@ impl Engine {
         let now = (micros() / 1_000_000) as i64;
         let known = self.look(|state| Arc::clone(&state.series));
         let version = self.archive().version().map_err(archive_busy)?;
-        if known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
-            let index = SeriesIndex::read(self.archive(), now).map_err(archive_busy)?;
+        let relisted = self.refreshes.relisted.swap(false, Ordering::SeqCst);
+        if relisted || known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
+            let index = SeriesIndex::read(self.archive(), &self.lists(), now).map_err(archive_busy)?;
             self.change(|state| state.series = Arc::new(index));
         }
         let providers = self.providers().map_err(|error| Error::ArchiveBusy(error.to_string()))?;

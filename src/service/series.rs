@@ -4,6 +4,7 @@
 use crate::archive::{Archive, ArchiveError, SeriesRecord};
 use crate::download::completeness::{SeriesStatus, survey};
 use crate::model::SeriesKey;
+use crate::request::Lists;
 
 /// One series.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub(super) struct SeriesCounts {
     pub(super) all: u64,
     pub(super) current: u64,
     pub(super) late: u64,
+    /// Late, and on no list.
+    pub(super) unlisted: u64,
     pub(super) suspect: u64,
     pub(super) failed: u64,
     pub(super) held: u64,
@@ -43,13 +46,14 @@ pub(super) struct SeriesIndex {
 
 impl SeriesIndex {
     /// Reads the catalogue, one series at a time.
-    pub(super) fn read(archive: &Archive, now: i64) -> Result<SeriesIndex, ArchiveError> {
+    pub(super) fn read(archive: &Archive, lists: &Lists, now: i64) -> Result<SeriesIndex, ArchiveError> {
         let version = archive.version()?;
         let mut rows = Vec::new();
         survey(
             archive,
             now,
             |_| true,
+            |key| lists.has(key),
             |record, _, status| {
                 let SeriesRecord { key, first, last, bars, .. } = record;
                 rows.push(SeriesRow { key, first, last, bars, status });
@@ -73,6 +77,7 @@ fn count(rows: &[SeriesRow]) -> SeriesCounts {
         match row.status {
             SeriesStatus::Current => counts.current += 1,
             SeriesStatus::Late => counts.late += 1,
+            SeriesStatus::Unlisted => counts.unlisted += 1,
             SeriesStatus::Suspect => counts.suspect += 1,
             SeriesStatus::Failed => counts.failed += 1,
             SeriesStatus::Held => counts.held += 1,

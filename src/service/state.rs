@@ -212,6 +212,8 @@ pub(super) struct State {
     pub(super) providers: BTreeMap<&'static str, ProviderView>,
     /// When the newest of the configuration's files in force was changed.
     pub(super) configuration_changed: u64,
+    /// What waits in the watched folder, and what of it is refused, in words.
+    pub(super) inbox: String,
     /// What is wrong with the configuration that a reload refused.
     pub(super) refused_configuration: Option<String>,
 }
@@ -264,6 +266,9 @@ impl State {
             "working" => self.work_words(),
             _ => self.idle_words(),
         };
+        if !self.inbox.is_empty() {
+            said = format!("{said}; {}", self.inbox);
+        }
         if let Some(why) = &self.refused_configuration {
             said = format!("{said}; the changed configuration is refused: {why}");
         }
@@ -285,6 +290,7 @@ impl State {
         let mut said = format!("Idle; {} of {} series current", counts.current, counts.all);
         let parts = [
             (counts.late, "late"),
+            (counts.unlisted, "unlisted"),
             (counts.failed, "failed"),
             (counts.suspect, "suspect"),
             (counts.held, "held"),
@@ -302,7 +308,7 @@ impl State {
     }
 }
 
-fn many(number: usize, thing: &str) -> String {
+pub(super) fn many(number: usize, thing: &str) -> String {
     let end = if number == 1 { "" } else { "s" };
     format!("{number} {thing}{end}")
 }

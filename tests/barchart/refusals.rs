@@ -14,6 +14,14 @@ fn refused(rule: Rule, code: i32) -> (Server, Home, Ran) {
     (server, home, ran)
 }
 
+/// Status and body of each answer in the raw trail, in the order in which they came.
+fn kept(home: &Home) -> Vec<(u16, String)> {
+    let folder = home.file("raw");
+    let entries = vortex::archive::raw::entries(&folder).unwrap();
+    let told = entries.map(|entry| entry.unwrap().answer().unwrap());
+    told.map(|raw| (raw.status, String::from_utf8_lossy(&raw.body).into_owned())).collect()
+}
+
 fn logins(server: &Server) -> u64 {
     server.counts().paths.get("POST /login").copied().unwrap_or_default()
 }
@@ -47,6 +55,8 @@ fn who_is_logged_out_in_the_middle_logs_in_again_once() {
         download(&home, 0, 20, &["GOLD"]);
         assert_eq!(logins(&server), 2, "{step:?}");
         assert!(home.csvs().len() >= 2);
+        let out = kept(&home).into_iter().filter(|(_, body)| body.trim_start().starts_with(['<', '{']));
+        assert_eq!(out.count(), 1, "what came for who was logged out is kept: {step:?}");
     }
     let (server, _, ran) = refused(Rule::new(Action::LogOut {}).at(Step::Page), 1);
     ran.says("not logged in");
@@ -241,10 +251,29 @@ fn a_site_that_is_down_or_wants_to_be_left_alone_is_asked_later() {
     let (server, home, _) = refused(Rule::new(Action::RetryAfter { value: "600".into() }), 75);
     let asked = server.counts().total;
     assert_eq!(asked, 1);
+    assert_eq!(kept(&home), [(429, "Too Many Requests".to_owned())]);
     download(&home, 75, 20, &["GOLD"]);
     assert_eq!(server.counts().total, asked);
+    assert_eq!(kept(&home).len(), 1, "nothing came");
     let (server, _, _) = refused(Rule::new(Action::HangUp {}).at(Step::Download), 75);
     assert!(server.counts().paths["POST /my/download"] >= 2);
+}
+
+#[test]
+fn a_dry_run_says_what_is_skipped_and_why() {
+    let (_server, home) = barchart(&account());
+    let args = ["download", "--dry-run", "--start-date", "2020-01-01", "--period"];
+    let skipped = "skipped: 2m of futures";
+    let dry = |code: i32, period: &str| home.expect(code, &[&args[..], &[period]].concat());
+    let ran = dry(1, "2m");
+    let ran = ran
+        .says(skipped)
+        .says("barchart has no bars of 2m; it has 1m")
+        .says("skipped: 2m of stocks, 1 series:");
+    assert!(!ran.out.contains("table of"), "{}", ran.out);
+    assert_eq!(ran.out.matches("no bars of 2m").count(), 3, "a line a class: {}", ran.out);
+    dry(3, "2m,1d").says(skipped);
+    assert!(!dry(0, "1d").out.contains("skipped"));
 }
 
 #[test]

@@ -222,11 +222,35 @@ fn what_was_lost_is_imported_again() {
     for name in ["csv", "parquet"] {
         std::fs::remove_file(home.file(&format!("barchart/futures/1d/GOLD/GOLD_20240200.{name}"))).unwrap();
     }
-    home.expect(1, &["import", "gcg24_daily.csv"]).says("validate --fix");
+    let refused = home.expect(1, &["import", "gcg24_daily.csv"]);
+    refused
+        .says("GOLD_20240200.csv: the file is missing; nothing is added before `vortex validate --fix` has restored it")
+        .says("; then the file can be imported");
     home.run(&["validate", "--fix"]).says("imported again by `vortex import`");
     home.expect(0, &["import", "gcg24_daily.csv"]);
     assert_eq!(home.csvs(), whole);
     home.expect(0, &["validate"]);
+}
+
+/// As a download does, an import leaves a series alone of which a file is gone, and says what to do; what the other
+/// file of the pair has is not lost by it.
+#[test]
+fn a_lost_file_is_restored_before_anything_is_added() {
+    let home = home();
+    put(&home, "gcg24_daily.csv", daily().text());
+    home.expect(0, &["import", "gcg24_daily.csv"]);
+    let whole = home.csvs();
+    let csv = home.file("barchart/futures/1d/GOLD/GOLD_20240200.csv");
+    std::fs::remove_file(&csv).unwrap();
+    home.expect(1, &["import", "gcg24_daily.csv"]).says("the file is missing; nothing is added before");
+    assert!(!csv.exists());
+    home.run(&["validate", "--fix"]).says("CSV restored from the Parquet");
+    assert_eq!(home.csvs(), whole);
+    home.expect(0, &["import", "gcg24_daily.csv"]).says("0 taken");
+    // The Parquet is made of the CSV, which is there.
+    std::fs::remove_file(csv.with_extension("parquet")).unwrap();
+    home.expect(0, &["import", "gcg24_daily.csv"]);
+    assert_eq!(home.csvs(), whole);
 }
 
 /// A folder that cannot be read may hold anything: that is no success.

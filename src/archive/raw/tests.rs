@@ -71,6 +71,20 @@ fn answers_are_kept_and_read_again_in_order_without_secrets() {
     }
 }
 
+/// A refusal that came plain, and the packed answer of the same second.
+#[test]
+fn two_answers_of_one_second_are_both_kept_however_they_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let trail = trail(folder.path(), true);
+    for (status, gzip) in [(429, None), (200, Some(Vec::new())), (503, None)] {
+        trail.keep("yahoo", &request(), &RawAnswer { status, gzip, ..answer(1_600_000_000) }).unwrap();
+    }
+    let mut statuses: Vec<u16> =
+        entries(folder.path()).unwrap().map(|entry| entry.unwrap().about.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 429, 503]);
+}
+
 #[test]
 fn the_sweep_removes_old_days_only() {
     let folder = tempfile::tempdir().unwrap();

@@ -20,7 +20,7 @@ struct Scenario {
     removes: u32,
 }
 
-const SCENARIOS: [Scenario; 8] = [
+const SCENARIOS: [Scenario; 9] = [
     Scenario {
         name: "a first commit",
         before: |_| {},
@@ -70,6 +70,15 @@ const SCENARIOS: [Scenario; 8] = [
         removes: 4,
     },
     Scenario {
+        name: "a derived series with its table",
+        before: |w| {
+            derive(w, 40, "old").unwrap();
+        },
+        act: |w| derive(w, 41, "new"),
+        files: 3,
+        removes: 0,
+    },
+    Scenario {
         name: "a twin that goes",
         before: has_days,
         act: |w| put(w, &[Change { parquet: false, ..daily(41, 9.0) }]),
@@ -113,6 +122,11 @@ fn put(writer: &Writer, changes: &[Change]) -> Result<Committed, ArchiveError> {
     writer.commit(prepared?)
 }
 
+/// A series with its table of rolls.
+fn derive(writer: &Writer, n: i64, table: &str) -> Result<Committed, ArchiveError> {
+    writer.commit(vec![writer.prepare_replacement(daily(n, 9.0), &[], Some(table.as_bytes()))?])
+}
+
 fn restate(writer: &Writer) -> Result<Committed, ArchiveError> {
     put(writer, &[Change { restated: Some("split".into()), ..hourly(1400, 95.0) }])
 }
@@ -123,7 +137,8 @@ type Bits = (Vec<i64>, Vec<Vec<u64>>);
 /// All that a reader can see of an archive, but for the instants at which it was written.
 #[derive(Debug, PartialEq)]
 struct Seen {
-    series: Vec<(SeriesKey, SeriesState, Bits)>,
+    /// Each with its table of rolls.
+    series: Vec<(SeriesKey, SeriesState, Bits, Option<Vec<u8>>)>,
     revisions: Vec<(i64, String, Vec<String>)>,
     files: Vec<PathBuf>,
 }
@@ -133,7 +148,8 @@ fn look(archive: &Archive) -> Seen {
     let series = archive.all_series().unwrap().into_iter().map(|series| {
         let bars = stored(archive, &series.key);
         let values = bars.values.iter().map(bits).collect();
-        (series.key, series.state, (bars.times, values))
+        let table = archive.rolls(&series.key).unwrap();
+        (series.key, series.state, (bars.times, values), table)
     });
     let revisions = archive.revisions(None).unwrap().into_iter();
     let (root, kept) = (archive.root(), archive.root().join(layout::REVISIONS));
@@ -225,6 +241,20 @@ fn a_start_that_dies_while_it_recovers_is_finished_by_the_next() {
         }
     }
     assert_eq!(deaths, 5 + 1 + 1, "two of seven files were in their places already");
+}
+
+#[test]
+fn a_table_that_is_lost_holds_no_commit_back() {
+    let scenario = SCENARIOS.iter().find(|of| of.name == "a derived series with its table").unwrap();
+    let place = cut_off(scenario, CrashPoint::IntentCommitted, 0).unwrap();
+    let tmp = fs::read_dir(place.root().join(layout::TMP)).unwrap().map(|entry| entry.unwrap().path());
+    let table = tmp.filter(|path| fs::read(path).unwrap() == b"new").collect::<Vec<_>>();
+    assert_eq!(table.len(), 1);
+    fs::remove_file(&table[0]).unwrap();
+    let archive = place.writer().archive().clone();
+    assert_tidy(&place, &archive, "recovered");
+    let (key, state, bars, table) = look(&archive).series.remove(0);
+    assert_eq!((bars.0.len(), table, state.suspect), (41, Some(b"old".to_vec()), None), "{key}");
 }
 
 #[test]

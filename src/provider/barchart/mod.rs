@@ -2,12 +2,13 @@
 //!
 //! Reading order: `access` says by which of the three honest ways it is asked (a key of the OnDemand service, a
 //! session of the person's own browser, a login by name and password), `session` reads and keeps cookies, `site`
-//! asks the pages and `ondemand` the service, with what `request` says is asked. `page` knows the pages for people,
+//! asks the pages and `ondemand` the service, each by `ask` and with what `request` says is asked. `page` knows the pages for people,
 //! `refusal` tells what an answer without bars means, `csv` reads the site's exports, `read` makes bars of it all.
 //!
 //! Nothing here passes for a browser: where the site lets browsers in alone, it is told so in words.
 
 mod access;
+mod ask;
 pub mod csv;
 mod ondemand;
 mod page;
@@ -30,7 +31,8 @@ use self::site::Visit;
 use super::http::{Http, SetupError};
 use super::limits::{Quota, Throttle};
 use super::{
-    Allowance, Answer, Clock, Closing, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing,
+    Allowance, Answer, Aside, Clock, Closing, Fetching, Limits, Provider, RawAnswer, Refusal, Request,
+    Testing,
 };
 use crate::config::{BarchartSettings, Config};
 use crate::model::{Class, Day, Period};
@@ -170,11 +172,11 @@ impl Provider for Barchart {
         })
     }
 
-    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
+    fn fetch<'a>(&'a self, request: &'a Request, aside: Aside<'a>) -> Fetching<'a> {
         Box::pin(async move {
             match self.access {
-                Access::Key(_) => self.fetch_from_service(request).await,
-                Access::Session(_) | Access::Login { .. } => self.fetch_from_site(request).await,
+                Access::Key(_) => self.fetch_from_service(request, aside).await,
+                Access::Session(_) | Access::Login { .. } => self.fetch_from_site(request, aside).await,
                 Access::None => Err(refusal::no_account()),
             }
         })

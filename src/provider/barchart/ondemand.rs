@@ -11,9 +11,9 @@ use url::Url;
 use super::read::{columns, finished_answer};
 use super::refusal::{by_status, limited, said, speaks_of_limit, too_many, unusable};
 use super::request::{asked_days, period, symbol};
-use super::{Access, Barchart, MOST_ROWS, NAME};
+use super::{Access, Aside, Barchart, MOST_ROWS, NAME};
 use crate::model::{Bars, Class, Column, Day, Days, Instrument, Period};
-use crate::provider::http::Call;
+use crate::provider::http::{Call, html};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 const SERVICE: &str = "https://ondemand.websol.barchart.com";
@@ -24,11 +24,16 @@ pub(super) const CSV: &str = "/getHistory.csv";
 
 impl Barchart {
     /// One call of the service.
-    pub(super) async fn fetch_from_service(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+    pub(super) async fn fetch_from_service(
+        &self,
+        request: &Request,
+        aside: Aside<'_>,
+    ) -> Result<RawAnswer, Refusal> {
         let url = self.service_url(request)?;
         let spent = self.throttle.spend(&self.quota, (self.now)())?;
         let call = Call { url, accept: "*/*", form: None, headers: Vec::new() };
-        let raw = self.ask_counted(call, spent).await?.raw;
+        let asked = self.ask_counted(call, spent).await;
+        let raw = asked.map_err(|nothing| self.refused(nothing, aside))?.raw;
         if matches!(problem(&raw), Some(Refusal::Limited { .. })) {
             self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
         }
@@ -45,7 +50,7 @@ impl Barchart {
             days: Days { first: today.plus(-10), last: today },
             correlation: "test".to_owned(),
         };
-        let raw = self.fetch_from_service(&request).await?;
+        let raw = self.fetch_from_service(&request, &|_| {}).await?;
         let bars = super::read(&request, &raw)?.bars.len();
         Ok(format!("{}, {bars} daily bars of AAPL, {}", self.access.words(), self.used_today()))
     }
@@ -210,7 +215,7 @@ fn problem(raw: &RawAnswer) -> Option<Refusal> {
     let reply: Option<Reply> = if is_json { serde_json::from_slice(&raw.body).ok() } else { None };
     let Some(Status { code, message }) = reply.and_then(|reply| reply.status) else {
         return match raw.status {
-            200 if super::page::is_page(&raw.body) => {
+            200 if html::is_page(&raw.body) => {
                 Some(unusable(format!("a web page in place of data: {}", said(raw))))
             }
             200 => None,

@@ -8,6 +8,7 @@ use super::read::clock;
 use super::request::symbol;
 use super::{FEWER_ROWS, MOST_ROWS, NAME, ZONE};
 use crate::model::Day;
+use crate::provider::http::html;
 use crate::provider::limits::RESET_MARGIN;
 use crate::provider::{RawAnswer, Refusal, Request};
 
@@ -166,13 +167,13 @@ fn challenged() -> Refusal {
 }
 
 fn page_of(raw: &RawAnswer) -> Option<Page> {
-    page::is_page(&raw.body).then(|| page::of(&String::from_utf8_lossy(&raw.body)))
+    html::is_page(&raw.body).then(|| page::of(&String::from_utf8_lossy(&raw.body)))
 }
 
 /// The provider's own words, short and on one line; of a page its title.
 pub(super) fn said(raw: &RawAnswer) -> String {
     let body = String::from_utf8_lossy(raw.body.get(..64 << 10).unwrap_or(&raw.body));
-    if !page::is_page(&raw.body) {
+    if !html::is_page(&raw.body) {
         return short(&body);
     }
     let words = page::words(&body);

@@ -1,30 +1,28 @@
 //! The way through the site's pages, as its own download button goes: the page of a symbol, the question what the
 //! account may still download, the download. Who has no session of a browser logs in before and out behind.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::debug;
 use url::Url;
 
+use super::ask::NoReply;
 use super::page::{self, Page};
 use super::read::refusal_of;
-use super::refusal::{error_of, no_account, no_export, speaks_of_login};
+use super::refusal::{error_of, no_account, speaks_of_login};
 use super::request::{self, DOWNLOAD, QUESTION, encoded, form, symbol};
 use super::session::XSRF;
-use super::{Access, Barchart, NAME, csv};
+use super::{Access, Aside, Barchart};
 use crate::model::Class;
 use crate::model::day::instant;
-use crate::provider::http::{Call, HeaderValue, HttpError, Reply};
-use crate::provider::limits::{Spent, ThrottleError, jitter};
+use crate::provider::http::{Call, HeaderValue, html};
+use crate::provider::limits::{Spent, jitter};
 use crate::provider::{RawAnswer, Refusal, Request};
 
-/// How often a question that costs nothing is asked again where the connection broke.
-const RETRIES: u32 = 2;
 /// The longest that logging out may take.
 const GOODBYE: Duration = Duration::from_secs(4);
 
@@ -43,7 +41,7 @@ pub(super) struct Visit {
 /// Why a step leads to no next one.
 enum Ended {
     /// Nothing to read came.
-    Refused(Refusal),
+    Refused(NoReply),
     /// This came, and it says why.
     Answer(RawAnswer),
     /// This came because the site does not know us any more.
@@ -69,11 +67,15 @@ struct HistoryPage {
 
 impl Barchart {
     /// One download through the site, or the answer of the step at which it ended.
-    pub(super) async fn fetch_from_site(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+    pub(super) async fn fetch_from_site(
+        &self,
+        request: &Request,
+        aside: Aside<'_>,
+    ) -> Result<RawAnswer, Refusal> {
         let mut visit = self.visit.lock().await;
         self.check_allowance()?;
         self.pause(&visit).await;
-        let answered = self.run(&mut visit, Errand::Download(request)).await;
+        let answered = self.run(&mut visit, Errand::Download(request), aside).await;
         visit.last = Some(Instant::now());
         answered?.ok_or_else(no_account)
     }
@@ -81,7 +83,7 @@ impl Barchart {
     /// Asks what may still be downloaded today, which costs nothing.
     pub(super) async fn look_at_site(&self) -> Result<String, Refusal> {
         let mut visit = self.visit.lock().await;
-        match self.run(&mut visit, Errand::Look).await? {
+        match self.run(&mut visit, Errand::Look, &|_| {}).await? {
             None => Ok(format!("{}, {}", self.access.words(), self.used_today())),
             Some(raw) => match refusal_of(&raw) {
                 // All is well: tomorrow it goes on by itself.
@@ -97,7 +99,12 @@ impl Barchart {
     }
 
     /// Runs an errand at the site, known to it; where it turns out to have forgotten who logged in, once more.
-    async fn run(&self, visit: &mut Visit, errand: Errand<'_>) -> Result<Option<RawAnswer>, Refusal> {
+    async fn run(
+        &self,
+        visit: &mut Visit,
+        errand: Errand<'_>,
+        aside: Aside<'_>,
+    ) -> Result<Option<RawAnswer>, Refusal> {
         let mut again = matches!(self.access, Access::Login { .. });
         loop {
             let stepped = match self.introduce(visit).await {
@@ -109,13 +116,14 @@ impl Barchart {
             };
             match stepped {
                 Ok(done) => return Ok(done),
-                Err(Ended::Refused(refusal)) => return Err(refusal),
+                Err(Ended::Refused(nothing)) => return Err(self.refused(nothing, aside)),
                 Err(Ended::Answer(raw)) => return Ok(Some(self.kept(raw))),
                 Err(Ended::LoggedOut(raw)) => {
                     visit.known = false;
                     if !std::mem::take(&mut again) {
                         return Ok(Some(self.kept(raw)));
                     }
+                    aside(&self.kept(raw));
                     debug!("barchart logged us out, logging in again");
                 }
             }
@@ -263,121 +271,17 @@ impl Barchart {
         let pause = Duration::from_millis(jitter(longest + 1));
         tokio::time::sleep_until(last + pause).await;
     }
+}
 
-    /// Refuses while nothing is left of the day's downloads, before anything is asked; where that is our own count
-    /// alone, the site's is asked for first, which costs nothing.
-    fn check_allowance(&self) -> Result<(), Refusal> {
-        let now = (self.now)();
-        let allowance = self.throttle.allowance(&self.quota, now).map_err(|error| self.uncounted(&error))?;
-        let ask = self.throttle.is_worth_asking(&self.quota, now).map_err(|error| self.uncounted(&error))?;
-        match allowance.waits_until().filter(|_| !ask) {
-            None => Ok(()),
-            Some(until) => Err(Refusal::Limited {
-                provider: NAME,
-                until,
-                said: format!("{} of the day's {} downloads are used", allowance.used, allowance.limit),
-            }),
-        }
-    }
-
-    /// Remembers that the provider said in an answer that the day's downloads are used up.
-    pub(super) fn note_limit(&self, raw: &RawAnswer) {
-        let limited = match no_export(raw) {
-            Some(refusal) => matches!(refusal, Refusal::Limited { .. }),
-            // An export is longer than such a sentence.
-            None => raw.body.len() < 4096 && matches!(csv::read(&raw.body), Err(csv::Refused::Limit(_))),
-        };
-        if limited {
-            self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
-        }
-    }
-
-    /// One request that spends a download, which is given back only where nothing was sent.
-    pub(super) async fn ask_counted(&self, call: Call<'_>, spent: Spent) -> Result<Reply, Refusal> {
-        if let Err(refusal) = self.throttle.admit(NAME, self.requests_per_minute).await {
-            self.record(self.throttle.give_back(spent));
-            return Err(refusal);
-        }
-        let sent = self.http.send(call).await;
-        if let Err(HttpError::Connect { .. } | HttpError::Certificate { .. }) = &sent {
-            self.record(self.throttle.give_back(spent));
-        }
-        self.judged(sent)
-    }
-
-    /// One request under the rate limit. Where the connection broke, a page is asked for again, a form never.
-    async fn ask(&self, call: Call<'_>) -> Result<Reply, Refusal> {
-        let mut retries = if call.form.is_none() { RETRIES } else { 0 };
-        loop {
-            self.throttle.admit(NAME, self.requests_per_minute).await?;
-            match self.http.send(call.clone()).await {
-                Err(HttpError::Broken { .. }) if retries > 0 => retries -= 1,
-                sent => return self.judged(sent),
-            }
-        }
-    }
-
-    /// Notes for everybody who asks this provider how it answered. A 429 opens its circuit.
-    fn judged(&self, sent: Result<Reply, HttpError>) -> Result<Reply, Refusal> {
-        let reply = match sent {
-            Ok(reply) => reply,
-            Err(error) => {
-                self.record(self.throttle.failed(NAME, &error.to_string()));
-                return Err(error.into_refusal(NAME));
-            }
-        };
-        if let Some(date) = reply.raw.date() {
-            self.ahead.store(date - (self.now)(), Ordering::Relaxed);
-        }
-        match reply.raw.status {
-            429 => {
-                let said = "it answered 429, too many requests";
-                Err(match self.throttle.limited(NAME, reply.raw.retry_after(), said) {
-                    Ok(until) => Refusal::Limited { provider: NAME, until, said: said.to_owned() },
-                    Err(error) => self.uncounted(&error),
-                })
-            }
-            status @ 500.. => {
-                self.record(self.throttle.failed(NAME, &format!("it answered {status}")));
-                Ok(reply)
-            }
-            _ => {
-                self.record(self.throttle.succeeded(NAME));
-                Ok(reply)
-            }
-        }
-    }
-
-    /// An answer as it may be kept: of pages without tokens and names.
-    pub(super) fn kept(&self, mut raw: RawAnswer) -> RawAnswer {
-        if page::is_page(&raw.body) {
-            let mut page = page::without_secrets(&text(&raw));
-            if let Access::Login { username, .. } = &self.access {
-                page = page.replace(username.expose_secret(), "removed");
-            }
-            raw.body = page.into_bytes();
-            // As it came it has them still.
-            raw.gzip = None;
-        }
-        raw
-    }
-
-    /// The ledger of limits could not take something in: the answer at hand is good all the same.
-    pub(super) fn record(&self, result: Result<(), ThrottleError>) {
-        if let Err(error) = result {
-            warn!("limits: {error}");
-        }
-    }
-
-    /// Without its ledger nothing is asked: nobody would know what is left.
-    fn uncounted(&self, error: &ThrottleError) -> Refusal {
-        Refusal::Unavailable { provider: NAME, said: format!("its limits cannot be kept: {error}") }
+impl From<NoReply> for Ended {
+    fn from(nothing: NoReply) -> Ended {
+        Ended::Refused(nothing)
     }
 }
 
 impl From<Refusal> for Ended {
     fn from(refusal: Refusal) -> Ended {
-        Ended::Refused(refusal)
+        Ended::Refused(refusal.into())
     }
 }
 
@@ -391,7 +295,7 @@ fn ended(raw: RawAnswer) -> Ended {
 }
 
 fn page_of(raw: &RawAnswer) -> Option<Page> {
-    page::is_page(&raw.body).then(|| page::of(&text(raw)))
+    html::is_page(&raw.body).then(|| page::of(&text(raw)))
 }
 
 /// Today's downloads in the answer to the question for the allowance: a number, which may come as a text.

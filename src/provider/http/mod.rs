@@ -159,6 +159,18 @@ pub struct Reply {
     pub last: Url,
 }
 
+impl RawAnswer {
+    /// As it may be kept: of a page for people without tokens, scripts and what stands in fields.
+    pub fn without_secrets(mut self) -> RawAnswer {
+        if html::is_page(&self.body) {
+            self.body = html::without_secrets(&String::from_utf8_lossy(&self.body)).into_bytes();
+            // As it came it has them still.
+            self.gzip = None;
+        }
+        self
+    }
+}
+
 /// The client of one provider. Keeps the cookies it is given, in memory only.
 #[derive(Debug)]
 pub struct Http {

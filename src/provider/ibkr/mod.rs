@@ -31,7 +31,7 @@ use self::fetch::Known;
 use self::session::Session;
 use super::limits::pacing::{Fullness, MachineTime, Pacing, Rules, Time};
 use super::limits::{Throttle, ThrottleError};
-use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use super::{Answer, Aside, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 use crate::config::IbkrSettings;
 use crate::model::{Class, Day, Days, Instrument, Period};
 
@@ -110,7 +110,7 @@ impl Ibkr {
             days: Days { first: today.plus(-10), last: today },
             correlation: "test".to_owned(),
         };
-        let told = match self.fetch(&request).await {
+        let told = match self.fetch_bars(&request).await {
             Ok(raw) => {
                 let answer = self.read(&request, &raw)?;
                 match answer.bars.bounds() {
@@ -192,7 +192,7 @@ impl Provider for Ibkr {
         })
     }
 
-    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
+    fn fetch<'a>(&'a self, request: &'a Request, _aside: Aside<'a>) -> Fetching<'a> {
         Box::pin(self.fetch_bars(request))
     }
 

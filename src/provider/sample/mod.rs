@@ -13,7 +13,9 @@ mod path;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Bars, Class, Column, Day, Days, Period, SeriesMeta};
-use crate::provider::{Answer, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Split, Testing};
+use crate::provider::{
+    Answer, Aside, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Split, Testing,
+};
 
 use listing::{Listing, UNKNOWN_PREFIX};
 use market::{Bar, fold, intraday_bucket};
@@ -93,7 +95,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
         Box::pin(std::future::ready(Ok("a generated market, always there".to_owned())))
     }
 
-    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
+    fn fetch<'a>(&'a self, request: &'a Request, _aside: Aside<'a>) -> Fetching<'a> {
         Box::pin(async move {
             let clock = (self.now)();
             let body = answer_to(request, clock);

@@ -133,7 +133,7 @@ fn ask(
     let sample = Sample::new(move || now);
     let request = Request { instrument, contract, period, days, correlation: String::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let raw = runtime.block_on(sample.fetch(&request)).unwrap();
+    let raw = runtime.block_on(sample.fetch(&request, &|_| {})).unwrap();
     sample.read(&request, &raw)
 }
 

@@ -13,7 +13,7 @@ use super::session::{consent_form, crumb_of, is_consent, with_session};
 use super::{NAME, Yahoo};
 use crate::provider::http::{Call, HttpError, Reply};
 use crate::provider::limits::{ThrottleError, jitter};
-use crate::provider::{RawAnswer, Refusal, Request};
+use crate::provider::{Aside, RawAnswer, Refusal, Request};
 
 /// How often a failing request is tried again.
 const RETRIES: u32 = 3;
@@ -23,7 +23,11 @@ const HTML: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=
 
 impl Yahoo {
     /// The answer to a request, of any status but 429; see [`crate::provider::Provider::fetch`].
-    pub(super) async fn fetch_chart(&self, request: &Request) -> Result<RawAnswer, Refusal> {
+    pub(super) async fn fetch_chart(
+        &self,
+        request: &Request,
+        aside: Aside<'_>,
+    ) -> Result<RawAnswer, Refusal> {
         let mut retries = 0;
         let mut refreshed = false;
         loop {
@@ -35,25 +39,34 @@ impl Yahoo {
                     self.pause(&mut retries).await;
                     continue;
                 }
-                Err(asked) => return Err(self.give_up(asked)),
+                Err(asked) => return Err(self.give_up(asked, aside)),
                 Ok(reply) => reply,
             };
             if is_down(&reply.raw) {
                 if retries < RETRIES {
+                    aside(&reply.raw.without_secrets());
                     self.pause(&mut retries).await;
                     continue;
                 }
                 self.record(self.throttle.failed(NAME, "Yahoo is down"));
-                return Ok(reply.raw);
+                return Ok(reply.raw.without_secrets());
             }
             self.record(self.throttle.succeeded(NAME));
             if !refreshed && self.wants_session(&reply) {
                 refreshed = true;
-                if self.refresh(crumb.as_deref()).await? {
-                    continue;
+                match self.refresh(crumb.as_deref()).await {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        aside(&reply.raw.without_secrets());
+                        continue;
+                    }
+                    Err(asked) => {
+                        aside(&reply.raw.without_secrets());
+                        return Err(self.give_up(asked, aside));
+                    }
                 }
             }
-            return Ok(reply.raw);
+            return Ok(reply.raw.without_secrets());
         }
     }
 
@@ -71,16 +84,21 @@ impl Yahoo {
                 .throttle
                 .limited(NAME, reply.raw.retry_after(), said)
                 .map_err(|error| Asked::Refused(ledger_refusal(&error)))?;
-            return Err(Asked::Refused(Refusal::Limited { provider: NAME, until, said: said.to_owned() }));
+            let refusal = Refusal::Limited { provider: NAME, until, said: said.to_owned() };
+            return Err(Asked::Limited(refusal, Box::new(reply.raw)));
         }
         Ok(reply)
     }
 
     /// The refusal of a request that has no answer. What never left this machine or broke on the way
     /// counts against the provider; its own waiting time does not.
-    fn give_up(&self, asked: Asked) -> Refusal {
+    fn give_up(&self, asked: Asked, aside: Aside<'_>) -> Refusal {
         match asked {
             Asked::Refused(refusal) => refusal,
+            Asked::Limited(refusal, raw) => {
+                aside(&raw.without_secrets());
+                refusal
+            }
             Asked::Http(error) => {
                 self.record(self.throttle.failed(NAME, &error.to_string()));
                 error.into_refusal(NAME)
@@ -103,7 +121,7 @@ impl Yahoo {
 
     /// Gets new cookies and a new crumb, once for all requests that were refused with the `stale`
     /// one. Tells whether there is one.
-    async fn refresh(&self, stale: Option<&str>) -> Result<bool, Refusal> {
+    async fn refresh(&self, stale: Option<&str>) -> Result<bool, Asked> {
         let _alone = self.session.refreshing.lock().await;
         let current = self.session.crumb();
         if current.as_deref() != stale {
@@ -121,14 +139,14 @@ impl Yahoo {
         Ok(found)
     }
 
-    async fn crumb(&self, address: &str) -> Result<Option<String>, Refusal> {
+    async fn crumb(&self, address: &str) -> Result<Option<String>, Asked> {
         let reply = self.step(address, JSON, None).await?;
         let sound = reply.filter(|reply| reply.raw.status == 200 && !is_consent(&reply.last));
         Ok(sound.and_then(|reply| crumb_of(&reply.raw.body)))
     }
 
     /// Goes through the consent form; tells whether there was one.
-    async fn consent(&self) -> Result<bool, Refusal> {
+    async fn consent(&self) -> Result<bool, Asked> {
         let page = self.step("https://guce.yahoo.com/consent", HTML, None).await?;
         let form = page.and_then(|page| consent_form(&page.last, &String::from_utf8_lossy(&page.raw.body)));
         let Some(form) = form else {
@@ -145,22 +163,17 @@ impl Yahoo {
 
     /// One step of a session: only a refusal of the rate limit ends it, anything else is a step that
     /// did not work out.
-    async fn step(
-        &self,
-        address: &str,
-        accept: &str,
-        form: Option<String>,
-    ) -> Result<Option<Reply>, Refusal> {
+    async fn step(&self, address: &str, accept: &str, form: Option<String>) -> Result<Option<Reply>, Asked> {
         let Ok(url) = Url::parse(address) else {
             return Ok(None);
         };
         match self.ask(url, accept, form).await {
             Ok(reply) => Ok(Some(reply)),
-            Err(Asked::Refused(refusal)) => Err(refusal),
             Err(Asked::Http(error)) => {
                 debug!("a session step: {error}");
                 Ok(None)
             }
+            Err(asked) => Err(asked),
         }
     }
 
@@ -174,8 +187,10 @@ impl Yahoo {
 
 /// Why a request has no answer.
 enum Asked {
-    /// By the rate limit or an open circuit.
+    /// By our own rate limit or an open circuit: nothing was sent.
     Refused(Refusal),
+    /// By a 429, which this is.
+    Limited(Refusal, Box<RawAnswer>),
     /// On the way.
     Http(HttpError),
 }

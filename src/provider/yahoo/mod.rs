@@ -23,7 +23,7 @@ use std::time::Duration;
 use self::session::Session;
 use super::http::{Http, SetupError};
 use super::limits::Throttle;
-use super::{Answer, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use super::{Answer, Aside, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 use crate::config::HttpSettings;
 use crate::model::{Class, Day, Days, Instrument, Period};
 
@@ -92,7 +92,7 @@ impl Yahoo {
             days: Days { first: today.plus(-10), last: today },
             correlation: "test".to_owned(),
         };
-        let raw = self.fetch(&request).await?;
+        let raw = self.fetch_chart(&request, &|_| {}).await?;
         let answer = self.read(&request, &raw)?;
         let bars = &answer.bars;
         match bars.bounds() {
@@ -133,8 +133,8 @@ impl Provider for Yahoo {
         Box::pin(async { self.few_days().await.map_err(|refusal| refusal.to_string()) })
     }
 
-    fn fetch<'a>(&'a self, request: &'a Request) -> Fetching<'a> {
-        Box::pin(self.fetch_chart(request))
+    fn fetch<'a>(&'a self, request: &'a Request, aside: Aside<'a>) -> Fetching<'a> {
+        Box::pin(self.fetch_chart(request, aside))
     }
 
     fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {

@@ -86,15 +86,29 @@ fn wanted() -> Request {
 
 const CHART: &str = "/v8/finance/chart/AAPL";
 
+/// An answer, and status and body of each that was put aside before it.
+async fn fetched(yahoo: &Yahoo) -> (Result<RawAnswer, Refusal>, Vec<(u16, String)>) {
+    let kept = Mutex::default();
+    let aside = |raw: &RawAnswer| {
+        assert!(!raw.url.contains("crumb="), "{}", raw.url);
+        let kept: &Mutex<Vec<_>> = &kept;
+        kept.lock().unwrap().push((raw.status, String::from_utf8(raw.body.clone()).unwrap()));
+    };
+    let answer = yahoo.fetch(&wanted(), &aside).await;
+    (answer, kept.into_inner().unwrap())
+}
+
 #[tokio::test]
 async fn a_429_opens_the_circuit_for_everyone_and_after_a_restart() {
     let (yahoo, served, folder) = yahoo(&[(429, "Edge: Too Many Requests")]).await;
-    let refused = yahoo.fetch(&wanted()).await.unwrap_err();
+    let (refused, kept) = fetched(&yahoo).await;
+    assert_eq!(kept, [(429, "Edge: Too Many Requests".to_owned())]);
+    let refused = refused.unwrap_err();
     let Refusal::Limited { until, .. } = refused else {
         panic!("{refused}");
     };
     assert!(until >= now() + 7100, "Retry-After is longer than our own");
-    let again = yahoo.fetch(&wanted()).await.unwrap_err();
+    let again = yahoo.fetch(&wanted(), &|_| {}).await.unwrap_err();
     assert!(matches!(again, Refusal::Limited { .. }), "{again}");
     assert_eq!(asked(&served), [CHART]);
     let fresh = Throttle::open(folder.path()).unwrap();
@@ -104,16 +118,16 @@ async fn a_429_opens_the_circuit_for_everyone_and_after_a_restart() {
 #[tokio::test]
 async fn a_401_gets_a_crumb_and_is_asked_again() {
     let (yahoo, served, _folder) = yahoo(&[(401, "{}"), (200, "{}")]).await;
-    assert_eq!(yahoo.fetch(&wanted()).await.unwrap().status, 200);
+    assert_eq!(yahoo.fetch(&wanted(), &|_| {}).await.unwrap().status, 200);
     assert_eq!(asked(&served), [CHART, "/", "/v1/test/getcrumb A3=a", &format!("{CHART} A3=a crumb")]);
-    yahoo.fetch(&wanted()).await.unwrap();
+    yahoo.fetch(&wanted(), &|_| {}).await.unwrap();
     assert_eq!(asked(&served).len(), 5, "the crumb is kept");
 }
 
 #[tokio::test]
 async fn a_second_401_is_the_answer() {
     let (yahoo, served, _folder) = yahoo(&[(401, "{}")]).await;
-    let raw = yahoo.fetch(&wanted()).await.unwrap();
+    let raw = yahoo.fetch(&wanted(), &|_| {}).await.unwrap();
     assert_eq!(raw.status, 401);
     assert!(!raw.url.contains("crumb"), "{}", raw.url);
     assert!(matches!(yahoo.read(&wanted(), &raw), Err(Refusal::Denied { .. })));
@@ -123,10 +137,12 @@ async fn a_second_401_is_the_answer() {
 #[tokio::test]
 async fn a_failing_server_is_tried_again_a_few_times() {
     let (yahoo, served, _folder) = yahoo(&[(502, ""), (200, "Will be right back"), (200, "{}")]).await;
-    assert_eq!(yahoo.fetch(&wanted()).await.unwrap().body, b"{}");
+    let (answer, kept) = fetched(&yahoo).await;
+    assert_eq!(answer.unwrap().body, b"{}");
+    assert_eq!(kept, [(502, String::new()), (200, "Will be right back".to_owned())]);
     assert_eq!(asked(&served).len(), 3);
     let (yahoo, served, _folder) = self::yahoo(&[(503, "")]).await;
-    assert_eq!(yahoo.fetch(&wanted()).await.unwrap().status, 503);
+    assert_eq!(yahoo.fetch(&wanted(), &|_| {}).await.unwrap().status, 503);
     assert_eq!(asked(&served).len(), 4);
     let standing = &yahoo.throttle.snapshot().unwrap()[0];
     assert_eq!((standing.failures, standing.requests_today > 0), (1, true));
@@ -136,15 +152,17 @@ async fn a_failing_server_is_tried_again_a_few_times() {
 async fn what_will_not_change_is_asked_once() {
     for status in [400, 403, 404, 422] {
         let (yahoo, served, _folder) = yahoo(&[(status, "{}")]).await;
-        assert_eq!(yahoo.fetch(&wanted()).await.unwrap().status, status);
+        assert_eq!(yahoo.fetch(&wanted(), &|_| {}).await.unwrap().status, status);
         assert_eq!(asked(&served), [CHART]);
     }
 }
 
 #[tokio::test]
 async fn a_page_in_place_of_data_is_agreed_to_only_when_told_so() {
-    let (yahoo, served, _folder) = yahoo(&[(200, "<html>")]).await;
-    let raw = yahoo.fetch(&wanted()).await.unwrap();
+    let (yahoo, served, _folder) = yahoo(&[(200, PAGE)]).await;
+    let raw = yahoo.fetch(&wanted(), &|_| {}).await.unwrap();
+    let page = String::from_utf8(raw.body.clone()).unwrap();
+    assert!(page.contains("csrfToken") && !page.contains("t&amp;1") && !page.contains("s1"), "{page}");
     assert!(matches!(yahoo.read(&wanted(), &raw), Err(Refusal::Denied { .. })));
     assert_eq!(asked(&served), [CHART]);
 }
@@ -165,7 +183,7 @@ async fn nobody_there_is_unavailable_and_counted() {
     settings.base_url = Some(format!("http://{gone}").parse().unwrap());
     let gone = Yahoo::new(&settings, Arc::clone(&yahoo.throttle), Arc::new(now)).unwrap();
     for _ in 0..5 {
-        let refused = gone.fetch(&wanted()).await.unwrap_err();
+        let refused = gone.fetch(&wanted(), &|_| {}).await.unwrap_err();
         assert!(matches!(refused, Refusal::Unavailable { .. }), "{refused}");
     }
     let state = yahoo.throttle.state(NAME).unwrap();
@@ -176,7 +194,8 @@ async fn nobody_there_is_unavailable_and_counted() {
 async fn the_consent_form_is_filled_in_when_told_so() {
     let (yahoo, served, _folder) = yahoo(&[(200, "<html>"), (200, "{}")]).await;
     let yahoo = yahoo.agree_to_consent(true);
-    assert_eq!(yahoo.fetch(&wanted()).await.unwrap().body, b"{}");
+    let (answer, kept) = fetched(&yahoo).await;
+    assert_eq!((answer.unwrap().body, kept), (b"{}".to_vec(), vec![(200, "<html>".to_owned())]));
     assert_eq!(asked(&served).last().unwrap(), &format!("{CHART} A3=a crumb"));
     let page: url::Url = "https://consent.yahoo.com/v2/collectConsent?sessionId=s1".parse().unwrap();
     let form = session::consent_form(&page, PAGE).unwrap();
