@@ -41,7 +41,7 @@ impl Shared {
 
     /// Says once a job that this machine's clock is wrong.
     fn tell(&self, ahead: i64) {
-        if ahead == 0 || self.clock_told.swap(true, std::sync::atomic::Ordering::Relaxed) {
+        if ahead == 0 || self.told.clock.swap(true, std::sync::atomic::Ordering::Relaxed) {
             return;
         }
         let provider = self.provider.name();

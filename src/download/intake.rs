@@ -1,13 +1,14 @@
 //! Answers that came as files meet what is stored: the files of a series are compared and merged in memory, the
 //! oldest first, and make one commit. Nobody is asked.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::absorb;
+use super::ask::Told;
 use super::committer::Committer;
 use super::compare::{Difference, compare};
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
@@ -113,7 +114,7 @@ pub async fn take(writer: Writer, intake: Intake) -> Result<(Summary, Vec<Taken>
         correlations: AtomicU64::new(1),
         cancelled: intake.cancelled.clone(),
         job: intake.number,
-        clock_told: AtomicBool::new(false),
+        told: Told::default(),
     });
     let series = intake.deliveries.len();
     intake.observer.event(&Event::Planned { series, to_fetch: series, pace: None });
@@ -198,7 +199,6 @@ struct Merged {
     state: SeriesState,
     news: Bars,
     restated: Option<String>,
-    notes: Vec<String>,
     newest: i64,
     bytes: u64,
 }
@@ -224,8 +224,7 @@ impl Shared {
         };
         let (merged, files) = self.in_turn(work).await;
         *taken = files;
-        let Merged { stored, state, news, restated, notes, newest, bytes } = merged?;
-        course.notes.extend(notes);
+        let Merged { stored, state, news, restated, newest, bytes } = merged?;
         self.bytes_fetched.fetch_add(bytes, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key: &course.target.key, bytes: bytes as usize });
         course.fetched_at = Some(newest.min(self.now()));
@@ -284,15 +283,13 @@ impl Shared {
             restated: None,
             force,
         };
-        let (mut notes, mut bytes) = (Vec::new(), 0);
+        let mut bytes = 0;
         for (file, piece) in files {
             let Some(told) = taken.iter_mut().find(|told| told.file == file) else { continue };
             match piece.and_then(|piece| merge.add(target, piece, given_at, told)) {
                 Ok(Some((request, raw))) => {
                     bytes += raw.body.len() as u64;
-                    if let Err(error) = self.raw.keep(&key.provider, &request, &raw) {
-                        notes.push(format!("the file could not be kept in the raw trail: {error}"));
-                    }
+                    self.told.kept(self.raw.keep(&key.provider, &request, &raw).map(drop), &self.raw);
                 }
                 Ok(None) => {}
                 Err(why) => told.refused = Some(why),
@@ -300,7 +297,7 @@ impl Shared {
         }
         let news = absorb::news(&before, merge.all);
         let (state, restated) = (merge.state, merge.restated);
-        Ok(Merged { stored, state, news, restated, notes, newest, bytes })
+        Ok(Merged { stored, state, news, restated, newest, bytes })
     }
 }
 

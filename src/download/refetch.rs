@@ -2,11 +2,12 @@
 //! no overlap can be had, the daily series tells of splits.
 
 use super::absorb;
+use super::ask::NoAnswer;
 use super::events::Outcome;
 use super::plan::{request_span, today_of};
 use super::refused::stop_of;
 use super::restate::{Cause, bridge_ratio, divide, restate};
-use super::series::{Course, NoAnswer, Shared, Stop, Stored};
+use super::series::{Course, Shared, Stop, Stored};
 use crate::archive::SeriesState;
 use crate::model::{Bars, Column, Day, Days, Mark, Period, SeriesMeta};
 use crate::provider::{Answer, Refusal, Split};

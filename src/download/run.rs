@@ -2,12 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::ask::Told;
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
 use super::order::{self, Candidate, Turn};
@@ -87,7 +88,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         correlations: AtomicU64::new(1),
         cancelled: job.cancelled.clone(),
         job: job.number,
-        clock_told: AtomicBool::new(false),
+        told: Told::default(),
     });
     let mut board = Board::new(&shared, job.targets.len());
     board.survey(&job)?;

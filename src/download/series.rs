@@ -1,20 +1,19 @@
 //! One series, one window at a time: ask, judge the overlap, fetch again what was restated, commit.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::spawn_blocking;
 
 use super::absorb::{self, Verdict};
+use super::ask::{NoAnswer, Told};
 use super::committer::{Coming, Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
 use super::plan::{Wanted, with_overlap};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, SessionCounts};
-use crate::model::{Bars, Contract, Days, Instrument, Mark, Period, SeriesKey};
-use crate::observe::logging::JOB;
-use crate::provider::{Answer, Limits, Provider, RawAnswer, Refusal, Request};
+use crate::model::{Bars, Contract, Days, Instrument, Mark, SeriesKey};
+use crate::provider::{Answer, Limits, Provider, Refusal};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -27,10 +26,6 @@ pub struct Target {
     pub key: SeriesKey,
     /// What is wanted of it.
     pub wanted: Wanted,
-}
-
-fn not_kept(error: &std::io::Error) -> String {
-    format!("the raw answer could not be kept: {error}")
 }
 
 /// What all series of a job share.
@@ -58,8 +53,8 @@ pub(super) struct Shared {
     pub(super) correlations: AtomicU64,
     pub(super) cancelled: watch::Receiver<bool>,
     pub(super) job: i64,
-    /// It was said that this machine's clock is wrong.
-    pub(super) clock_told: AtomicBool,
+    /// It was said that this machine's clock is wrong, and that the raw trail keeps nothing.
+    pub(super) told: Told,
 }
 
 /// A series under way.
@@ -127,23 +122,6 @@ impl From<Arc<ArchiveError>> for Stop {
         }
     }
 }
-
-/// Why a request brought no answer.
-pub(super) enum NoAnswer {
-    Refused(Refusal),
-    /// The provider refused all series meanwhile.
-    NotAsked,
-    Interrupted,
-}
-
-impl From<Refusal> for NoAnswer {
-    fn from(refusal: Refusal) -> NoAnswer {
-        NoAnswer::Refused(refusal)
-    }
-}
-
-/// In the correlation id of a daily request beside an intraday series, before its period.
-pub(super) const BESIDE: &str = "-splits-";
 
 /// The stored side of a series.
 pub(super) struct Stored {
@@ -243,94 +221,6 @@ impl Shared {
                 Ok(Bars::new(key.columns()))
             }
             read => read,
-        }
-    }
-
-    /// Makes one request and reads its answer; the raw trail keeps what came.
-    pub(super) async fn ask(
-        &self,
-        course: &mut Course,
-        period: Period,
-        days: Days,
-    ) -> Result<Answer, NoAnswer> {
-        // Nobody waits for a change that waits for the network.
-        course.coming = None;
-        let number = self.correlations.fetch_add(1, Ordering::Relaxed);
-        let request = Request {
-            instrument: course.target.instrument.clone(),
-            contract: course.target.contract,
-            period,
-            days,
-            correlation: match period == course.target.key.period {
-                true => format!("{}-{number}", self.job),
-                false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
-            },
-        };
-        let key = &course.target.key;
-        let mut cancelled = self.cancelled.clone();
-        // Held until the answer is read: a refusal is known before the next request begins.
-        let _permit = tokio::select! {
-            permit = self.requests.acquire() => permit,
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
-        };
-        if self.closed.get().is_some() {
-            return Err(NoAnswer::NotAsked);
-        }
-        self.observer.event(&Event::Asking(key));
-        tracing::debug!(
-            target: JOB, job = self.job, provider = key.provider, symbol = key.name(), period = key.period.name(),
-            correlation_id = request.correlation, "asking for {days}"
-        );
-        let unkept = OnceLock::new();
-        let aside = |raw: &RawAnswer| {
-            if let Err(error) = self.raw.keep(self.provider.archive_name(), &request, raw) {
-                // The first one is as good as any later.
-                let _ = unkept.set(error);
-            }
-        };
-        let raw = tokio::select! {
-            raw = self.provider.fetch(&request, &aside) => raw,
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
-        };
-        // A circuit that is open refuses before anything is asked.
-        course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
-        if let Some(error) = unkept.into_inner() {
-            course.notes.push(not_kept(&error));
-        }
-        let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
-        course.coming = Some(self.committer.announce());
-        self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
-        self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
-        let (provider, trail) = (Arc::clone(&self.provider), self.raw.clone());
-        let correlation = request.correlation.clone();
-        let read =
-            move || (trail.keep(provider.archive_name(), &request, &raw), provider.read(&request, &raw));
-        let (kept, answer) = self.in_turn(read).await;
-        if let Err(error) = kept {
-            course.notes.push(not_kept(&error));
-        }
-        let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
-        self.came_in_a_row("");
-        for dropped in &answer.dropped {
-            tracing::debug!(correlation_id = correlation, "{key}: {dropped}");
-        }
-        for note in &answer.notes {
-            if !course.notes.contains(note) {
-                course.notes.push(note.clone());
-            }
-        }
-        Ok(answer)
-    }
-
-    /// Work that holds a whole answer several times over, of a few series at once: more would need more
-    /// memory and be no faster.
-    pub(super) async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        // It is never closed.
-        let _turn = self.work.acquire().await;
-        // Not `block_in_place`: that has more and more threads take part, and each keeps what it freed.
-        match spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }
 

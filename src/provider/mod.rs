@@ -9,6 +9,7 @@ pub mod limits;
 pub mod sample;
 pub mod yahoo;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -98,6 +99,25 @@ pub type Testing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Sen
 
 /// The future of closing what was opened for a job.
 pub type Closing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+tokio::task_local! {
+    static SENT: Cell<u32>;
+}
+
+/// Notes that a request is sent, for whoever counts; see [`counting`].
+pub fn note_sent() {
+    // Outside of a job nobody counts.
+    let _ = SENT.try_with(|sent| sent.set(sent.get() + 1));
+}
+
+/// Does some work, and counts the requests it sends: pages, sessions and further tries too.
+pub async fn counting<T>(work: impl Future<Output = T>) -> (T, u32) {
+    let counted = async {
+        let done = work.await;
+        (done, SENT.with(Cell::get))
+    };
+    SENT.scope(Cell::new(0), counted).await
+}
 
 /// A source of bars.
 pub trait Provider: Send + Sync {

@@ -31,7 +31,9 @@ use self::fetch::Known;
 use self::session::Session;
 use super::limits::pacing::{Fullness, MachineTime, Pacing, Rules, Time};
 use super::limits::{Throttle, ThrottleError};
-use super::{Answer, Aside, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use super::{
+    Answer, Aside, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing, note_sent,
+};
 use crate::config::IbkrSettings;
 use crate::model::{Class, Day, Days, Instrument, Period};
 
@@ -193,7 +195,14 @@ impl Provider for Ibkr {
     }
 
     fn fetch<'a>(&'a self, request: &'a Request, _aside: Aside<'a>) -> Fetching<'a> {
-        Box::pin(self.fetch_bars(request))
+        Box::pin(async {
+            let told = self.fetch_bars(request).await;
+            // All questions to a gateway for one answer are counted as one request.
+            if !matches!(told, Err(Refusal::Limited { .. })) {
+                note_sent();
+            }
+            told
+        })
     }
 
     fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
