@@ -105,6 +105,28 @@ fn every_file_of_the_project_that_a_page_names_exists() {
 }
 
 #[test]
+fn every_name_on_the_page_for_a_new_provider_is_in_its_file() {
+    let spans = inline_code(&page("docs/adding-a-provider.md"));
+    let named = spans.iter().filter_map(|span| span.split_once("::"));
+    let mut names = 0;
+    for (file, name) in named.filter(|(file, _)| file.ends_with(".rs")) {
+        let path =
+            exists(file).unwrap_or_else(|| panic!("docs/adding-a-provider.md names {file}: there is none"));
+        let code = fs::read_to_string(path).unwrap();
+        let made = ["fn", "struct", "enum", "trait", "type", "const", "mod"].iter().any(|kind| {
+            let makes = format!("{kind} {name}");
+            code.match_indices(&makes).any(|(at, _)| {
+                let next = code[at + makes.len()..].chars().next();
+                next.is_none_or(|next| !next.is_alphanumeric() && next != '_')
+            })
+        });
+        assert!(made, "docs/adding-a-provider.md: {file} makes no {name}");
+        names += 1;
+    }
+    assert!(names > 30, "only {names} names were found");
+}
+
+#[test]
 fn every_room_is_on_the_map() {
     let map = page("docs/architecture.md");
     for room in rooms() {

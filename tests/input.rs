@@ -196,7 +196,7 @@ fn an_empty_list_is_called_empty_and_opposites_are_refused() {
     let home = Home::configured(SAMPLE);
     fs::write(home.path("list.json"), "{}").unwrap();
     refused(&home, &["download", "--assets", "list.json"], &["list.json is empty"]);
-    refused(&home, &["download", "-s", "AAPL", "--backup", "--no-backup"], &["--backup", "--no-backup"]);
+    home.expect(2, &["download", "-s", "AAPL", "--backup", "--no-backup"]).says("cannot be used with");
 }
 
 #[test]

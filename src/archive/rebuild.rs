@@ -314,7 +314,7 @@ fn set_right(key: &SeriesKey, state: &mut SeriesState, stamps: &[i64], derived: 
     } else if derived {
         // Sessions may begin the evening before, and the last may not be over: what was recorded is
         // better than what the stamps tell, except where nothing was.
-        let mut days: Vec<Day> = stamps.iter().map(|time| state.meta.trading_day(*time)).collect();
+        let mut days: Vec<Day> = stamps.iter().copied().map(state.meta.trading_days()).collect();
         days.dedup();
         days.pop();
         days.iter().for_each(|day| state.coverage.set_day(*day, Mark::Present));

@@ -13,7 +13,7 @@ use crate::download::forecast::{Forecast, Share, Wish, forecast};
 use crate::download::order::{self, Candidate, Purpose};
 use crate::download::{Survey, Surveyor, Target};
 use crate::model::{Contract, Day, Days, Period};
-use crate::provider::{Allowance, Limits, Provider};
+use crate::provider::{Allowance, Effort, Limits, Provider, Request};
 use crate::request::source;
 
 /// More days than this are not listed one by one.
@@ -30,8 +30,11 @@ pub(super) fn run(context: &Context, targets: &[Target], provider: &dyn Provider
     let now = (source::clock())();
     let rows = rows(context, targets, provider, now)?;
     let plan = provider.allowance(now).map(|allowance| Plan::new(&rows, allowance, now));
+    let asked: Vec<Request> =
+        rows.iter().flat_map(|row| row.windows.iter().map(|days| row.target.request(*days))).collect();
+    let effort = provider.effort(&asked);
     if context.global.json {
-        output::json(&as_json(provider, &rows, plan.as_ref()))?;
+        output::json(&as_json(provider, &rows, plan.as_ref(), effort))?;
         return Ok(exit(&rows));
     }
     if let Some(plan) = &plan {
@@ -51,6 +54,9 @@ pub(super) fn run(context: &Context, targets: &[Target], provider: &dyn Provider
     let requests = count(requests(&rows), "request");
     let name = provider.name();
     output::line(format!("{} series, {requests} to {name}; nothing was asked or written", rows.len()))?;
+    if let Some(effort) = effort.filter(|effort| effort.requests > 0) {
+        output::line(effort)?;
+    }
     Ok(exit(&rows))
 }
 
@@ -79,7 +85,12 @@ fn requests(rows: &[Foreseen<'_>]) -> usize {
     rows.iter().map(|row| row.windows.len()).sum()
 }
 
-fn as_json(provider: &dyn Provider, rows: &[Foreseen<'_>], plan: Option<&Plan>) -> Value {
+fn as_json(
+    provider: &dyn Provider,
+    rows: &[Foreseen<'_>],
+    plan: Option<&Plan>,
+    effort: Option<Effort>,
+) -> Value {
     let mut series: Vec<Value> = rows.iter().map(Foreseen::json).collect();
     let (name, requests) = (provider.archive_name(), requests(rows));
     let days = plan.map_or_else(|| vec![None; rows.len()], |plan| plan.first_days(rows.len()));
@@ -90,6 +101,7 @@ fn as_json(provider: &dyn Provider, rows: &[Foreseen<'_>], plan: Option<&Plan>) 
     let days = plan.map(|plan| plan.days(rows).iter().map(Told::json).collect::<Vec<_>>());
     json!({
         "provider": name, "dry_run": true, "requests": requests, "series": series,
+        "asked": effort.map(|it| it.requests), "seconds": effort.map(|it| it.seconds),
         "daily_limit": allowance.map(|it| it.limit), "used_today": allowance.map(|it| it.used),
         "resets": allowance.and_then(|it| output::stamp(it.resets)),
         "days": days.unwrap_or_default(), "never": plan.map_or(0, |plan| plan.forecast.never),

@@ -134,7 +134,8 @@ impl Observer for Bar {
                 state.bytes += *bytes as u64;
             }),
             Event::Limited { said } => self.show(|state| state.limited = Some((*said).to_owned())),
-            Event::Stored { .. } => {}
+            // The log tells it.
+            Event::Stored { .. } | Event::Waiting { .. } => {}
             Event::Finished(result) => {
                 if result.outcome != Outcome::Current {
                     self.show(|state| state.left = state.left.saturating_sub(1));

@@ -121,8 +121,9 @@ impl<'a> Source<'a> {
                 continue;
             };
             let bars = self.bars(record)?;
+            let trading_day = record.state.meta.trading_days();
             let day = |stamp: &i64| match record.key.period.is_intraday() {
-                true => record.state.meta.trading_day(*stamp),
+                true => trading_day(*stamp),
                 false => Day::of_utc(*stamp),
             };
             let from = bars.times.partition_point(|stamp| day(stamp) < held.first);

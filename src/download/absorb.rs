@@ -218,11 +218,11 @@ pub(super) fn learn_empty(state: &SeriesState, key: &SeriesKey, window: Days, no
 /// The days of a run of bars on the axis of coverage: trading dates, ascending; for longer periods the first
 /// day of each bar.
 fn bar_days(key: &SeriesKey, meta: &SeriesMeta, bars: &Bars) -> Vec<Day> {
-    let day = |time: &i64| match key.period.is_intraday() {
-        true => meta.trading_day(*time),
-        false => Day::of_utc(*time),
+    let times = bars.times.iter().copied();
+    let mut days: Vec<Day> = match key.period.is_intraday() {
+        true => times.map(meta.trading_days()).collect(),
+        false => times.map(Day::of_utc).collect(),
     };
-    let mut days: Vec<Day> = bars.times.iter().map(day).collect();
     days.sort_unstable();
     days.dedup();
     days

@@ -45,7 +45,6 @@ impl Told {
         let Err(error) = kept else { return };
         if !self.raw.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                target: JOB,
                 "raw answers cannot be kept in {}: {error}; make room or let this user write there, name another folder (general.raw_directory, --raw-dir), or set general.raw.enabled to false. Bars are stored all the same",
                 trail.directory().display()
             );
@@ -54,26 +53,33 @@ impl Told {
 }
 
 impl Shared {
-    /// Makes one request and reads its answer; the raw trail keeps what came.
+    /// Makes one request and reads its answer; once more where the provider does not know a number that was kept.
     pub(super) async fn ask(
         &self,
         course: &mut Course,
         period: Period,
         days: Days,
     ) -> Result<Answer, NoAnswer> {
+        match self.ask_once(course, period, days).await {
+            Err(NoAnswer::Refused(Refusal::Unknown { .. } | Refusal::Unlisted { .. }))
+                if course.forgets_number() =>
+            {
+                self.ask_once(course, period, days).await
+            }
+            asked => asked,
+        }
+    }
+
+    /// Makes one request and reads its answer; the raw trail keeps what came.
+    async fn ask_once(&self, course: &mut Course, period: Period, days: Days) -> Result<Answer, NoAnswer> {
         // Nobody waits for a change that waits for the network.
         course.coming = None;
         let number = self.correlations.fetch_add(1, Ordering::Relaxed);
-        let request = Request {
-            instrument: course.target.instrument.clone(),
-            contract: course.target.contract,
-            period,
-            days,
-            correlation: match period == course.target.key.period {
-                true => format!("{}-{number}", self.job),
-                false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
-            },
+        let correlation = match period == course.target.key.period {
+            true => format!("{}-{number}", self.job),
+            false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
         };
+        let request = Request { period, correlation, ..course.target.request(days) };
         let key = &course.target.key;
         let mut cancelled = self.cancelled.clone();
         // Held until the answer is read: a refusal is known before the next request begins.

@@ -6,7 +6,6 @@ use super::series::{Course, Shared};
 use super::sessions::Judge;
 use crate::archive::SeriesState;
 use crate::model::day::DAY_SECONDS;
-use crate::observe::logging::JOB;
 
 /// Clocks that are so many seconds apart agree: what is planned by them leaves more room than that.
 const LITTLE: i64 = 3600;
@@ -45,7 +44,7 @@ impl Shared {
             return;
         }
         let provider = self.provider.name();
-        tracing::warn!(target: JOB, job = self.job, provider, "{}", words(provider, ahead));
+        tracing::warn!(job = self.job, provider, "{}", words(provider, ahead));
     }
 
     /// A series as the planner sees it now.

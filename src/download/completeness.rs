@@ -96,6 +96,11 @@ pub fn completeness(record: &SeriesRecord, counts: &SessionCounts, now: i64) -> 
             told.extend_spans(run, Standing::Present);
             continue;
         }
+        if mark == Mark::Empty && period <= Period::D1 && !judge.any_session(run) {
+            absent[Absence::NoSession as usize] += run.len() as u32;
+            told.extend_spans(run, Standing::Absent(Absence::NoSession));
+            continue;
+        }
         for day in run.iter() {
             let standing = judge.standing(day, mark);
             told.extend_spans(Days { first: day, last: day }, standing);

@@ -34,6 +34,11 @@ pub enum Event<'a> {
     },
     /// A series is finished.
     Finished(&'a SeriesResult),
+    /// The provider waits for something before it can ask on, or no longer.
+    Waiting {
+        /// In words, with until when and what to do; `None` where it waits no longer.
+        said: Option<&'a str>,
+    },
     /// A provider asks to be left alone until an instant.
     Limited {
         /// In words.

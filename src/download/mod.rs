@@ -17,6 +17,7 @@ pub mod completeness;
 pub mod events;
 pub mod forecast;
 mod intake;
+mod number;
 pub mod order;
 pub mod plan;
 mod refetch;

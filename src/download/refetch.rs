@@ -72,7 +72,7 @@ impl Shared {
         let reach = course.limits.reach_days.map(|days| today.plus(-days));
         // Daily stamps are dates already.
         let first_stored = stored.times.first().map_or(asked.first, |time| match key.period.is_intraday() {
-            true => state.meta.trading_day(*time),
+            true => state.meta.trading_days()(*time),
             false => Day::of_utc(*time),
         });
         let from = first_stored.min(asked.first).max(reach.unwrap_or(first_stored.min(asked.first)));

@@ -215,7 +215,7 @@ impl Shared {
         if asked_beside(&request.correlation).is_some() {
             let Some(last) = stored.last else { return Ok(()) };
             course.bridged = true;
-            let last_day = stored.state.meta.trading_day(last);
+            let last_day = stored.state.meta.trading_days()(last);
             return self.bridge_with(course, stored, last_day, &answer).await;
         }
         let key = course.target.key.clone();

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::ask::Told;
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
+use super::number::Number;
 use super::order::{self, Candidate, Turn};
 use super::plan::Plan;
 use super::refused::stop_of;
@@ -92,7 +93,10 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     });
     let mut board = Board::new(&shared, job.targets.len());
     board.survey(&job)?;
-    board.work(&job).await;
+    tokio::select! {
+        () = board.work(&job) => {}
+        () = tell_waits(&job) => {}
+    }
     job.provider.finish().await;
     let summary = board.summary(&job);
     if let Err(error) = job.raw.sweep(shared.now()) {
@@ -104,6 +108,17 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     let result = summary.result().word();
     tracing::info!(name: messages::JOB_FINISHED, target: JOB, job = job.number, series = summary.results.len(), result, "job {result}");
     Ok(summary)
+}
+
+/// Tells what the provider waits for, as that changes; never ends.
+async fn tell_waits(job: &Job) {
+    if let Some(mut waits) = job.provider.waits() {
+        while waits.changed().await.is_ok() {
+            let said = waits.borrow_and_update().clone();
+            job.observer.event(&Event::Waiting { said: said.as_deref() });
+        }
+    }
+    std::future::pending().await
 }
 
 /// Series wait here for a free place, in the order of their turns.
@@ -383,6 +398,7 @@ impl Course {
             out_of_reach: plan.out_of_reach,
             asked_at: 0,
             planned_by: (0, 0),
+            number: Number::default(),
             bridged: false,
             twins: Vec::new(),
             added: 0,

@@ -9,11 +9,12 @@ use super::absorb::{self, Verdict};
 use super::ask::{NoAnswer, Told};
 use super::committer::{Coming, Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
+use super::number::Number;
 use super::plan::{Wanted, with_overlap};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, SessionCounts};
 use crate::model::{Bars, Contract, Days, Instrument, Mark, SeriesKey};
-use crate::provider::{Answer, Limits, Provider, Refusal};
+use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -26,6 +27,19 @@ pub struct Target {
     pub key: SeriesKey,
     /// What is wanted of it.
     pub wanted: Wanted,
+}
+
+impl Target {
+    /// The request for bars of some days of it, before it has an id.
+    pub fn request(&self, days: Days) -> Request {
+        Request {
+            instrument: self.instrument.clone(),
+            contract: self.contract,
+            period: self.key.period,
+            days,
+            correlation: String::new(),
+        }
+    }
 }
 
 /// What all series of a job share.
@@ -63,6 +77,7 @@ pub(super) struct Course {
     /// Its place in the request.
     pub(super) place: usize,
     pub(super) target: Target,
+    pub(super) number: Number,
     pub(super) limits: Limits,
     /// Still to fetch, next one first.
     pub(super) windows: std::collections::VecDeque<Days>,
@@ -130,7 +145,7 @@ pub(super) struct Stored {
     pub(super) last: Option<i64>,
     /// The provider's symbol, where that of the stored bars is another one.
     new_code: Option<String>,
-    /// The contract's number that the file gives, where that of the stored bars is another one.
+    /// The contract's number that the file gives, or that was found now, where that of the stored bars is another one.
     new_number: Option<i64>,
 }
 
@@ -231,10 +246,8 @@ impl Shared {
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
-        // What was found to be meant once is meant for good, whatever the same words would find later.
         if stored.new_code.is_none() && !course.target.wanted.force {
-            let own = &mut course.target.instrument.broker.con_id;
-            *own = own.or(stored.state.meta.con_id);
+            course.keep_to_number(stored.state.meta.con_id);
         }
         let asked = self.standing(course, &stored.state, |at| with_overlap(at, window));
         if !course.bridged && !stored.meets(asked) {
@@ -275,6 +288,10 @@ impl Shared {
         asked: Days,
         answer: Answer,
     ) -> Result<(), Stop> {
+        if course.number == Number::Gone {
+            let (found, known) = (answer.meta.con_id, stored.state.meta.con_id);
+            stored.new_number = found.filter(|_| stored.last.is_some() && found != known);
+        }
         if let Some(renamed) = stored.renamed() {
             if !absorb::is_same_instrument(bars, &answer.bars) {
                 let name = &course.target.instrument.name;

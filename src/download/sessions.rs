@@ -1,7 +1,7 @@
 //! Which days were sessions, judged from what all series of an exchange have: no calendar is shipped.
 
 use crate::archive::SessionCounts;
-use crate::model::{Absence, ByDay, Contract, Coverage, Day, Mark, Period, SeriesKey, SeriesMeta};
+use crate::model::{Absence, ByDay, Contract, Coverage, Day, Days, Mark, Period, SeriesKey, SeriesMeta};
 
 /// A hole younger than this many days is still expected to be filled.
 pub const PENDING_DAYS: i32 = 30;
@@ -53,8 +53,12 @@ impl<'a> Judge<'a> {
 
     /// Whether at least 2, and at least half, of the exchange's series have a bar on the day.
     pub fn is_session(&self, day: Day) -> bool {
-        let (asked, with_bar) = self.votes(day);
-        with_bar >= 2 && with_bar * 2 >= asked
+        are_session(self.votes(day))
+    }
+
+    /// Whether any of the days was a session.
+    pub fn any_session(&self, days: Days) -> bool {
+        self.votes.is_some_and(|votes| votes.within(days).1.iter().any(|votes| are_session(*votes)))
     }
 
     /// What a mark amounts to.
@@ -104,6 +108,11 @@ impl<'a> Judge<'a> {
         }
         std::array::from_fn(|at| with_session[at] || (at < 5 && without[at] < ENOUGH_WITHOUT))
     }
+}
+
+/// Whether (series asked, series with a bar) tell of a session.
+fn are_session((asked, with_bar): (u32, u32)) -> bool {
+    with_bar >= 2 && with_bar * 2 >= asked
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Scope<'_> {
             return Day::of_utc(time);
         }
         let zone = self.zone.iana_name().map(str::to_owned);
-        SeriesMeta { zone, session_open: self.opens, ..SeriesMeta::default() }.trading_day(time)
+        SeriesMeta { zone, session_open: self.opens, ..SeriesMeta::default() }.trading_days()(time)
     }
 
     /// From the first to the last bar.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::name;
@@ -13,6 +13,7 @@ use crate::model::day::instant;
 use crate::provider::RawAnswer;
 use crate::provider::barchart;
 use crate::provider::barchart::csv::{self, Export};
+use crate::provider::cut::LeftOut;
 
 /// More of a file than this at each end is not needed to know what it is of, in bytes.
 const ENDS: usize = 64 << 10;
@@ -21,13 +22,13 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// Reads enough of a file to know what it is of: its first and its last rows.
 pub(super) fn look_into(path: &Path) -> Result<Export, String> {
-    let bytes = read_file(path)?;
-    let ends = match bytes.len() > 3 * ENDS {
-        true => csv::read(&both_ends(&bytes)),
-        false => csv::read(&bytes),
-    };
+    if let Ok(Some(ends)) = both_ends(path)
+        && let Ok(export) = csv::read(&ends)
+    {
+        return Ok(export);
+    }
     // What is wrong in it is told by its own lines.
-    ends.or_else(|_| csv::read(&bytes)).map_err(|refused| refused.to_string())
+    csv::read(&read_file(path)?).map_err(|refused| refused.to_string())
 }
 
 /// Whether the first line of a file is that of an export.
@@ -38,13 +39,21 @@ pub(super) fn begins_as_one(path: &Path) -> bool {
     read.is_ok() && std::str::from_utf8(first).is_ok_and(csv::is_header)
 }
 
-/// The whole lines at the beginning and at the end of a text.
-fn both_ends(bytes: &[u8]) -> Vec<u8> {
-    let (head, tail) = (&bytes[..ENDS], &bytes[bytes.len() - ENDS..]);
+/// The whole lines at the beginning and at the end of a file; of a small one nothing.
+fn both_ends(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() <= 3 * ENDS as u64 {
+        return Ok(None);
+    }
+    let (mut head, mut tail) = (vec![0; ENDS], vec![0; ENDS]);
+    file.read_exact(&mut head)?;
+    file.seek(SeekFrom::End(-(ENDS as i64)))?;
+    file.read_exact(&mut tail)?;
     let newline = |byte: &u8| *byte == b'\n';
-    let head = head.iter().rposition(newline).map_or(head, |at| &head[..=at]);
-    let tail = tail.iter().position(newline).map_or(tail, |at| &tail[at + 1..]);
-    [head, tail].concat()
+    head.truncate(head.iter().rposition(newline).map_or(ENDS, |at| at + 1));
+    let from = tail.iter().position(newline).map_or(0, |at| at + 1);
+    head.extend_from_slice(&tail[from..]);
+    Ok(Some(head))
 }
 
 /// Reads a file whole.
@@ -65,7 +74,7 @@ pub(super) fn read(source: &Source, symbol: &str, now: i64, told: &mut FileRepor
     let nothing = || "it has no bar to take".to_owned();
     let (rows, days) = (taken.bars.len(), scope.span(&taken.bars).ok_or_else(nothing)?);
     let request = source.request(days);
-    let answer = barchart::finished_answer(&request, taken.bars, made, Vec::new(), Vec::new());
+    let answer = barchart::finished_answer(&request, taken.bars, made, LeftOut::default(), Vec::new());
     told.leave_out(UNFINISHED, rows - answer.bars.len());
     let covered = scope.covered(&answer.bars, export.len()).ok_or_else(nothing)?;
     told.notes.extend(scope.open_end(covered, now));

@@ -13,6 +13,7 @@ use super::side::SideFile;
 use super::source::Source;
 use crate::download::Piece;
 use crate::model::{Bars, Class, Column, Contract, Day, Days, Period, SeriesKey, SeriesMeta};
+use crate::provider::cut::LeftOut;
 use crate::provider::{Answer, barchart};
 
 /// A download that came without rows was kept by those programs as a file with this date alone.
@@ -56,7 +57,7 @@ pub(super) fn read(
         (bars.len(), scope.span(&bars).unwrap_or(Days { first: Day::new(0), last: Day::new(0) }));
     let request = source.request(days);
     let answer = match source.key.provider.as_str() {
-        barchart::NAME => barchart::finished_answer(&request, bars, clock, Vec::new(), Vec::new()),
+        barchart::NAME => barchart::finished_answer(&request, bars, clock, LeftOut::default(), Vec::new()),
         _ => answer(bars, &scope),
     };
     told.leave_out(UNFINISHED, found - answer.bars.len());

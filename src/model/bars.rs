@@ -92,16 +92,21 @@ impl Bars {
         self.slice(from..to)
     }
 
+    /// Leaves only the bars of an index range.
+    pub fn keep(&mut self, range: std::ops::Range<usize>) {
+        self.times.truncate(range.end);
+        self.times.drain(..range.start);
+        for column in &mut self.values {
+            column.truncate(range.end);
+            column.drain(..range.start);
+        }
+    }
+
     /// Leaves only the bars with `start <= time < end`; times must be ascending.
     pub fn keep_between(&mut self, start: i64, end: i64) {
         let from = self.times.partition_point(|time| *time < start);
         let to = self.times.partition_point(|time| *time < end).max(from);
-        self.times.truncate(to);
-        self.times.drain(..from);
-        for column in &mut self.values {
-            column.truncate(to);
-            column.drain(..from);
-        }
+        self.keep(from..to);
     }
 
     /// Appends all bars of `other`, which has the same columns.

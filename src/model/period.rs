@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Days;
 use super::day::Day;
 
 /// The length of a bar.
@@ -132,6 +133,11 @@ impl Period {
             Period::Mo3 => day.first_of_quarter().plus(62).last_of_month(),
             _ => day,
         }
+    }
+
+    /// Days as those of whole bars: all of the first and last week, month or quarter.
+    pub fn whole(self, days: Days) -> Days {
+        Days { first: self.bar_day(days.first), last: self.last_day(days.last) }
     }
 }
 

@@ -72,12 +72,15 @@ impl SeriesMeta {
         self.zone.as_deref().and_then(|name| TimeZone::get(name).ok())
     }
 
-    /// The trading date of an intraday bar with this stamp: its date on the exchange's wall (by UTC where
-    /// the zone is not known), or the next one where it belongs to a session that opens the evening before.
-    pub fn trading_day(&self, stamp: i64) -> Day {
-        let (day, second) = Day::of_wall(stamp, &self.time_zone().unwrap_or(TimeZone::UTC));
+    /// Tells the trading date of intraday bars by their stamps: the date on the exchange's wall (by UTC where
+    /// the zone is not known), or the next one where a bar belongs to a session that opens the evening before.
+    pub fn trading_days(&self) -> impl Fn(i64) -> Day + use<> {
+        let zone = self.time_zone().unwrap_or(TimeZone::UTC);
         let evening = self.session_open.filter(|open| *open < 0).map(|open| DAY_SECONDS + i64::from(open));
-        if evening.is_some_and(|evening| second >= evening) { day.plus(1) } else { day }
+        move |stamp| {
+            let (day, second) = Day::of_wall(stamp, &zone);
+            if evening.is_some_and(|evening| second >= evening) { day.plus(1) } else { day }
+        }
     }
 }
 
@@ -94,13 +97,13 @@ mod tests {
             let sunday: Day = date.parse().unwrap();
             let evening = sunday.instant(17 * 3600, &zone);
             chicago.session_open = Some(-7 * 3600);
-            assert_eq!(chicago.trading_day(evening), sunday.plus(1));
-            assert_eq!(chicago.trading_day(evening - 60), sunday);
-            assert_eq!(chicago.trading_day(sunday.plus(1).instant(0, &zone)), sunday.plus(1));
-            assert_eq!(chicago.trading_day(sunday.plus(1).instant(15 * 3600, &zone)), sunday.plus(1));
+            assert_eq!(chicago.trading_days()(evening), sunday.plus(1));
+            assert_eq!(chicago.trading_days()(evening - 60), sunday);
+            assert_eq!(chicago.trading_days()(sunday.plus(1).instant(0, &zone)), sunday.plus(1));
+            assert_eq!(chicago.trading_days()(sunday.plus(1).instant(15 * 3600, &zone)), sunday.plus(1));
             chicago.session_open = Some(34_200);
-            assert_eq!(chicago.trading_day(evening), sunday);
+            assert_eq!(chicago.trading_days()(evening), sunday);
         }
-        assert_eq!(SeriesMeta::default().trading_day(-1), Day::new(-1));
+        assert_eq!(SeriesMeta::default().trading_days()(-1), Day::new(-1));
     }
 }

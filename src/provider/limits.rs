@@ -21,7 +21,8 @@ use thiserror::Error;
 pub use self::allowance::{Allowance, Quota, RESET_MARGIN, Spent};
 pub use self::ledger::Standing;
 use self::ledger::{Ledger, Slots};
-use super::Refusal;
+use super::http::HttpError;
+use super::{RawAnswer, Refusal};
 use crate::disk;
 
 /// What can go wrong with the ledger. Each message tells its cause, which is therefore no
@@ -255,8 +256,32 @@ impl Throttle {
         Ok(until)
     }
 
+    /// It answered 429: opens its circuit for as long as it asked, and tells the refusal.
+    pub(super) fn too_many_requests(&self, provider: &'static str, raw: &RawAnswer) -> Refusal {
+        let said = "it answered 429, too many requests";
+        match self.limited(provider, raw.retry_after(), said) {
+            Ok(until) => Refusal::Limited { provider, until, said: said.to_owned() },
+            Err(error) => unavailable(provider, &error),
+        }
+    }
+
+    /// A request got no answer: counts against the provider, and tells the refusal.
+    pub(super) fn no_answer(&self, provider: &'static str, error: HttpError) -> Refusal {
+        self.failed(provider, &error.to_string());
+        error.into_refusal(provider)
+    }
+
     /// The provider could not be reached or failed. Several times in a row break its circuit.
-    pub fn failed(&self, provider: &str, said: &str) -> Result<(), ThrottleError> {
+    pub fn failed(&self, provider: &str, said: &str) {
+        note(provider, self.fail(provider, said));
+    }
+
+    /// The provider answered: closes its circuit.
+    pub fn succeeded(&self, provider: &str) {
+        note(provider, self.succeed(provider));
+    }
+
+    fn fail(&self, provider: &str, said: &str) -> Result<(), ThrottleError> {
         let now = micros() / MICROS;
         let state = self.ledger().failed(provider, said, now)?;
         let mut known = self.known();
@@ -266,8 +291,7 @@ impl Throttle {
         Ok(())
     }
 
-    /// The provider answered: closes its circuit.
-    pub fn succeeded(&self, provider: &str) -> Result<(), ThrottleError> {
+    fn succeed(&self, provider: &str) -> Result<(), ThrottleError> {
         let now = micros() / MICROS;
         let mut known = self.known();
         let known = known.entry(provider.to_owned()).or_default();
@@ -350,6 +374,14 @@ fn refusal(provider: &'static str, state: State, now: i64) -> Result<(), Refusal
     }
 }
 
-fn unavailable(provider: &'static str, error: &dyn std::error::Error) -> Refusal {
+/// The ledger may not have taken something in: that is told, and the answer at hand is good all the same.
+pub(super) fn note(provider: &str, noted: Result<(), ThrottleError>) {
+    if let Err(error) = noted {
+        tracing::warn!("the limits of {provider} could not be noted: {error}");
+    }
+}
+
+/// Without its ledger nothing is asked: nobody would know what is left.
+pub(super) fn unavailable(provider: &'static str, error: &dyn std::error::Error) -> Refusal {
     Refusal::Unavailable { provider, said: format!("its limits cannot be kept: {error}") }
 }

@@ -3,6 +3,9 @@
 
 pub mod answer;
 pub mod barchart;
+pub mod cut;
+mod effort;
+mod few_days;
 pub mod http;
 pub mod ibkr;
 pub mod limits;
@@ -15,9 +18,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use answer::{Answer, Refusal, Split};
+pub use effort::Effort;
 pub use limits::Allowance;
+use tokio::sync::watch;
 
-use crate::model::{Class, Contract, Days, Instrument, Period};
+use crate::model::{Class, Column, Contract, Days, Instrument, Period};
 
 /// A clock: seconds since the epoch.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -35,6 +40,18 @@ pub struct Request {
     pub days: Days,
     /// One id from here to the raw trail and the log.
     pub correlation: String,
+}
+
+impl Request {
+    /// The trading dates wanted as whole bars: all of the first and last week, month or quarter.
+    pub fn whole_days(&self) -> Days {
+        self.period.whole(self.days)
+    }
+
+    /// The columns that bars of this series have, with a provider.
+    pub fn columns(&self, provider: &str) -> &'static [Column] {
+        Column::of(provider, self.instrument.class, self.contract.is_some(), self.period)
+    }
 }
 
 /// How far back and how much at once a provider serves one period.
@@ -163,6 +180,17 @@ pub trait Provider: Send + Sync {
 
     /// The host and port where it is asked; `None` where that is nowhere, or this machine itself.
     fn endpoint(&self) -> Option<(String, u16)> {
+        None
+    }
+
+    /// What its requests wait for before they can be made, as that changes: in words, with until when and what to do;
+    /// `None` in it while they do not. Itself `None` with a provider that never makes them wait so.
+    fn waits(&self) -> Option<watch::Receiver<Option<String>>> {
+        None
+    }
+
+    /// What such requests cost by the limits, from now on; `None` where nothing is known of it.
+    fn effort(&self, _requests: &[Request]) -> Option<Effort> {
         None
     }
 

@@ -432,6 +432,7 @@ impl Engine {
                 job.result = result.to_owned();
                 job.finished = now;
                 job.now_at.clear();
+                job.waits.clear();
                 if !error.is_empty() {
                     job.error = error;
                 }

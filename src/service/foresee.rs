@@ -19,7 +19,7 @@ pub(super) fn tell(
     let archive = engine.archive();
     let counts = archive.session_counts(provider.archive_name())?;
     let surveyor = Surveyor::new(Some(archive), &counts, provider.archive_name(), (source::clock())())?;
-    let (mut requests, mut skipped) = (0, BTreeMap::<String, usize>::new());
+    let (mut requests, mut skipped) = (Vec::new(), BTreeMap::<String, usize>::new());
     for target in targets {
         let limits = match provider.limits(target.instrument.class, target.key.period) {
             Ok(limits) => limits,
@@ -29,13 +29,16 @@ pub(super) fn tell(
             }
         };
         if let Survey::Missing { plan, .. } = surveyor.look(target, limits)? {
-            requests += plan.windows.len();
+            requests.extend(plan.windows.iter().map(|days| target.request(*days)));
         }
     }
     let series = targets.len();
     let name = provider.name();
+    let effort = provider.effort(&requests).filter(|effort| effort.requests > 0);
+    let effort = effort.map_or_else(String::new, |effort| format!("; {effort}"));
+    let requests = requests.len();
     let said = format!(
-        "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written"
+        "job {id} is a dry run: {series} series, {requests} requests to {name}; nothing was asked or written{effort}"
     );
     let skipped = skipped.iter().map(|(why, series)| format!("job {id}: {series} series skipped: {why}"));
     for said in skipped.chain([said]) {

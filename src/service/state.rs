@@ -41,6 +41,8 @@ pub(super) struct JobView {
     pub(super) bytes_fetched: u64,
     /// The series asked for last, in words.
     pub(super) now_at: String,
+    /// What the provider waits for, in words; empty while it does not.
+    pub(super) waits: String,
     pub(super) started: u64,
     pub(super) finished: u64,
     pub(super) error: String,
@@ -71,6 +73,7 @@ impl JobView {
         match event {
             Event::Planned { series, .. } => self.series = *series as u32,
             Event::Asking(key) => self.now_at = format!("{} {}", key.name(), key.period),
+            Event::Waiting { said } => self.waits = said.unwrap_or_default().to_owned(),
             Event::Fetched { bytes, .. } => self.bytes_fetched += *bytes as u64,
             Event::Stored { added, .. } => self.rows_added += added,
             Event::Finished(result) => {
@@ -80,6 +83,11 @@ impl JobView {
             }
             Event::Limited { said } => self.error = (*said).to_owned(),
         }
+    }
+
+    /// What it is at: what is waited for, else the series asked for last.
+    pub(super) fn current(&self) -> &str {
+        if self.waits.is_empty() { &self.now_at } else { &self.waits }
     }
 
     /// A line in the log of runs by a schedule; nothing where somebody asked for it.
@@ -282,7 +290,7 @@ impl State {
             return format!("Job {} waits: {why}", job.id);
         }
         let failed = if job.failed > 0 { format!(", {} failed", job.failed) } else { String::new() };
-        format!("Job {}: {} of {} series{failed}; {}", job.id, job.done, job.series, job.now_at)
+        format!("Job {}: {} of {} series{failed}; {}", job.id, job.done, job.series, job.current())
     }
 
     fn idle_words(&self) -> String {

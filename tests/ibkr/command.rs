@@ -113,25 +113,55 @@ fn a_download_archives_the_list_that_comes_with_the_program() {
     assert_eq!(gateway.counts().violations, []);
     // Dry runs ask nobody.
     let asked = gateway.counts().connections;
-    home.expect(0, &[&list[..], &["--dry-run", "--force"]].concat());
+    home.expect(0, &[&list[..], &["--dry-run", "--force"]].concat()).says("by its limits");
     assert_eq!(gateway.counts().connections, asked);
+}
+
+#[test]
+fn a_dry_run_tells_how_long_the_limits_make_it_take() {
+    let home = home(1, "");
+    let plan = |more: &[&str], symbols: &[&str]| {
+        let names = [&["-s"][..], symbols].concat();
+        let args = [&["download", "--provider", "ibkr", "--dry-run", "--json", "--period"], more, &names[..]];
+        let told = home.expect(0, &args.concat()).json();
+        (told["asked"].as_i64().unwrap(), told["seconds"].as_i64().unwrap())
+    };
+    let start = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-5).to_string();
+    let few = ["1d", "--start-date", &start];
+    assert_eq!(plan(&few, &["AAPL"]), (1, 0));
+    let many: Vec<String> = (1..=61).map(|at| format!("S{at:04}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(plan(&few, &many[..60]), (60, 0), "sixty go at once");
+    assert_eq!(plan(&few, &many), (61, 601), "one more waits for ten minutes");
+    // Six of one contract: five bars' windows of minutes and where its data begin.
+    let long = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-41).to_string();
+    let (asked, seconds) = plan(&["1m", "--start-date", &long], &["AAPL"]);
+    assert!((6..=11).contains(&asked) && (3..=6).contains(&seconds), "{asked} {seconds}");
+    home.expect(0, &["download", "--provider", "ibkr", "--dry-run", "--period", "1d", "-s", "AAPL"])
+        .says("request")
+        .says("by its limits");
 }
 
 /// Bars of about a year of minutes.
 const MANY: usize = 100_000;
+
+/// Runs a command of the binary; the most memory it held, in kB.
+fn measured(home: &Home, args: &[&str]) -> (u64, std::process::Output) {
+    let (told, command) = (home.path("told"), home.command(args));
+    let mut watched = std::process::Command::new("/usr/bin/time");
+    watched.args(["-f", "%M", "-q", "-o"]).arg(&told).arg(command.get_program()).args(command.get_args());
+    watched.env_clear().env("HOME", home.path("")).current_dir(home.path(""));
+    let output = watched.output().expect("/usr/bin/time is not installed");
+    (std::fs::read_to_string(told).unwrap().trim().parse().unwrap(), output)
+}
 
 #[test]
 fn a_hundred_thousand_bars_fit_into_a_ten_minutes_allowance_and_64_mib() {
     let (gateway, home) = gateway(Options::default());
     let start = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-380).to_string();
     let args = ["download", "-p", "ibkr", "-s", "S0001", "--period", "1m", "--start-date", &start];
-    let (told, command) = (home.path("told"), home.command(&args));
-    let mut watched = std::process::Command::new("/usr/bin/time");
-    watched.args(["-f", "%M", "-o"]).arg(&told).arg(command.get_program()).args(command.get_args());
-    watched.env_clear().env("HOME", home.path("")).current_dir(home.path(""));
-    let output = watched.output().expect("/usr/bin/time is not installed");
+    let (kilobytes, output) = measured(&home, &args);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let kilobytes: u64 = std::fs::read_to_string(told).unwrap().trim().parse().unwrap();
     assert!(kilobytes < 64 << 10, "{kilobytes} kB");
     let bars: usize = home.csvs().values().map(|csv| csv.lines().count() - 1).sum();
     assert!(bars >= MANY, "{bars}");
@@ -139,4 +169,22 @@ fn a_hundred_thousand_bars_fit_into_a_ten_minutes_allowance_and_64_mib() {
     // Nobody has to wait for a limit, and no bar is asked for twice but those of an overlap.
     assert!(counts.history.len() + counts.heads as usize <= 60, "{}", counts.history.len());
     assert_eq!(counts.violations, []);
+}
+
+#[test]
+fn one_answer_of_as_many_bars_as_are_taken_is_held_within_64_mib_and_more_are_refused() {
+    // Of those that are taken the ones far from what was asked for are dropped. What is refused was held by the crate
+    // of the protocol before anybody could count it.
+    for (bars, code, most) in [(MANY / 2, 0, 64), (MANY, 1, 80)] {
+        let (gateway, home) = gateway(Options::default());
+        gateway.rule(Rule::new(Action::Huge { bars }));
+        let start = Day::of_utc(jiff::Timestamp::now().as_second()).plus(-5).to_string();
+        let args = ["download", "-p", "ibkr", "-s", "S0001", "--period", "1m", "--start-date", &start];
+        let (kilobytes, output) = measured(&home, &args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(said.contains("many times what was asked for"), code == 1, "{said}");
+        assert!(gateway.counts().bars_most >= bars, "{:?}", gateway.counts().bars_most);
+        assert!(kilobytes < most << 10, "{bars} bars: {kilobytes} kB");
+    }
 }

@@ -86,6 +86,31 @@ fn a_window_that_is_too_much_is_asked_for_in_pieces() {
 }
 
 #[test]
+fn a_slow_answer_is_waited_for_and_one_that_is_too_slow_is_not_no_data() {
+    const START: &str = "2024-05-01";
+    for (timeout, once) in [(20, true), (1, false)] {
+        let mut lab = Lab::new(NOW);
+        lab.settings.timeout = timeout;
+        let late = Rule::new(Action::Delay { milliseconds: 1500 }).times(1);
+        lab.gateway.rule(late.clone());
+        lab.gateway.rule(late.on(Kind::Details));
+        let began = Instant::now();
+        let summary = lab.update(&aapl(), &[Period::D1], START);
+        assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
+        let key = &summary.results[0].key;
+        assert_same(&lab.bars(key), &lab.truth(key, START), key);
+        let counts = lab.gateway.counts();
+        assert_eq!((counts.details == 1, counts.history.len() == 1), (once, once), "{counts:?}");
+        assert_eq!(counts.cancels == 0, once, "{counts:?}");
+        assert!(
+            !once || began.elapsed() >= Duration::from_millis(3000),
+            "it was slow: {:?}",
+            began.elapsed()
+        );
+    }
+}
+
+#[test]
 fn a_number_of_another_company_replaces_nothing() {
     let lab = Lab::new(NOW);
     let both = ["AAPL", "MSFT"].map(|code| instrument(Class::Stock, code));

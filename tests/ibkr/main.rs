@@ -4,11 +4,15 @@
 mod binary;
 #[path = "../ibkr_gateway/mod.rs"]
 mod ibkr_gateway;
+#[path = "../support/place.rs"]
+mod place;
 
 mod cases;
 mod command;
 mod doubts;
 mod lab;
+mod numbers;
 #[cfg(feature = "recorded")]
 mod recorded;
+mod service;
 mod whole;

@@ -1,6 +1,6 @@
 //! Which listing of the sample market a contract of the broker means, and what is said of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use vortex::model::{self, Class, Day, instrument::DEFAULT_DAYS_COUNT};
 use vortex::provider::sample::listing::{Kind, Listing};
@@ -30,12 +30,21 @@ const MULTIPLIERS: [(&str, f64); 6] =
 
 /// Contract numbers that have been given out.
 #[derive(Default)]
-pub(super) struct Numbers(HashMap<i32, Contract>);
+pub(super) struct Numbers {
+    given: HashMap<i32, Contract>,
+    /// Symbols whose contracts have other numbers by now.
+    others: HashSet<String>,
+}
 
 impl Numbers {
+    /// From now on the contracts of a symbol have other numbers, and nobody knows the old ones.
+    pub(super) fn renumber(&mut self, symbol: &str) {
+        self.others.insert(symbol.to_owned());
+    }
+
     /// Everything a contract may mean at an instant; more than one where it is ambiguous.
     pub(super) fn resolve(&mut self, asked: &Contract, now: i64) -> Vec<Quoted> {
-        let known = self.0.get(&asked.con_id);
+        let known = self.given.get(&asked.con_id);
         let named = match known {
             Some(known) => Contract {
                 exchange: asked.exchange.clone(),
@@ -46,11 +55,14 @@ impl Numbers {
         };
         let mut found: Vec<Quoted> = candidates(&named, now);
         found.retain(|quoted| fits(&named, quoted) && is_known(asked, quoted, now));
+        for quoted in found.iter_mut().filter(|quoted| self.others.contains(&quoted.contract.symbol)) {
+            quoted.contract.con_id = quoted.contract.con_id / 2 + 1;
+        }
         if asked.con_id != 0 {
             found.retain(|quoted| quoted.contract.con_id == asked.con_id);
         }
         for quoted in &found {
-            self.0.insert(quoted.contract.con_id, quoted.contract.clone());
+            self.given.insert(quoted.contract.con_id, quoted.contract.clone());
         }
         found
     }

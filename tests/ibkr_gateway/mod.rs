@@ -203,6 +203,11 @@ impl Gateway {
         lock(&self.0.served).insert(symbol.to_owned(), bars);
     }
 
+    /// Gives the contracts of a symbol other numbers, as after a reorganisation; the old ones are not known any more.
+    pub(crate) fn renumber(&self, symbol: &str) {
+        lock(&self.0.numbers).renumber(symbol);
+    }
+
     /// What a contract means; more than one where it is ambiguous.
     pub(crate) fn resolve(&self, contract: &Contract) -> Vec<Quoted> {
         self.0.resolve(contract)

@@ -32,7 +32,7 @@ pub(super) struct Shared {
     pub(super) rules: Mutex<Vec<Rule>>,
     pub(super) counts: Mutex<Counts>,
     pub(super) pacing: Mutex<Pacing>,
-    numbers: Mutex<Numbers>,
+    pub(super) numbers: Mutex<Numbers>,
     /// Bars of somebody else's, by symbol.
     pub(super) served: Mutex<HashMap<String, Vec<SentBar>>>,
     pub(super) connections: Mutex<Vec<Arc<Connection>>>,

@@ -55,7 +55,7 @@ fn what_cannot_be_taken_is_said() {
 fn a_name_moves_no_terminal() {
     let home = home();
     let name = "a\nb\u{1b}[31mh26_daily.csv";
-    put(&home, name, &daily().text());
+    put(&home, name, daily().text());
     for dry_run in [&["--dry-run"][..], &[]] {
         let ran = home.expect(1, &[&["import", name][..], dry_run].concat());
         let said = format!("{}{}", ran.out, ran.err);

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{ArchiveError, files};
@@ -126,7 +127,7 @@ impl Catalogue {
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
-        connection.busy_timeout(BUSY).map_err(fail)?;
+        set_up(&connection).map_err(fail)?;
         let wanted = match journal {
             Journal::Wal => "wal",
             Journal::Rollback => "delete",
@@ -219,6 +220,13 @@ impl Catalogue {
     }
 }
 
+/// What each connection needs that others may write beside: patience, and statements that are prepared once. Without
+/// the guarantee SQLite prepares one again for each other value that is bound to it.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
 /// A connection that reads a catalogue of this version, and whether it does without the log.
 fn read_connection(path: &Path) -> Result<(Connection, bool), ArchiveError> {
     let fail = |source| catalogue_error(path, source);
@@ -274,7 +282,7 @@ fn connect_to_read(path: &Path) -> rusqlite::Result<Connection> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
+    set_up(&connection)?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }

@@ -3,12 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use secrecy::ExposeSecret;
-use tracing::warn;
 
 use super::refusal::no_export;
 use super::{Access, Aside, Barchart, NAME, csv};
 use crate::provider::http::{Call, HttpError, Reply, html};
-use crate::provider::limits::{Spent, ThrottleError};
+use crate::provider::limits::{Spent, note, unavailable};
 use crate::provider::{RawAnswer, Refusal};
 
 /// How often a question that costs nothing is asked again where the connection broke.
@@ -32,8 +31,10 @@ impl Barchart {
     /// alone, the site's is asked for first, which costs nothing.
     pub(super) fn check_allowance(&self) -> Result<(), Refusal> {
         let now = (self.now)();
-        let allowance = self.throttle.allowance(&self.quota, now).map_err(|error| self.uncounted(&error))?;
-        let ask = self.throttle.is_worth_asking(&self.quota, now).map_err(|error| self.uncounted(&error))?;
+        let allowance =
+            self.throttle.allowance(&self.quota, now).map_err(|error| unavailable(NAME, &error))?;
+        let ask =
+            self.throttle.is_worth_asking(&self.quota, now).map_err(|error| unavailable(NAME, &error))?;
         match allowance.waits_until().filter(|_| !ask) {
             None => Ok(()),
             Some(until) => Err(Refusal::Limited {
@@ -52,19 +53,19 @@ impl Barchart {
             None => raw.body.len() < 4096 && matches!(csv::read(&raw.body), Err(csv::Refused::Limit(_))),
         };
         if limited {
-            self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
+            note(NAME, self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
         }
     }
 
     /// One request that spends a download, which is given back only where nothing was sent.
     pub(super) async fn ask_counted(&self, call: Call<'_>, spent: Spent) -> Result<Reply, NoReply> {
         if let Err(refusal) = self.throttle.admit(NAME, self.requests_per_minute).await {
-            self.record(self.throttle.give_back(spent));
+            note(NAME, self.throttle.give_back(spent));
             return Err(refusal.into());
         }
         let sent = self.http.send(call).await;
         if let Err(HttpError::Connect { .. } | HttpError::Certificate { .. }) = &sent {
-            self.record(self.throttle.give_back(spent));
+            note(NAME, self.throttle.give_back(spent));
         }
         self.judged(sent)
     }
@@ -85,29 +86,22 @@ impl Barchart {
     fn judged(&self, sent: Result<Reply, HttpError>) -> Result<Reply, NoReply> {
         let reply = match sent {
             Ok(reply) => reply,
-            Err(error) => {
-                self.record(self.throttle.failed(NAME, &error.to_string()));
-                return Err(error.into_refusal(NAME).into());
-            }
+            Err(error) => return Err(self.throttle.no_answer(NAME, error).into()),
         };
         if let Some(date) = reply.raw.date() {
             self.ahead.store(date - (self.now)(), Ordering::Relaxed);
         }
         match reply.raw.status {
             429 => {
-                let said = "it answered 429, too many requests";
-                let refusal = match self.throttle.limited(NAME, reply.raw.retry_after(), said) {
-                    Ok(until) => Refusal::Limited { provider: NAME, until, said: said.to_owned() },
-                    Err(error) => self.uncounted(&error),
-                };
+                let refusal = self.throttle.too_many_requests(NAME, &reply.raw);
                 Err(NoReply { refusal, came: Some(Box::new(reply.raw)) })
             }
             status @ 500.. => {
-                self.record(self.throttle.failed(NAME, &format!("it answered {status}")));
+                self.throttle.failed(NAME, &format!("it answered {status}"));
                 Ok(reply)
             }
             _ => {
-                self.record(self.throttle.succeeded(NAME));
+                self.throttle.succeeded(NAME);
                 Ok(reply)
             }
         }
@@ -131,17 +125,5 @@ impl Barchart {
             raw.body = page.into_bytes();
         }
         raw
-    }
-
-    /// The ledger of limits could not take something in: the answer at hand is good all the same.
-    pub(super) fn record(&self, result: Result<(), ThrottleError>) {
-        if let Err(error) = result {
-            warn!("limits: {error}");
-        }
-    }
-
-    /// Without its ledger nothing is asked: nobody would know what is left.
-    fn uncounted(&self, error: &ThrottleError) -> Refusal {
-        Refusal::Unavailable { provider: NAME, said: format!("its limits cannot be kept: {error}") }
     }
 }

@@ -8,12 +8,14 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::read::{columns, finished_answer};
+use super::read::finished_answer;
 use super::refusal::{by_status, limited, said, speaks_of_limit, too_many, unusable};
 use super::request::{asked_days, period, symbol};
 use super::{Access, Aside, Barchart, MOST_ROWS, NAME};
-use crate::model::{Bars, Class, Column, Day, Days, Instrument, Period};
+use crate::model::{Bars, Column, Day};
+use crate::provider::cut::{LeftOut, WITHOUT_PRICE};
 use crate::provider::http::{Call, html};
+use crate::provider::limits::note;
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 const SERVICE: &str = "https://ondemand.websol.barchart.com";
@@ -35,24 +37,9 @@ impl Barchart {
         let asked = self.ask_counted(call, spent).await;
         let raw = asked.map_err(|nothing| self.refused(nothing, aside))?.raw;
         if matches!(problem(&raw), Some(Refusal::Limited { .. })) {
-            self.record(self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
+            note(NAME, self.throttle.exhausted(&self.quota, None, (self.now)()).map(drop));
         }
         Ok(self.kept(raw))
-    }
-
-    /// Asks for a few days of one well-known stock, which costs one call.
-    pub(super) async fn look_at_service(&self) -> Result<String, Refusal> {
-        let today = Day::of_utc((self.now)());
-        let request = Request {
-            instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
-            contract: None,
-            period: Period::D1,
-            days: Days { first: today.plus(-10), last: today },
-            correlation: "test".to_owned(),
-        };
-        let raw = self.fetch_from_service(&request, &|_| {}).await?;
-        let bars = super::read(&request, &raw)?.bars.len();
-        Ok(format!("{}, {bars} daily bars of AAPL, {}", self.access.words(), self.used_today()))
     }
 
     fn service_url(&self, request: &Request) -> Result<Url, Refusal> {
@@ -154,7 +141,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer, is_csv: bool) -> Result<A
     }
     too_many(rows.len())?;
     let code = symbol(request);
-    let columns = columns(request);
+    let columns = request.columns(NAME);
     let mut bars = Bars::new(columns);
     for (at, row) in rows.iter().enumerate() {
         let wrong = |said: String| unusable(format!("its row {}: {said}", at + 1));
@@ -178,11 +165,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer, is_csv: bool) -> Result<A
             bars.push(time, &columns.iter().map(value).collect::<Vec<_>>());
         }
     }
-    let dropped = match rows.len() - bars.len() {
-        0 => Vec::new(),
-        count => vec![format!("{count} rows without a price, dropped")],
-    };
-    Ok(finished_answer(request, bars, super::read::clock(raw), dropped, Vec::new()))
+    let mut left_out = LeftOut::default();
+    left_out.note(rows.len() - bars.len(), WITHOUT_PRICE);
+    Ok(finished_answer(request, bars, super::read::clock(raw), left_out, Vec::new()))
 }
 
 /// How a bar is stamped: by its trading day, or by the instant it opens.

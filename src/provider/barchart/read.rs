@@ -6,7 +6,8 @@ use url::Url;
 use super::refusal::{self, no_export, unusable};
 use super::request::{DOWNLOAD, QUESTION, symbol};
 use super::{NAME, ZONE, csv, ondemand};
-use crate::model::{Bars, Class, Column, Day, SeriesMeta};
+use crate::model::{Bars, Class, Day, SeriesMeta};
+use crate::provider::cut::{Cut, LeftOut};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 /// When a date's rows are the site's last word, in seconds after local midnight: an hour after the close.
@@ -52,11 +53,6 @@ pub(super) fn clock(raw: &RawAnswer) -> i64 {
     raw.date().unwrap_or(raw.received)
 }
 
-/// The columns of the series of a request.
-pub(super) fn columns(request: &Request) -> &'static [Column] {
-    Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period)
-}
-
 /// A download of the site.
 fn export(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
     if let Some(refusal) = no_export(raw) {
@@ -78,20 +74,18 @@ fn export(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
     }
     refusal::too_many(export.len())?;
     let taken = export
-        .bars(columns(request), &zone(request.instrument.class))
+        .bars(request.columns(NAME), &zone(request.instrument.class))
         .map_err(|refused| refusal::export(raw, refused))?;
-    let dropped =
-        taken.left_out.iter().map(|(what, count)| format!("{count} rows {what}, dropped")).collect();
-    Ok(finished_answer(request, taken.bars, clock, dropped, taken.notes))
+    Ok(finished_answer(request, taken.bars, clock, taken.left_out.into_iter().collect(), taken.notes))
 }
 
 /// A file that a person downloaded, and that the import took: it was made when it says so.
 fn file(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
     let export = csv::read(&raw.body).map_err(|refused| refusal::export(raw, refused))?;
     let taken = export
-        .bars(columns(request), &zone(request.instrument.class))
+        .bars(request.columns(NAME), &zone(request.instrument.class))
         .map_err(|refused| refusal::export(raw, refused))?;
-    Ok(finished_answer(request, taken.bars, export.exported, Vec::new(), taken.notes))
+    Ok(finished_answer(request, taken.bars, export.exported, LeftOut::default(), taken.notes))
 }
 
 /// The answer of bars that are unique and ascending, daily and longer ones stamped with any date of theirs: those that
@@ -100,43 +94,33 @@ pub fn finished_answer(
     request: &Request,
     mut bars: Bars,
     clock: i64,
-    mut dropped: Vec<String>,
+    mut left_out: LeftOut,
     notes: Vec<String>,
 ) -> Answer {
-    let (class, period) = (request.instrument.class, request.period);
-    let zone = zone(class);
-    let finished = finished(clock, &zone);
-    let end = match period.seconds() {
+    let zone = zone(request.instrument.class);
+    let meta = meta(request, &zone);
+    let cut = Cut::new(request, clock, finished(clock, &zone));
+    match request.period.seconds() {
         Some(seconds) => {
-            // A date's bars begin with its session on the evening before, else at midnight.
-            let begins = |day: Day| day.instant(opens(class).min(0), &zone);
-            bars.keep_between(begins(request.days.first), begins(request.days.last.plus(1)));
-            clock - seconds + 1
+            let day = meta.trading_days();
+            cut.keep(&mut bars, |stamp| (day(stamp), stamp + seconds), &mut left_out);
         }
         None => {
             for time in &mut bars.times {
-                *time = period.bar_day(Day::of_utc(*time)).midnight();
+                *time = request.period.bar_day(Day::of_utc(*time)).midnight();
             }
-            let first = period.bar_day(request.days.first);
-            bars.keep_between(first.midnight(), period.last_day(request.days.last).plus(1).midnight());
-            period.bar_day(finished.plus(1)).midnight()
+            cut.keep(&mut bars, |stamp| (Day::of_utc(stamp), 0), &mut left_out);
         }
-    };
-    let received = bars.len();
-    bars.keep_between(i64::MIN, end);
-    match received - bars.len() {
-        0 => {}
-        count => dropped.push(format!("{count} rows of a bar that is not over, dropped")),
     }
     Answer {
         bars,
-        meta: meta(request, &zone),
+        meta,
         splits: Vec::new(),
         sessions: Vec::new(),
         first_day: None,
-        finished: Some(finished),
+        finished: Some(cut.finished),
         clock,
-        dropped,
+        dropped: left_out.told(),
         notes,
     }
 }

@@ -16,11 +16,11 @@ use super::read::refusal_of;
 use super::refusal::{error_of, no_account, speaks_of_login};
 use super::request::{self, DOWNLOAD, QUESTION, encoded, form, symbol};
 use super::session::XSRF;
-use super::{Access, Aside, Barchart};
+use super::{Access, Aside, Barchart, NAME};
 use crate::model::Class;
 use crate::model::day::instant;
 use crate::provider::http::{Call, HeaderValue, html};
-use crate::provider::limits::{Spent, jitter};
+use crate::provider::limits::{Spent, jitter, note};
 use crate::provider::{RawAnswer, Refusal, Request};
 
 /// The longest that logging out may take.
@@ -209,7 +209,7 @@ impl Barchart {
             return Err(Ended::Answer(reply));
         }
         match count_of(&said) {
-            Some(count) => self.record(self.throttle.correct(&self.quota, count, now)),
+            Some(count) => note(NAME, self.throttle.correct(&self.quota, count, now)),
             None => return Err(ended(reply)),
         }
         Ok(())

@@ -54,7 +54,7 @@ fn a_daily_export_has_its_settled_days_with_open_interest() {
     assert_eq!(answer.finished, Some(day("2024-01-10")));
     assert_eq!(answer.clock, THURSDAY_NOON);
     assert_eq!(answer.meta.zone.as_deref(), Some("America/Chicago"));
-    assert_eq!(answer.dropped, ["1 rows of a bar that is not over, dropped"]);
+    assert_eq!(answer.dropped, ["1 row of a bar that is not over, dropped"]);
 }
 
 #[test]

@@ -102,6 +102,11 @@ impl Show {
         }
     }
 
+    /// How much a request for bars of it counts.
+    pub(super) const fn weight(self) -> u32 {
+        if matches!(self, Show::BidAsk) { 2 } else { 1 }
+    }
+
     /// The data of a name; every name that the configuration allows has one.
     pub(super) fn named(name: &str) -> Option<Show> {
         let all = [Show::Trades, Show::Midpoint, Show::Bid, Show::Ask, Show::BidAsk, Show::AdjustedLast];

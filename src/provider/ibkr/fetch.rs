@@ -15,6 +15,7 @@ use super::fault::{self, Meaning, meaning};
 use super::read::unusable;
 use super::{Ibkr, NAME, code_of, contract, hours, windows, zones};
 use crate::model::{Day, Days, Period};
+use crate::provider::limits::note;
 use crate::provider::limits::pacing::{Ask, Open};
 use crate::provider::{RawAnswer, Refusal, Request};
 
@@ -24,14 +25,10 @@ const RETRIES: u32 = 2;
 const MORE_RETRIES: u32 = 8;
 /// A contract that the broker does not know is asked for again after so long, in µs.
 const ONCE_MORE: i64 = 2_000_000;
-/// Bars that one answer may have: many times what is asked for at once.
-const MOST_BARS: usize = 50_000;
 /// Bars further than this from the days asked for are not kept: a month's or a week's bears another of its days.
 const NEAR_DAYS: i32 = 31;
 /// An answer that takes longer comes from a gateway that slows us down.
 const SLOW: Duration = Duration::from_secs(10);
-/// Where data begin is asked for days before these: an update has no need of it.
-const HEAD_BEFORE_DAYS: i32 = 40;
 /// Messages a minute: the gateway closes the connection at more than 50 a second.
 const MESSAGES: u32 = 2400;
 
@@ -152,11 +149,10 @@ impl Ibkr {
         let period = request.period;
         let (_, zone) = zones::zone(&listing.time_zone).ok_or_else(|| zones::unknown(&listing.time_zone))?;
         let trading = Trading::of(if regular { &listing.liquid_hours } else { &listing.trading_hours });
-        let days =
-            Days { first: period.bar_day(request.days.first), last: period.last_day(request.days.last) };
+        let days = request.whole_days();
         let mut head = Head::new(code_of(request), period, (show, regular), listing.clone());
         head.clock = self.session.clock();
-        if days.first < Day::of_utc(head.clock).plus(-HEAD_BEFORE_DAYS) {
+        if days.first < Day::of_utc(head.clock).plus(-windows::HEAD_BEFORE_DAYS) {
             head.head = self.head(request, known, &listing, (show, regular)).await?;
         }
         // One that lies ahead says nothing.
@@ -211,17 +207,10 @@ impl Ibkr {
         let pace = Ask {
             identity: format!("{} {} {asked:?}", listing.con_id, listing.exchange),
             of: thing(listing, asked.show),
-            weight: if asked.show == Show::BidAsk { 2 } else { 1 },
+            weight: asked.show.weight(),
         };
         let question = Question::Bars { smaller };
-        let told =
-            self.ask(question, Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await?;
-        match told.rows.len() {
-            ..=MOST_BARS => Ok(told),
-            many => Err(Unanswered::Refused(unusable(format!(
-                "{many} bars where {MOST_BARS} are many times what was asked for"
-            )))),
-        }
+        self.ask(question, Some(&pace), |gateway| gateway.bars(listing.clone(), asked.clone())).await
     }
 
     /// When the data of a contract begin; nothing where the gateway does not say.
@@ -293,7 +282,7 @@ impl Ibkr {
             };
             if !worth_it {
                 if let Fault::Silent(_) | Fault::WithoutBroker | Fault::Lost(_) = fault {
-                    self.record(self.throttle.failed(NAME, &fault::of(fault.clone(), "", 0).to_string()));
+                    self.throttle.failed(NAME, &fault::of(fault.clone(), "", 0).to_string());
                 }
                 return Err(Unanswered::Fault(fault));
             }
@@ -325,10 +314,10 @@ impl Ibkr {
     fn violated(&self) {
         let waits = self.pacing.violated();
         let seconds = waits.as_ref().map_or(0, |seconds| *seconds);
-        self.record(waits.map(drop));
+        note(NAME, waits.map(drop));
         let said = format!("it says that its limits were broken: waiting {seconds} seconds");
         tracing::warn!("Interactive Brokers: {said}");
-        self.record(self.throttle.failed(NAME, &said));
+        self.throttle.failed(NAME, &said);
     }
 
     /// A gateway; that there is none counts against the provider.
@@ -337,7 +326,7 @@ impl Ibkr {
         self.throttle.admit(NAME, MESSAGES).await?;
         let gateway = self.session.gateway().await;
         if let Err(refusal) = &gateway {
-            self.record(self.throttle.failed(NAME, &refusal.to_string()));
+            self.throttle.failed(NAME, &refusal.to_string());
         }
         gateway
     }
@@ -353,7 +342,7 @@ impl Ibkr {
         };
         if answered {
             self.session.answered();
-            self.record(self.throttle.succeeded(NAME));
+            self.throttle.succeeded(NAME);
         }
         let of_bars = matches!(question, Question::Bars { .. });
         match fault {

@@ -24,18 +24,20 @@ use std::sync::atomic::{AtomicBool, AtomicI32};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 use self::api::Show;
 use self::fetch::Known;
 use self::session::Session;
+use super::few_days::few_days;
 use super::limits::pacing::{Fullness, MachineTime, Pacing, Rules, Time};
 use super::limits::{Throttle, ThrottleError};
 use super::{
-    Answer, Aside, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing, note_sent,
+    Answer, Aside, Clock, Effort, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing, note_sent,
 };
 use crate::config::IbkrSettings;
-use crate::model::{Class, Day, Days, Instrument, Period};
+use crate::model::{Class, Period};
 
 /// The name in configuration, paths and messages.
 pub const NAME: &str = "ibkr";
@@ -102,26 +104,10 @@ impl Ibkr {
     }
 
     /// Asks for a few days of one well-known stock; says in a line what came of it.
-    async fn few_days(&self) -> Result<String, Refusal> {
+    async fn look(&self) -> Result<String, Refusal> {
         let gateway = self.session.gateway().await?;
-        let today = Day::of_utc(self.session.clock());
-        let request = Request {
-            instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
-            contract: None,
-            period: Period::D1,
-            days: Days { first: today.plus(-10), last: today },
-            correlation: "test".to_owned(),
-        };
-        let told = match self.fetch_bars(&request).await {
-            Ok(raw) => {
-                let answer = self.read(&request, &raw)?;
-                match answer.bars.bounds() {
-                    Some((_, last)) => {
-                        format!("{} daily bars of AAPL, the last of {}", answer.bars.len(), Day::of_utc(last))
-                    }
-                    None => "it answers, but has no bars of AAPL in the last 10 days".to_owned(),
-                }
-            }
+        let told = match few_days(self, self.session.clock()).await {
+            Ok(told) => told,
             // It is connected, and somebody makes use of it.
             Err(Refusal::Limited { said, .. }) => format!("it answers; no bars were asked for, as {said}"),
             Err(refusal) => return Err(refusal),
@@ -136,12 +122,6 @@ impl Ibkr {
     /// Whether bars of a class are of regular trading hours alone.
     fn regular(&self, class: Class) -> bool {
         self.settings.use_rth.unwrap_or(class == Class::Stock)
-    }
-
-    fn record(&self, noted: Result<(), ThrottleError>) {
-        if let Err(error) = noted {
-            tracing::warn!("the limits of {NAME} could not be noted: {error}");
-        }
     }
 }
 
@@ -177,6 +157,18 @@ impl Provider for Ibkr {
         self.session.clock() - (self.now)()
     }
 
+    fn waits(&self) -> Option<watch::Receiver<Option<String>>> {
+        Some(self.session.waits())
+    }
+
+    fn effort(&self, requests: &[Request]) -> Option<Effort> {
+        let asks = requests.iter().flat_map(|request| {
+            let class = request.instrument.class;
+            windows::foreseen(request, contract::show(self.show, class), self.regular(class), (self.now)())
+        });
+        self.pacing.effort(asks).ok()
+    }
+
     fn endpoint(&self) -> Option<(String, u16)> {
         let IbkrSettings { host, port, .. } = &self.settings;
         let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
@@ -187,7 +179,7 @@ impl Provider for Ibkr {
         Box::pin(async {
             let tester = self.tester();
             let patience = tester.session.patience() + TEST_GRACE;
-            match timeout(patience, tester.few_days()).await {
+            match timeout(patience, tester.look()).await {
                 Ok(told) => told.map_err(|refusal| refusal.to_string()),
                 Err(_) => Err(format!("it took longer than {} seconds altogether", patience.as_secs())),
             }

@@ -6,7 +6,8 @@ use super::api::{Listing, Row, Stamp};
 use super::body::{Body, Head};
 use super::hours::{self, Session};
 use super::{NAME, code_of, contract, fault, zones};
-use crate::model::{Bars, Class, Column, Day, Days, Period, SeriesMeta};
+use crate::model::{Bars, Class, Day, Period, SeriesMeta};
+use crate::provider::cut::{Cut, LeftOut, TWICE};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
@@ -31,10 +32,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     let sessions = hours::sessions(trading);
     let finished = hours::finished(&sessions, head.clock, &zone);
     let meta = meta(listing, zone_name, &sessions);
-    let context = Context { request, clock: head.clock, finished, zone, meta };
+    let context = Context { request, cut: Cut::new(request, head.clock, finished), zone, meta };
     let mut found = Found::default();
-    let mut bars =
-        Bars::new(Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period));
+    let mut bars = Bars::new(request.columns(NAME));
     for (step, rows) in &body.steps {
         context.take(rows, step.start, &mut found)?;
     }
@@ -47,7 +47,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     }
     let received = bars.len();
     bars.sort_keep_last();
-    found.leave_out(received - bars.len(), "for a bar that is there already");
+    found.left_out.note(received - bars.len(), TWICE);
     let notes = found.odd.notes();
     let begins = head.head.filter(|begins| *begins <= head.clock);
     let first_day = begins.map(|begins| Day::of_local(begins, &context.zone));
@@ -57,9 +57,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         splits: Vec::new(),
         sessions: Vec::new(),
         first_day,
-        finished: Some(context.finished),
+        finished: Some(finished),
         clock: head.clock,
-        dropped: found.dropped,
+        dropped: found.left_out.told(),
         notes,
     })
 }
@@ -83,8 +83,7 @@ fn not_found(request: &Request, head: &Head) -> Refusal {
 
 struct Context<'a> {
     request: &'a Request,
-    clock: i64,
-    finished: Day,
+    cut: Cut,
     zone: TimeZone,
     meta: SeriesMeta,
 }
@@ -92,7 +91,7 @@ struct Context<'a> {
 #[derive(Default)]
 struct Found {
     rows: Vec<(i64, Line)>,
-    dropped: Vec<String>,
+    left_out: LeftOut,
     odd: Odd,
 }
 
@@ -128,35 +127,21 @@ struct Line {
     values: [f64; 7],
 }
 
-impl Found {
-    fn leave_out(&mut self, count: usize, why: &str) {
-        if count > 0 {
-            self.dropped.push(format!("{count} of the rows dropped: {why}"));
-        }
-    }
-}
-
 impl Context<'_> {
     /// Takes in the rows of one request.
     fn take(&self, rows: &[Row], start: Option<i64>, found: &mut Found) -> Result<(), Refusal> {
         let period = self.request.period;
-        let days = Days {
-            first: period.bar_day(self.request.days.first),
-            last: period.last_day(self.request.days.last),
-        };
         let complete_from = start.map_or(Day::new(i32::MIN), |start| Day::of_local(start, &self.zone));
-        let (mut outside, mut unfinished, mut cut) = (0, 0, 0);
+        let trading_day = self.meta.trading_days();
         for row in rows {
-            let (stamp, day) = self.stamp(row)?;
+            let (stamp, day) = self.stamp(row, &trading_day)?;
             let line = Line::of(row, self.request.instrument.class);
-            if !days.contains(day) {
-                outside += 1;
-            } else if self.is_unfinished(stamp, day) {
-                unfinished += 1;
-            } else if period > Period::D1 && day < complete_from && complete_from <= self.unit().last_day(day)
-            {
+            if !self.cut.takes((day, self.end(stamp, day)), &mut found.left_out) {
+                continue;
+            }
+            if period > Period::D1 && day < complete_from && complete_from <= self.unit().last_day(day) {
                 // The first one of a window holds only what lies in it.
-                cut += 1;
+                found.left_out.note(1, "cut by the beginning of the window");
             } else if line.values[..4].iter().all(|price| price.is_nan()) {
                 found.odd.priceless += 1;
             } else if self.is_off_grid(stamp) {
@@ -166,17 +151,14 @@ impl Context<'_> {
                 found.rows.push((stamp, line));
             }
         }
-        found.leave_out(outside, "outside of what was asked for");
-        found.leave_out(unfinished, "not over");
-        found.leave_out(cut, "cut by the beginning of the window");
         Ok(())
     }
 
     /// As what a row is stored, and the day it is of; quarters are put together of months later.
-    fn stamp(&self, row: &Row) -> Result<(i64, Day), Refusal> {
+    fn stamp(&self, row: &Row, trading_day: impl Fn(i64) -> Day) -> Result<(i64, Day), Refusal> {
         let period = self.request.period;
         match row.0 {
-            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, self.meta.trading_day(stamp))),
+            Stamp::Instant(stamp) if period.is_intraday() => Ok((stamp, trading_day(stamp))),
             Stamp::Date(year, month, day) if !period.is_intraday() => {
                 let date = jiff::civil::Date::new(year, month as i8, day as i8)
                     .map_err(|error| unusable(format!("{year}-{month}-{day} is no date: {error}")))?;
@@ -208,11 +190,11 @@ impl Context<'_> {
         step.is_some_and(|step| stamp.rem_euclid(step) != 0)
     }
 
-    fn is_unfinished(&self, stamp: i64, day: Day) -> bool {
+    /// When a bar shorter than a day is over: at the latest with its session.
+    fn end(&self, stamp: i64, day: Day) -> i64 {
         match self.request.period.seconds() {
-            // With its session a bar is over at the latest.
-            Some(seconds) => stamp + seconds > self.clock && day > self.finished,
-            None => self.request.period.last_day(day) > self.finished,
+            Some(seconds) if day > self.cut.finished => stamp + seconds,
+            _ => stamp,
         }
     }
 }

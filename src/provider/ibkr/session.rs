@@ -7,13 +7,14 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::NAME;
 use super::api::{Asking, Fault, Gateway, Link};
 use super::tws::{Tws, Unconnected};
 use crate::config::IbkrSettings;
+use crate::model::day::instant;
 use crate::provider::limits::Throttle;
 use crate::provider::{Clock, Refusal};
 
@@ -47,6 +48,8 @@ pub(super) struct Session {
     /// How long a gateway that is lost, or without the broker, is waited for.
     waits: Duration,
     trouble: std::sync::Mutex<Trouble>,
+    /// What is waited for, in words, for who watches.
+    waiting: watch::Sender<Option<String>>,
     /// Questions that were answered.
     answers: AtomicU64,
     current: Mutex<Option<Arc<dyn Gateway>>>,
@@ -87,6 +90,7 @@ impl Session {
             throttle,
             waits,
             trouble: std::sync::Mutex::default(),
+            waiting: watch::Sender::new(None),
             answers: AtomicU64::new(0),
             current: Mutex::default(),
             connected: AtomicBool::new(false),
@@ -125,6 +129,7 @@ impl Session {
     pub(super) fn answered(&self) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         if std::mem::take(&mut *self.trouble()).told {
+            self.waiting.send_replace(None);
             tracing::info!("the gateway answers again");
         }
     }
@@ -134,19 +139,23 @@ impl Session {
         self.trouble().since(Instant::now()) + self.waits
     }
 
-    /// Tells once what the trouble is.
+    /// What is waited for, as that changes.
+    pub(super) fn waits(&self) -> watch::Receiver<Option<String>> {
+        self.waiting.subscribe()
+    }
+
+    /// Tells what the trouble is and until when it is waited out: whoever watches as it changes, log and ledger once.
     fn tell(&self, what: &str) {
-        if !std::mem::replace(&mut self.trouble().told, true) {
-            let IbkrSettings { host, port, .. } = &self.settings;
-            let said = format!(
-                "waiting for the gateway at {host}:{port}, up to {} minutes: {what}",
-                self.waits.as_secs() / 60
-            );
+        let IbkrSettings { host, port, .. } = &self.settings;
+        let left = self.waits_until().saturating_duration_since(Instant::now());
+        let until = instant((self.now)() + left.as_secs() as i64);
+        let said = format!("waiting for the gateway at {host}:{port} until {until}: {what}");
+        let new = !std::mem::replace(&mut self.trouble().told, true);
+        self.waiting.send_replace(Some(said.clone()));
+        if new {
             tracing::warn!("{said}");
             // Where whoever looks at the provider sees it.
-            if let Err(error) = self.throttle.failed(NAME, &said) {
-                tracing::warn!("the limits of {NAME} could not be noted: {error}");
-            }
+            self.throttle.failed(NAME, &said);
         }
     }
 
@@ -181,7 +190,7 @@ impl Session {
                     if Instant::now() >= until {
                         return Err(unavailable(WITHOUT_BROKER.to_owned()));
                     }
-                    self.tell("the gateway has lost its connection to Interactive Brokers");
+                    self.tell(WITHOUT_BROKER);
                     tokio::select! { _ = link.changed() => {} () = sleep_until(until) => {} }
                 }
             }
@@ -297,6 +306,9 @@ impl Session {
         let before = losses_of(state);
         loop {
             let down = matches!(state, Link::Down { .. });
+            if down {
+                self.tell(WITHOUT_BROKER);
+            }
             let deadline = if down { self.waits_until() } else { Instant::now() + self.patience() };
             tokio::select! {
                 biased;

@@ -20,6 +20,8 @@ const UNREAD_FRAMES: usize = 256;
 
 /// No price and no volume is as great: the greatest numbers of 64 bits stand for what is unset.
 const UNSET: f64 = 9.2e18;
+/// Bars that one answer may have: many times what is asked for at once.
+const MOST_BARS: usize = 50_000;
 /// Contracts that are read of one search.
 const MOST_LISTINGS: usize = 300;
 
@@ -149,6 +151,13 @@ impl Gateway for Tws {
                 request = request.ending(end);
             }
             let told = request.fetch().await?;
+            // Before they are copied: so many take enough memory as they came.
+            if told.bars.len() > MOST_BARS {
+                return Err(Fault::Unreadable(format!(
+                    "{} bars where {MOST_BARS} are many times what was asked for",
+                    told.bars.len()
+                )));
+            }
             Ok(Told { start: told.start.unix_timestamp(), rows: told.bars.iter().map(row).collect() })
         })
     }

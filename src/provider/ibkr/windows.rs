@@ -1,15 +1,19 @@
 //! How much is asked for at once. The broker's table of steps allows less than the gateways give, and
 //! every request counts; a few thousand bars come quickly.
 
-use super::api::{Bar, Span};
-use crate::model::{Days, Period};
-use crate::provider::Limits;
+use super::api::{Bar, Show, Span};
+use super::code_of;
+use crate::model::{Class, Day, Days, Period};
+use crate::provider::limits::pacing::Ask;
+use crate::provider::{Limits, Request};
 
 /// Bars that one request to the gateway may bring: five sessions of minutes of a stock and the one beside them.
 /// Gateways answer 2000 to 3000 in time; where one does not, fewer are asked for.
 pub(super) const BARS: i32 = 2400;
 /// No fewer are asked for, whatever the gateway does.
 pub(super) const FEWEST_BARS: i32 = 300;
+/// Where data begin is asked for days before these: an update has no need of it.
+pub(super) const HEAD_BEFORE_DAYS: i32 = 40;
 /// A window of daily bars that is longer than this many days can be made smaller.
 const LONG_DAYS: usize = 60;
 /// So far back contracts of futures are asked for: they are listed for two years after they expired, and have
@@ -67,6 +71,25 @@ pub(super) fn steps(period: Period, days: Days, (session, every_day): (i32, bool
     }
     steps.push(Days { first, last: days.last });
     steps
+}
+
+/// What the gateway will be asked for by a request at `now`, in seconds since the epoch, as far as that is known before
+/// it says how long a contract trades and where its data begin.
+pub(super) fn foreseen(request: &Request, show: Show, regular: bool, now: i64) -> Vec<Ask> {
+    let session = match request.instrument.class {
+        Class::Stock if regular => 6 * 3600 + 1800,
+        Class::Stock => 16 * 3600,
+        Class::Future | Class::Forex => 23 * 3600,
+    };
+    let days = request.whole_days();
+    let begins = days.first < Day::of_utc(now).plus(-HEAD_BEFORE_DAYS);
+    let head = begins.then(|| Ask { identity: "head".to_owned(), of: code_of(request), weight: 1 });
+    let bars = steps(request.period, days, (session, false), BARS).into_iter().map(|step| Ask {
+        identity: format!("{} {step}", request.period),
+        of: code_of(request),
+        weight: show.weight(),
+    });
+    head.into_iter().chain(bars).collect()
 }
 
 /// The halves of a step, where a smaller window helps.

@@ -6,6 +6,7 @@
 //! Ages are told by the time since the machine was started, which nobody sets; by the calendar only those from
 //! before that.
 
+mod ahead;
 mod owner;
 
 use std::fmt;

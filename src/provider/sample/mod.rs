@@ -173,7 +173,7 @@ fn answer_to(request: &Request, clock: i64) -> Body {
 }
 
 fn series(request: &Request, listing: &Listing, clock: i64) -> Series {
-    let days = whole_bars(request.days, request.period);
+    let days = request.whole_days();
     let bars = finished_bars(listing, request.period, days, clock);
     let exchange = listing.exchange;
     let finished = listing.finished(clock);
@@ -198,7 +198,8 @@ fn series(request: &Request, listing: &Listing, clock: i64) -> Series {
             .map(|split| (split.day.number(), split.ratio))
             .collect(),
         times: bars.iter().map(|bar| stamp(bar, request.period)).collect(),
-        columns: columns_of(request)
+        columns: request
+            .columns(NAME)
             .iter()
             .map(|column| {
                 let values = values(listing, *column, request.period, &bars, clock);
@@ -206,16 +207,6 @@ fn series(request: &Request, listing: &Listing, clock: i64) -> Series {
             })
             .collect(),
     }
-}
-
-fn columns_of(request: &Request) -> &'static [Column] {
-    let dated = request.contract.is_some();
-    Column::of(NAME, request.instrument.class, dated, request.period)
-}
-
-/// The dates asked for, widened to whole weeks, months or quarters.
-fn whole_bars(days: Days, period: Period) -> Days {
-    Days { first: period.bar_day(days.first), last: period.last_day(days.last) }
 }
 
 fn finished_bars(listing: &Listing, period: Period, days: Days, clock: i64) -> Vec<Bar> {
@@ -286,7 +277,7 @@ fn events(
 
 /// Puts the columns of a body in the order the archive has them.
 fn bars_of(request: &Request, times: Vec<i64>, columns: Vec<(String, Vec<f64>)>) -> Result<Bars, Refusal> {
-    let mut bars = Bars::new(columns_of(request));
+    let mut bars = Bars::new(request.columns(NAME));
     let expected = bars.columns().iter().map(|column| column.name());
     if !columns.iter().map(|column| column.0.as_str()).eq(expected) {
         return Err(unusable("its columns are not those of the series".into()));

@@ -5,28 +5,29 @@ use super::read::{Context, Found, Row, trading_date};
 use super::refusal::unusable;
 use crate::model::{Day, Period};
 use crate::provider::Refusal;
+use crate::provider::cut::{NOT_OVER, TWICE, WITHOUT_PRICE};
 
 /// Reads the rows of the bars asked for, and those before them that say where an event belongs.
 pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) -> Result<(), Refusal> {
     let mut dated = dated_rows(context, chart)?;
     // Stable: rows of one bar stay in the order received.
     dated.sort_by_key(|row| row.bar);
-    let (mut nulls, mut unfinished, mut doubles) = (0, 0, 0);
     let mut kept: Vec<Dated> = Vec::with_capacity(dated.len());
     for row in dated {
         if !context.looked_at.contains(row.bar) {
             continue;
         }
-        let asked = usize::from(context.days.contains(row.bar));
-        if context.period.last_day(row.bar) > context.finished {
-            unfinished += asked;
+        // Those before what was asked for only say where an event belongs.
+        let asked = usize::from(context.cut.days.contains(row.bar));
+        if !context.cut.is_over(row.bar, 0) {
+            found.left_out.note(asked, NOT_OVER);
         } else if row.values.is_null() {
-            nulls += asked;
+            found.left_out.note(asked, WITHOUT_PRICE);
             if context.period == Period::D1 && asked == 1 {
                 found.sessions.push(row.bar);
             }
         } else if let Some(last) = kept.last_mut().filter(|last| last.bar == row.bar) {
-            doubles += asked;
+            found.left_out.note(asked, TWICE);
             last.take_in(context, row);
         } else {
             kept.push(row);
@@ -40,9 +41,6 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) -> Resul
         let line = [open, high, low, values.close, values.volume, row.adjusted, 0.0, 0.0, 0.0];
         found.bars.push(row.bar.midnight(), &line);
     }
-    found.note(nulls, "without any price, dropped");
-    found.note(unfinished, "of a period that is not over, dropped");
-    found.note(doubles, "for a bar that is there already, joined with it");
     Ok(())
 }
 

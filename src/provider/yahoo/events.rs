@@ -34,13 +34,13 @@ fn put(
         return;
     };
     for (day, amount) in events {
-        if context.period.last_day(day) > context.finished {
+        if context.period.last_day(day) > context.cut.finished {
             continue;
         }
         let stamp = context.period.bar_day(day).midnight();
         let at = times.partition_point(|time| *time < stamp);
         let (Some(next), Some(value)) = (times.get(at), values.get_mut(at)) else {
-            if context.days.contains(day) {
+            if context.cut.days.contains(day) {
                 let note = format!("{name} {amount} of {day} has no bar yet, left away");
                 found.notes.push(note);
             }
@@ -48,7 +48,7 @@ fn put(
         };
         *value = join(*value, amount);
         let bar = Day::of_utc(*next);
-        if *next != stamp && context.days.contains(bar) {
+        if *next != stamp && context.cut.days.contains(bar) {
             let note = format!("{name} {amount} of {day} has no bar, put on {bar}");
             found.notes.push(note);
         }
@@ -58,7 +58,7 @@ fn put(
 /// The splits of the dates asked for, ascending; also one of a session that is not over: prices are
 /// on its scale already.
 pub(super) fn splits(context: &Context, events: &Events) -> Vec<Split> {
-    let asked = listed(context, events).into_iter().filter(|(day, _)| context.days.contains(*day));
+    let asked = listed(context, events).into_iter().filter(|(day, _)| context.cut.days.contains(*day));
     let mut splits: Vec<Split> = asked.map(|(day, ratio)| Split { day, ratio }).collect();
     splits.sort_by_key(|split| split.day);
     splits

@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tracing::{debug, warn};
+use tracing::debug;
 use url::Url;
 
 use super::refusal::{is_down, is_page};
@@ -12,7 +12,7 @@ use super::request::chart_url;
 use super::session::{consent_form, crumb_of, is_consent, with_session};
 use super::{NAME, Yahoo};
 use crate::provider::http::{Call, HttpError, Reply};
-use crate::provider::limits::{ThrottleError, jitter};
+use crate::provider::limits::jitter;
 use crate::provider::{Aside, RawAnswer, Refusal, Request};
 
 /// How often a failing request is tried again.
@@ -48,10 +48,10 @@ impl Yahoo {
                     self.pause(&mut retries).await;
                     continue;
                 }
-                self.record(self.throttle.failed(NAME, "Yahoo is down"));
+                self.throttle.failed(NAME, "Yahoo is down");
                 return Ok(reply.raw.without_secrets());
             }
-            self.record(self.throttle.succeeded(NAME));
+            self.throttle.succeeded(NAME);
             if !refreshed && self.wants_session(&reply) {
                 refreshed = true;
                 match self.refresh(crumb.as_deref()).await {
@@ -79,12 +79,7 @@ impl Yahoo {
             self.ahead.store(date - (self.now)(), Ordering::Relaxed);
         }
         if reply.raw.status == 429 {
-            let said = "it answered 429, too many requests";
-            let until = self
-                .throttle
-                .limited(NAME, reply.raw.retry_after(), said)
-                .map_err(|error| Asked::Refused(ledger_refusal(&error)))?;
-            let refusal = Refusal::Limited { provider: NAME, until, said: said.to_owned() };
+            let refusal = self.throttle.too_many_requests(NAME, &reply.raw);
             return Err(Asked::Limited(refusal, Box::new(reply.raw)));
         }
         Ok(reply)
@@ -99,10 +94,7 @@ impl Yahoo {
                 aside(&raw.without_secrets());
                 refusal
             }
-            Asked::Http(error) => {
-                self.record(self.throttle.failed(NAME, &error.to_string()));
-                error.into_refusal(NAME)
-            }
+            Asked::Http(error) => self.throttle.no_answer(NAME, error),
         }
     }
 
@@ -176,13 +168,6 @@ impl Yahoo {
             Err(asked) => Err(asked),
         }
     }
-
-    /// The ledger of limits could not take something in: the answer at hand is good all the same.
-    fn record(&self, result: Result<(), ThrottleError>) {
-        if let Err(error) = result {
-            warn!("limits: {error}");
-        }
-    }
 }
 
 /// Why a request has no answer.
@@ -193,11 +178,4 @@ enum Asked {
     Limited(Refusal, Box<RawAnswer>),
     /// On the way.
     Http(HttpError),
-}
-
-fn ledger_refusal(error: &ThrottleError) -> Refusal {
-    Refusal::Unavailable {
-        provider: NAME,
-        said: format!("it answered 429, and that cannot be kept: {error}"),
-    }
 }

@@ -4,6 +4,7 @@ use super::chart::{Chart, Window};
 use super::read::{Context, Found, Row};
 use super::request::source;
 use crate::model::Day;
+use crate::provider::cut::{NOT_OVER, TWICE, WITHOUT_PRICE};
 
 pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
     let (Some(step), Some(wanted)) = (source(context.period).seconds(), context.period.seconds()) else {
@@ -12,23 +13,22 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
     let sessions = Sessions::of(context, chart);
     let quote = chart.indicators.quote.first();
     let mut rows: Vec<(i64, Row)> = Vec::with_capacity(chart.timestamp.len());
-    let (mut nulls, mut live, mut outside) = (0, 0, 0);
     for (at, stamp) in chart.timestamp.iter().enumerate() {
         let day = Day::of_local(*stamp, &context.zone);
         let values = quote.map_or_else(Row::missing, |quote| Row::of(quote, at));
-        if !context.days.contains(day) {
+        if !context.cut.days.contains(day) {
             continue;
         }
         // Bars open on a whole minute; the running price bears the second of the last trade.
         let running = context.live == Some(*stamp) && sessions.is_unaligned(*stamp, step);
         if running || stamp.rem_euclid(60) != 0 {
-            live += 1;
+            found.left_out.note(1, "with the running price");
         } else if sessions.leaves_out(context, *stamp) {
-            outside += 1;
+            found.left_out.note(1, "outside of the regular session");
         } else if values.is_null() {
-            nulls += 1;
+            found.left_out.note(1, WITHOUT_PRICE);
             // The service had a session in mind, if only one without trades.
-            if day <= context.finished {
+            if day <= context.cut.finished {
                 found.sessions.push(day);
             }
         } else {
@@ -38,25 +38,18 @@ pub(super) fn read(context: &Context, chart: &Chart, found: &mut Found) {
     rows.sort_by_key(|(stamp, _)| *stamp);
     let received = rows.len();
     rows.dedup_by_key(|(stamp, _)| *stamp);
-    let doubles = received - rows.len();
+    found.left_out.note(received - rows.len(), TWICE);
     let rows = match wanted == step {
         true => rows,
         false => gathered(context, &sessions, rows, wanted),
     };
-    let mut unfinished = 0;
     for (stamp, row) in rows {
-        if sessions.bar_end(stamp, wanted) > context.clock {
-            unfinished += 1;
-            continue;
+        let day = Day::of_local(stamp, &context.zone);
+        match context.cut.is_over(day, sessions.bar_end(stamp, wanted)) {
+            true => found.bars.push(stamp, &[row.open, row.high, row.low, row.close, row.volume]),
+            false => found.left_out.note(1, NOT_OVER),
         }
-        let line = [row.open, row.high, row.low, row.close, row.volume];
-        found.bars.push(stamp, &line);
     }
-    found.note(nulls, "without any price, dropped");
-    found.note(live, "with the running price, dropped");
-    found.note(outside, "outside of the regular session, dropped");
-    found.note(doubles, "for a bar that is there already, dropped");
-    found.note(unfinished, "of a bar that is not over, dropped");
 }
 
 /// Longer bars made of shorter ones, counted from the opening of their session; where none is named,

@@ -21,11 +21,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use self::session::Session;
+use super::few_days::few_days;
 use super::http::{Http, SetupError};
 use super::limits::Throttle;
-use super::{Answer, Aside, Clock, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use super::{Answer, Aside, Clock, Effort, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
 use crate::config::HttpSettings;
-use crate::model::{Class, Day, Days, Instrument, Period};
+use crate::model::{Class, Period};
 
 /// The name in configuration, paths and messages.
 pub const NAME: &str = "yahoo";
@@ -81,27 +82,6 @@ impl Yahoo {
     fn clock(&self) -> i64 {
         (self.now)() + self.ahead()
     }
-
-    /// Asks for a few days of one well-known stock, to see whether all is well; says so in a line.
-    async fn few_days(&self) -> Result<String, Refusal> {
-        let today = Day::of_utc(self.clock());
-        let request = Request {
-            instrument: Instrument::plain("AAPL", "AAPL", Class::Stock),
-            contract: None,
-            period: Period::D1,
-            days: Days { first: today.plus(-10), last: today },
-            correlation: "test".to_owned(),
-        };
-        let raw = self.fetch_chart(&request, &|_| {}).await?;
-        let answer = self.read(&request, &raw)?;
-        let bars = &answer.bars;
-        match bars.bounds() {
-            Some((_, last)) => {
-                Ok(format!("{} daily bars of AAPL, the last of {}", bars.len(), Day::of_utc(last)))
-            }
-            None => Ok("it answers, but has no bars of AAPL in the last 10 days".to_owned()),
-        }
-    }
 }
 
 impl Provider for Yahoo {
@@ -125,12 +105,20 @@ impl Provider for Yahoo {
         self.ahead.load(Ordering::Relaxed)
     }
 
+    fn effort(&self, requests: &[Request]) -> Option<Effort> {
+        let requests = requests.len() as u64;
+        Some(Effort {
+            requests,
+            seconds: (requests * 60 / u64::from(self.requests_per_minute.max(1))) as i64,
+        })
+    }
+
     fn endpoint(&self) -> Option<(String, u16)> {
         self.http.endpoint()
     }
 
     fn test(&self) -> Testing<'_> {
-        Box::pin(async { self.few_days().await.map_err(|refusal| refusal.to_string()) })
+        Box::pin(async { few_days(self, (self.now)()).await.map_err(|refusal| refusal.to_string()) })
     }
 
     fn fetch<'a>(&'a self, request: &'a Request, aside: Aside<'a>) -> Fetching<'a> {

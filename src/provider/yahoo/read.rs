@@ -4,9 +4,10 @@ use jiff::tz::TimeZone;
 
 use super::chart::{Chart, Meta, Quote, Window};
 use super::refusal::{chart_of, unusable};
-use super::request::{interval, looked_at, whole_bars};
+use super::request::{interval, looked_at};
 use super::{NAME, daily, events, intraday};
-use crate::model::{Bars, Column, Day, Days, Period, SeriesMeta};
+use crate::model::{Bars, Day, Days, Period, SeriesMeta};
+use crate::provider::cut::{Cut, LeftOut};
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
 pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {
@@ -15,26 +16,27 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     let zone = zone(&chart.meta)?;
     let clock = clock(raw, &chart.meta);
     let session = regular(&chart.meta).map(|session| session.to_midnight(&zone));
-    let days = whole_bars(request.period, request.days);
+    let cut = Cut::new(request, clock, finished(clock, session, &zone));
     let context = Context {
         period: request.period,
-        days,
-        looked_at: looked_at(request.period, days),
-        clock,
-        finished: finished(clock, session, &zone),
+        looked_at: looked_at(request.period, cut.days),
+        cut,
         session,
         live: chart.meta.regular_market_time,
         zone,
     };
-    let columns = Column::of(NAME, request.instrument.class, request.contract.is_some(), request.period);
-    let mut found =
-        Found { bars: Bars::new(columns), sessions: Vec::new(), dropped: Vec::new(), notes: Vec::new() };
+    let mut found = Found {
+        bars: Bars::new(request.columns(NAME)),
+        sessions: Vec::new(),
+        left_out: LeftOut::default(),
+        notes: Vec::new(),
+    };
     if request.period.is_intraday() {
         intraday::read(&context, &chart, &mut found);
     } else {
         daily::read(&context, &chart, &mut found)?;
         events::fill(&context, &chart.events, &mut found);
-        found.bars.keep_between(days.first.midnight(), days.last.plus(1).midnight());
+        found.bars.keep_between(cut.days.first.midnight(), cut.days.last.plus(1).midnight());
     }
     let first_day = first_day(&context, &chart.meta, &mut found);
     match events::unreadable_splits(&chart.events) {
@@ -51,9 +53,9 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
         splits: events::splits(&context, &chart.events),
         sessions: found.sessions,
         first_day,
-        finished: Some(context.finished),
+        finished: Some(cut.finished),
         clock,
-        dropped: found.dropped,
+        dropped: found.left_out.told(),
         notes: found.notes,
         meta: series_meta(chart.meta, &context),
     })
@@ -62,15 +64,11 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
 /// What the rows are judged by.
 pub(super) struct Context {
     pub(super) period: Period,
-    /// The dates asked for, as whole bars.
-    pub(super) days: Days,
-    /// These and the ones before them whose rows say on which bar an event belongs.
+    /// What was asked for.
+    pub(super) cut: Cut,
+    /// Its dates and the ones before them whose rows say on which bar an event belongs.
     pub(super) looked_at: Days,
     pub(super) zone: TimeZone,
-    /// The provider's clock, in seconds since the epoch.
-    pub(super) clock: i64,
-    /// The last trading date that was over at `clock`.
-    pub(super) finished: Day,
     /// The current or next regular session.
     pub(super) session: Option<Window>,
     /// The stamp of a live row: that of the last trade.
@@ -81,18 +79,8 @@ pub(super) struct Context {
 pub(super) struct Found {
     pub(super) bars: Bars,
     pub(super) sessions: Vec<Day>,
-    pub(super) dropped: Vec<String>,
+    pub(super) left_out: LeftOut,
     pub(super) notes: Vec<String>,
-}
-
-impl Found {
-    /// Notes that `count` rows were treated in some way, where there were any.
-    pub(super) fn note(&mut self, count: usize, what: &str) {
-        if count > 0 {
-            let rows = if count == 1 { "row" } else { "rows" };
-            self.dropped.push(format!("{count} {rows} {what}"));
-        }
-    }
 }
 
 /// One row of the quote arrays.
@@ -214,7 +202,7 @@ fn finished(clock: i64, session: Option<Window>, zone: &TimeZone) -> Day {
 fn first_day(context: &Context, meta: &Meta, found: &mut Found) -> Option<Day> {
     let stamp = meta.first_trade_date?;
     let day = trading_date(stamp, &context.zone);
-    if stamp > context.clock {
+    if stamp > context.cut.clock {
         found.notes.push(format!("firstTradeDate {stamp} ({day}) is still to come, left out of account"));
         return None;
     }
@@ -225,7 +213,7 @@ fn first_day(context: &Context, meta: &Meta, found: &mut Found) -> Option<Day> {
 fn last_session(context: &Context, meta: &Meta) -> Option<Day> {
     let day = Day::of_local(meta.regular_market_time?, &context.zone);
     let stray = meta.instrument_type.as_deref() == Some("CURRENCY") && day.is_weekend();
-    (day <= context.finished && !stray).then_some(day)
+    (day <= context.cut.finished && !stray).then_some(day)
 }
 
 /// The current or next regular session.

@@ -64,11 +64,6 @@ pub(super) fn chart_url(request: &Request, now: i64, crumb: Option<&str>) -> Res
     Ok(url)
 }
 
-/// The dates whose bars are asked for: whole weeks, months and quarters where a bar is one.
-pub(super) fn whole_bars(period: Period, days: Days) -> Days {
-    Days { first: period.bar_day(days.first), last: period.last_day(days.last) }
-}
-
 /// How many days before the first date asked for the events are looked at: more than any exchange
 /// closes for.
 const LEAD_DAYS: i32 = 10;
@@ -86,7 +81,7 @@ pub(super) fn looked_at(period: Period, days: Days) -> Days {
 /// The instants to ask for, in seconds since the epoch, so that the trading dates are whole in every
 /// exchange's time zone, within what the service enforces to the second.
 pub(super) fn window(period: Period, days: Days, now: i64) -> (i64, i64) {
-    let days = looked_at(period, whole_bars(period, days));
+    let days = looked_at(period, period.whole(days));
     // A session of date D opens no earlier than 12 h before D's midnight UTC and ends no later than
     // 11 h after the next. Daily bars may be stamped with local midnight, 14 h before.
     let (before, after) = match period.is_intraday() {

@@ -4,6 +4,7 @@ mod refusals;
 mod windows;
 
 use super::*;
+use crate::model::{Day, Days, Instrument};
 
 fn day(text: &str) -> Day {
     text.parse().unwrap()

@@ -87,7 +87,7 @@ impl JobObject {
 
     #[zbus(property)]
     async fn current(&self) -> zbus::fdo::Result<String> {
-        self.view(|job| job.now_at.clone())
+        self.view(|job| job.current().to_owned())
     }
 
     #[zbus(property(emits_changed_signal = "const"))]

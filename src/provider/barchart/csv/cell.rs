@@ -28,9 +28,10 @@ impl<'a> Iterator for Cells<'a> {
             return Some(Ok(cell));
         };
         self.rest = None;
-        let Some((cell, after)) = quoted.split_once('"') else {
+        let Some(at) = quoted.as_bytes().iter().position(|byte| *byte == b'"') else {
             return Some(Err("a quotation mark is not closed".to_owned()));
         };
+        let (cell, after) = (&quoted[..at], &quoted[at + 1..]);
         self.rest = match after.strip_prefix(',') {
             Some(rest) => Some(rest),
             None if after.is_empty() => None,
