@@ -170,6 +170,47 @@ fn a_broken_instruments_file_is_one_clear_error(#[case] text: &str, #[case] said
 
 /// Brackets without end must not end the program.
 #[rstest]
+#[case::start("start_date")]
+#[case::ticks("tick_date")]
+fn an_instrument_that_begins_in_the_future_is_refused(#[case] field: &str) {
+    let home = Home::configured(SAMPLE);
+    let text = format!("{{\"stock\": {{\"AAPL\": {{\"code\": \"AAPL\", \"{field}\": \"2199-01-05\"}}}}}}");
+    fs::write(home.path("list.json"), text).unwrap();
+    let said = [&format!("list.json: stock.AAPL.{field} 2199-01-05 lies in the future")[..], "today is"];
+    refused(&home, &["download", "--assets", "list.json"], &said);
+}
+
+#[test]
+fn dates_in_the_future_are_refused_and_tomorrow_is_not() {
+    let home = Home::configured(SAMPLE);
+    for option in ["--start-date", "--end-date"] {
+        let args = ["download", "-s", "AAPL", option, "2199-01-05"];
+        refused(&home, &args, &[option, "2199-01-05 lies in the future", "today is"]);
+    }
+    let tomorrow = (jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24)).to_string();
+    home.expect(0, &["download", "-s", "AAPL", "--end-date", &tomorrow[..10]]);
+}
+
+#[test]
+fn an_empty_list_is_called_empty_and_opposites_are_refused() {
+    let home = Home::configured(SAMPLE);
+    fs::write(home.path("list.json"), "{}").unwrap();
+    refused(&home, &["download", "--assets", "list.json"], &["list.json is empty"]);
+    home.expect(2, &["download", "-s", "AAPL", "--backup", "--no-backup"]).says("cannot be used with");
+}
+
+#[test]
+fn an_address_with_a_password_is_refused_without_it() {
+    for address in
+        ["http://user:S3CRET@127.0.0.1:1", "https://user:S3CRET@example.org", "https://h/?k=S3CRET"]
+    {
+        let home = Home::configured(&format!("{SAMPLE}providers.yahoo.base_url = '{address}'\n"));
+        let said = refused(&home, &["download", "-s", "AAPL"], &["config.toml:2", "base_url", "allowed"]);
+        assert!(!said.contains("S3CRET"), "{said}");
+    }
+}
+
+#[rstest]
 #[case::json("list.json", "[", 200_000)]
 #[case::objects("list.json", "{\"a\":", 200_000)]
 #[case::toml("list.toml", "x = [", 1)]

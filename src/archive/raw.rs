@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files;
 use crate::config::RawSettings;
+use crate::config::file::{self, Accept, FileError};
 use crate::config::keys::PROVIDERS;
 use crate::model::{Class, Contract, Day, Days, Instrument, Period, symbol};
 use crate::provider::{RawAnswer, Request, http};
@@ -23,6 +24,9 @@ const SECRET_HEADERS: [&str; 4] = ["authorization", "cookie", "proxy-authorizati
 
 /// The ends of the names of its files: what stands beside a body, and the kinds of bodies.
 const ENDINGS: [&str; 4] = [".json", ".body", ".body.gz", ".body.zst"];
+
+/// What stands beside a body is never longer.
+const LONGEST_ABOUT: usize = 1 << 20;
 
 /// Where answers are kept.
 #[derive(Clone, Debug)]
@@ -65,6 +69,9 @@ pub struct RawAbout {
     pub version: String,
     /// The body's file, beside this one.
     pub body: String,
+    /// How many bytes the body has, unpacked; by that one is known that was cut off.
+    #[serde(default)]
+    pub bytes: Option<u64>,
 }
 
 /// One answer of the trail; its body is read when it is wanted.
@@ -79,6 +86,11 @@ impl RawTrail {
     /// A trail as configured.
     pub fn new(settings: &RawSettings) -> RawTrail {
         RawTrail { settings: settings.clone(), made: Arc::default() }
+    }
+
+    /// The folder of it.
+    pub fn directory(&self) -> &Path {
+        &self.settings.directory
     }
 
     /// A trail that keeps nothing.
@@ -166,7 +178,7 @@ impl RawTrail {
 }
 
 /// The answers below a folder of a raw trail, in the order of their time. Bodies kept without
-/// metadata are not among them: nobody knows what they answer.
+/// metadata are not among them: nobody knows what they answer. Where one cannot be read, that says so in its place.
 pub fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<RawEntry>>> {
     let mut abouts = files::walk(folder)?;
     abouts.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
@@ -179,10 +191,27 @@ pub fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<RawE
     Ok(abouts.into_iter().map(|path| read_about(&path)))
 }
 
+/// Reads a file of a trail, which is regular and no longer than so many bytes; the error names it.
+fn read_file(path: &Path, longest: usize) -> io::Result<Vec<u8>> {
+    let read =
+        file::read_up_to(path, Accept::File, longest as u64).and_then(|it| it.ok_or(FileError::Missing));
+    read.map_err(|error| io::Error::other(format!("{} {error}", path.display())))
+}
+
+/// Unpacks a body; of one that does not end no more than an answer may have.
+fn unpack(packed: impl Read) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    packed.take(http::BODY_LIMIT as u64 + 1).read_to_end(&mut body)?;
+    match body.len() > http::BODY_LIMIT {
+        true => Err(io::Error::other(format!("it has more than {} MiB unpacked", http::BODY_LIMIT >> 20))),
+        false => Ok(body),
+    }
+}
+
 fn read_about(path: &Path) -> io::Result<RawEntry> {
     let said = |what: String| io::Error::other(format!("{}: {what}", path.display()));
-    let about: RawAbout =
-        serde_json::from_slice(&fs::read(path)?).map_err(|error| said(error.to_string()))?;
+    let text = read_file(path, LONGEST_ABOUT)?;
+    let about: RawAbout = serde_json::from_slice(&text).map_err(|error| said(error.to_string()))?;
     // The name of a file, never a path out of the folder.
     if Path::new(&about.body).file_name() != Some(about.body.as_ref()) {
         return Err(said(format!("body {:?} is not a file name", about.body)));
@@ -205,18 +234,28 @@ impl RawEntry {
         })
     }
 
-    /// What was answered, with the body.
+    /// The body's file.
+    pub fn file(&self) -> &Path {
+        &self.body
+    }
+
+    /// What was answered, with the body. The error names the file.
     pub fn answer(&self) -> io::Result<RawAnswer> {
-        let stored = fs::read(&self.body)?;
+        let stored = read_file(&self.body, http::BODY_LIMIT)?;
         let body = match self.body.extension().and_then(OsStr::to_str) {
-            Some("zst") => zstd::stream::decode_all(stored.as_slice())?,
-            Some("gz") => {
-                let mut body = Vec::new();
-                MultiGzDecoder::new(stored.as_slice()).read_to_end(&mut body)?;
-                body
-            }
-            _ => stored,
+            Some("zst") => zstd::stream::read::Decoder::with_buffer(stored.as_slice()).and_then(unpack),
+            Some("gz") => unpack(MultiGzDecoder::new(stored.as_slice())),
+            _ => Ok(stored),
         };
+        let said = |what: String| io::Error::other(format!("{}: {what}", self.body.display()));
+        let body = body.map_err(|error| said(error.to_string()))?;
+        let (there, whole) = (body.len() as u64, self.about.bytes);
+        if whole.is_some_and(|whole| whole != there) {
+            return Err(said(format!(
+                "it has {there} bytes, not the {} that came",
+                whole.unwrap_or_default()
+            )));
+        }
         Ok(RawAnswer {
             url: self.about.url.clone(),
             status: self.about.status,
@@ -246,6 +285,7 @@ fn about(provider: &str, request: &Request, answer: &RawAnswer, body: String) ->
         correlation: request.correlation.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         body,
+        bytes: Some(answer.body.len() as u64),
     }
 }
 

@@ -144,7 +144,7 @@ pub struct DownloadArgs {
     #[arg(long, value_name = "DIR")]
     pub raw_dir: Option<PathBuf>,
     /// Write a Parquet twin beside each CSV, also where nothing is new
-    #[arg(long, overrides_with = "no_backup")]
+    #[arg(long, conflicts_with = "no_backup")]
     pub backup: bool,
     /// Write CSV alone
     #[arg(long)]

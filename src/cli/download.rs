@@ -145,7 +145,7 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
         output::json(&json!({
             "job": summary.job, "result": result.word(), "exit": exit as u8, "error": summary.fatal,
             "resumes": summary.resumes.and_then(output::stamp), "requests": requests(summary), "bytes_fetched": summary.bytes_fetched, "files": summary.files,
-            "series": series,
+            "refused": summary.refused, "series": series,
         }))?;
         return Ok(exit);
     }
@@ -162,6 +162,9 @@ pub(super) fn report(context: &Context, summary: &Summary) -> Outcome {
     }
     if let Some(why) = &summary.fatal {
         output::line(format!("The job ended early: {why}"))?;
+    }
+    if !summary.refused.is_empty() {
+        output::line(format!("{} left out; the warnings name each", count(summary.refused.len(), "answer")))?;
     }
     output::line(closing_line(context, summary))?;
     if let Some(at) = summary.resumes {
@@ -209,7 +212,8 @@ fn requests(summary: &Summary) -> u64 {
 /// Whether two series came out the same, with nothing to tell but why.
 fn is_alike(a: &SeriesResult, b: &SeriesResult) -> bool {
     let plain = |result: &SeriesResult| result.added + result.changed == 0 && result.notes.is_empty();
-    plain(a) && plain(b) && a.outcome == b.outcome && a.outcome.reason().is_some()
+    let why = a.outcome.reason().is_some() || a.outcome == download::Outcome::Interrupted;
+    plain(a) && plain(b) && a.outcome == b.outcome && why
 }
 
 /// One row for series that came out the same.

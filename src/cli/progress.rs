@@ -141,7 +141,7 @@ impl Observer for Bar {
                     self.show(|state| state.left = state.left.saturating_sub(1));
                     self.bar.inc(1);
                 }
-                if let Some(reason) = result.outcome.reason() {
+                if let Some(reason) = result.outcome.reason().filter(|_| was_begun(result)) {
                     self.say(&format!("{} {}: {reason}", short(&result.key), result.outcome.word()));
                 }
             }
@@ -171,10 +171,17 @@ impl Observer for Lines {
     }
 }
 
+/// Whether there is something to tell of a series alone; of those that had no turn the summary has the number.
+fn was_begun(result: &SeriesResult) -> bool {
+    let left = matches!(result.outcome, Outcome::Later(_) | Outcome::Interrupted);
+    !left || result.requests > 0 || result.added > 0
+}
+
 fn line_of(result: &SeriesResult) -> Option<String> {
     let name = short(&result.key);
     match (&result.outcome, result.outcome.reason()) {
         (Outcome::Current, _) => None,
+        _ if !was_begun(result) => None,
         (outcome, Some(reason)) => Some(format!("{name} {}: {reason}", outcome.word())),
         (outcome, None) => Some(format!("{name} {}, {} added", outcome.word(), count(result.added, "bar"))),
     }

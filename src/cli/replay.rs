@@ -28,7 +28,12 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         let said = format!("--from {}: there is no such folder", from.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
     }
-    let answers = by_provider(from, args)?;
+    let (answers, broken) = by_provider(from, args)?;
+    if answers.is_empty() && !broken.is_empty() {
+        let said =
+            format!("--from {}: of {} there none can be read", from.display(), count(broken.len(), "answer"));
+        return Err(Error::new(Exit::Failed, anyhow::Error::msg(said)));
+    }
     if answers.is_empty() {
         let said = format!("--from {}: no answer there matches", from.display());
         return Err(Error::new(Exit::NoSuchObject, anyhow::Error::msg(said)));
@@ -37,7 +42,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         return dry_run(context, &answers);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let mut whole = Summary::default();
+    let mut whole = Summary { refused: broken, ..Summary::default() };
     for (provider, entries) in answers {
         let reach = format!("{provider}: replaying {}, {}", count(entries.len(), "answer"), span(&entries));
         tracing::info!("{reach}; older ones are out of the trail's retention");
@@ -56,6 +61,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
         })?;
         whole.job = summary.job;
         whole.results.extend(summary.results);
+        whole.refused.extend(summary.refused);
         whole.files += summary.files;
         whole.bytes_fetched += summary.bytes_fetched;
         whole.fatal = whole.fatal.or(summary.fatal);
@@ -64,7 +70,7 @@ pub(super) fn run(context: &Context, args: &DownloadArgs) -> Outcome {
     report(context, &whole)
 }
 
-fn dry_run(context: &Context, answers: &BTreeMap<String, Vec<RawEntry>>) -> Outcome {
+fn dry_run(context: &Context, answers: &ByProvider) -> Outcome {
     if context.global.json {
         let providers = answers.iter().map(|(provider, entries)| {
             let received =
@@ -83,11 +89,21 @@ fn dry_run(context: &Context, answers: &BTreeMap<String, Vec<RawEntry>>) -> Outc
 }
 
 /// The answers of a trail by the provider that gave them, oldest first.
-fn by_provider(from: &Path, args: &DownloadArgs) -> Result<BTreeMap<String, Vec<RawEntry>>, Error> {
+type ByProvider = BTreeMap<String, Vec<RawEntry>>;
+
+/// The answers that are wanted; and of those that cannot be read, which are left out, why.
+fn by_provider(from: &Path, args: &DownloadArgs) -> Result<(ByProvider, Vec<String>), Error> {
     let unreadable = |error: std::io::Error| Error::usage(format!("--from {}: {error}", from.display()));
-    let mut answers: BTreeMap<String, Vec<RawEntry>> = BTreeMap::new();
+    let (mut answers, mut broken) = (ByProvider::new(), Vec::new());
     for entry in entries(from).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                tracing::warn!("{error}; this answer is left out");
+                broken.push(error.to_string());
+                continue;
+            }
+        };
         let about = &entry.about;
         let symbol = args.symbols.is_empty() || args.symbols.contains(&about.name);
         let period = args.periods.is_empty() || args.periods.contains(&download::series_period(&entry));
@@ -95,7 +111,7 @@ fn by_provider(from: &Path, args: &DownloadArgs) -> Result<BTreeMap<String, Vec<
             answers.entry(about.provider.clone()).or_default().push(entry);
         }
     }
-    Ok(answers)
+    Ok((answers, broken))
 }
 
 fn span(entries: &[RawEntry]) -> String {

@@ -71,7 +71,8 @@ pub fn read_value(path: &Path) -> Result<Option<String>, FileError> {
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-fn read_up_to(path: &Path, accept: Accept, longest: u64) -> Result<Option<Vec<u8>>, FileError> {
+/// Reads a file of at most so many bytes; `None` where there is none.
+pub fn read_up_to(path: &Path, accept: Accept, longest: u64) -> Result<Option<Vec<u8>>, FileError> {
     let Some(there) = look(path)? else { return Ok(None) };
     let kind = there.file_type();
     let accepted = kind.is_file() || (accept == Accept::FileOrPipe && kind.is_fifo());

@@ -237,7 +237,8 @@ impl Kind {
 
     fn refusal(self, value: &str) -> String {
         let allowed = self.allowed();
-        if self.may_hold_secret() {
+        // An address may come with a user and a password, or a key in its query.
+        if self.may_hold_secret() || (self == Kind::BaseUrl && value.contains(['@', '?'])) {
             return format!("is not usable; allowed: {allowed}");
         }
         let words = match self {

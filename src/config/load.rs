@@ -104,7 +104,7 @@ impl Layers {
             self.add_folder(&sources.config_directory(), Owner::User);
         } else {
             let file = sources.user_file();
-            if !self.add_file(&file, Owner::Named) {
+            if !self.add_file(&file, Owner::User) {
                 let said = "there is no such file; --config names an existing configuration";
                 let problem = Problem::new(file.display().to_string(), said);
                 self.merged.problems.push(problem);
@@ -225,9 +225,14 @@ fn check_together(values: &BTreeMap<String, Entry>, sources: &Sources, problems:
     if let Some(start) = year("date_range.start_year")
         && start.0 > end.0
     {
+        // A clock that was never set is in 1970.
+        let clock = match end.1.as_str() {
+            "default" => format!("; this machine's clock says that it is {}: is it right?", end.0),
+            _ => String::new(),
+        };
         let place = if start.1 == "default" { end.1 } else { start.1 };
         problems.push(Problem::new(place, format!(
-            "date_range.start_year is {}, after date_range.end_year {}; allowed: start_year up to end_year, which is this year where not set",
+            "date_range.start_year is {}, after date_range.end_year {}; allowed: start_year up to end_year, which is this year where not set{clock}",
             start.0, end.0
         )));
     }

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::absorb;
+use super::ask::Told;
 use super::committer::Committer;
 use super::compare::{Difference, compare};
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
@@ -106,13 +107,14 @@ pub async fn take(writer: Writer, intake: Intake) -> Result<(Summary, Vec<Taken>
         closed: OnceLock::new(),
         alike: None,
         observer: Arc::clone(&intake.observer),
-        now: intake.now,
+        local: intake.now,
         parquet: intake.parquet,
         bytes_fetched: AtomicU64::new(0),
         files: AtomicU64::new(0),
         correlations: AtomicU64::new(1),
         cancelled: intake.cancelled.clone(),
         job: intake.number,
+        told: Told::default(),
     });
     let series = intake.deliveries.len();
     intake.observer.event(&Event::Planned { series, to_fetch: series, pace: None });
@@ -197,7 +199,6 @@ struct Merged {
     state: SeriesState,
     news: Bars,
     restated: Option<String>,
-    notes: Vec<String>,
     newest: i64,
     bytes: u64,
 }
@@ -223,11 +224,10 @@ impl Shared {
         };
         let (merged, files) = self.in_turn(work).await;
         *taken = files;
-        let Merged { stored, state, news, restated, notes, newest, bytes } = merged?;
-        course.notes.extend(notes);
+        let Merged { stored, state, news, restated, newest, bytes } = merged?;
         self.bytes_fetched.fetch_add(bytes, Ordering::Relaxed);
         self.observer.event(&Event::Fetched { key: &course.target.key, bytes: bytes as usize });
-        course.fetched_at = Some(newest.min((self.now)()));
+        course.fetched_at = Some(newest.min(self.now()));
         self.store(course, &stored, state, news, restated).await
     }
 
@@ -283,15 +283,13 @@ impl Shared {
             restated: None,
             force,
         };
-        let (mut notes, mut bytes) = (Vec::new(), 0);
+        let mut bytes = 0;
         for (file, piece) in files {
             let Some(told) = taken.iter_mut().find(|told| told.file == file) else { continue };
             match piece.and_then(|piece| merge.add(target, piece, given_at, told)) {
                 Ok(Some((request, raw))) => {
                     bytes += raw.body.len() as u64;
-                    if let Err(error) = self.raw.keep(&key.provider, &request, &raw) {
-                        notes.push(format!("the file could not be kept in the raw trail: {error}"));
-                    }
+                    self.told.kept(self.raw.keep(&key.provider, &request, &raw).map(drop), &self.raw);
                 }
                 Ok(None) => {}
                 Err(why) => told.refused = Some(why),
@@ -299,7 +297,7 @@ impl Shared {
         }
         let news = absorb::news(&before, merge.all);
         let (state, restated) = (merge.state, merge.restated);
-        Ok(Merged { stored, state, news, restated, notes, newest, bytes })
+        Ok(Merged { stored, state, news, restated, newest, bytes })
     }
 }
 

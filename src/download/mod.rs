@@ -3,12 +3,14 @@
 //!
 //! In reading order: [`selection`] turns what a person asks for into series; [`plan`] works out what is
 //! missing of each, as `survey` finds it, with [`sessions`] judging empty days; [`order`] says whose turn it is, [`forecast`] on which
-//! day where a provider has an allowance; [`run`] works many series at once, each by `series`, which asks,
-//! lets [`compare`] and `absorb` judge the answer against what is stored, and commits through `committer`; `refused`
+//! day where a provider has an allowance; [`run`] works many series at once, each by `series`, which asks
+//! by `ask`, lets [`compare`] and `absorb` judge the answer against what is stored, and commits through `committer`, all by the `clock` of the provider; `refused`
 //! says what a refusal means; where history moved, `refetch` fetches it again and [`restate`] puts it on its
 //! scale. [`replay`] stores the raw trail again, `intake` files of a person; [`events`] tell it all.
 
 mod absorb;
+mod ask;
+mod clock;
 mod committer;
 pub mod compare;
 pub mod completeness;

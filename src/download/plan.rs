@@ -172,7 +172,8 @@ fn missing(at: &Standpoint<'_>, range: Days) -> Vec<Days> {
     let pending = pending_to_ask(at, range, due);
     runs(coverage, range, |day, mark| match mark {
         Mark::Unknown => day < tail || due,
-        Mark::Suspect => true,
+        // What is in reach was marked by a wrong clock, or by limits that were narrower.
+        Mark::Suspect | Mark::OutOfReach => true,
         _ => pending.contains(&day),
     })
 }

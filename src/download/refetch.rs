@@ -2,11 +2,12 @@
 //! no overlap can be had, the daily series tells of splits.
 
 use super::absorb;
+use super::ask::NoAnswer;
 use super::events::Outcome;
 use super::plan::{request_span, today_of};
 use super::refused::stop_of;
 use super::restate::{Cause, bridge_ratio, divide, restate};
-use super::series::{Course, NoAnswer, Shared, Stop, Stored};
+use super::series::{Course, Shared, Stop, Stored};
 use crate::archive::SeriesState;
 use crate::model::{Bars, Column, Day, Days, Mark, Period, SeriesMeta};
 use crate::provider::{Answer, Refusal, Split};
@@ -67,7 +68,7 @@ impl Shared {
         first: Answer,
     ) -> Result<(Bars, Vec<Split>), NoAnswer> {
         let key = course.target.key.clone();
-        let today = today_of(&state.meta, (self.now)());
+        let today = today_of(&state.meta, self.now());
         let reach = course.limits.reach_days.map(|days| today.plus(-days));
         // Daily stamps are dates already.
         let first_stored = stored.times.first().map_or(asked.first, |time| match key.period.is_intraday() {
@@ -109,7 +110,7 @@ impl Shared {
         bars: &Bars,
         known: Vec<Split>,
     ) -> Result<Vec<Split>, Stop> {
-        let today = today_of(&SeriesMeta::default(), (self.now)());
+        let today = today_of(&SeriesMeta::default(), self.now());
         let Some(first) = bars.times.first().map(|time| Day::of_utc(*time).plus(-1)) else {
             return Ok(known);
         };
@@ -138,7 +139,7 @@ impl Shared {
         let Some(last_day) = stored.state.coverage.last_where(|mark| mark == Mark::Present) else {
             return Ok(());
         };
-        let today = today_of(&stored.state.meta, (self.now)());
+        let today = today_of(&stored.state.meta, self.now());
         match self.daily(course, Days { first: last_day, last: today.max(last_day) }).await? {
             Some(answer) => self.bridge_with(course, stored, last_day, &answer).await,
             None => Ok(()),

@@ -56,7 +56,7 @@ impl Shared {
         if !course.notes.contains(&note) {
             course.notes.push(note);
         }
-        let now = (self.now)().min(clock);
+        let now = self.now().min(clock);
         let state = absorb::learn_empty(&state, &course.target.key, window, now);
         self.commit_state(course, state).await
     }
@@ -82,7 +82,7 @@ impl Shared {
         window: Days,
         refusal: Refusal,
     ) -> Result<(), Stop> {
-        let now = (self.now)();
+        let now = self.now();
         match &refusal {
             Refusal::EmptyWindow { clock, said } => self.no_bars(course, state, window, *clock, said).await,
             // Not each month of a cycle was always listed.
@@ -101,7 +101,7 @@ impl Shared {
                     return Ok(());
                 };
                 for run in state.coverage.runs(refused, |_, mark| mark == Mark::Unknown) {
-                    state.coverage.set(run, Mark::OutOfReach);
+                    state.coverage.set(run, Mark::TooOld);
                 }
                 self.commit_state(course, state).await
             }

@@ -7,15 +7,16 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{Semaphore, watch};
 
 use super::absorb::{self, Verdict};
+use super::ask::{BESIDE, Told};
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
 use super::plan::Wanted;
 use super::restate::{Cause, restate};
-use super::series::{BESIDE, Course, Shared, Stop, Target};
+use super::series::{Course, Shared, Stop, Target};
 use crate::archive::raw::{RawEntry, RawTrail};
 use crate::archive::{ArchiveError, SessionCounts, Writer};
 use crate::model::{Period, SeriesKey};
-use crate::provider::{Limits, Provider, Request};
+use crate::provider::{Limits, Provider, RawAnswer, Request};
 
 /// A replay of one provider's answers.
 pub struct Replay {
@@ -58,23 +59,22 @@ pub async fn replay(writer: Writer, replay: Replay) -> Result<Summary, ArchiveEr
         closed: OnceLock::new(),
         alike: None,
         observer: Arc::clone(&replay.observer),
-        now: Arc::clone(&replay.now),
+        local: Arc::clone(&replay.now),
         parquet: replay.parquet,
         bytes_fetched: AtomicU64::new(0),
         files: AtomicU64::new(0),
         correlations: AtomicU64::new(1),
         cancelled: replay.cancelled.clone(),
         job,
+        told: Told::default(),
     };
     replay.observer.event(&Event::Planned { series: series.len(), to_fetch: series.len(), pace: None });
-    let mut summary = Summary { job, ..Summary::default() };
+    let mut summary = Summary { job, refused: unreadable, ..Summary::default() };
     for (place, (key, recorded)) in series.into_iter().enumerate() {
-        let result = of_series(&shared, place, key, recorded).await;
+        let (result, broken) = of_series(&shared, place, key, recorded).await;
+        summary.refused.extend(broken);
         replay.observer.event(&Event::Finished(&result));
         summary.results.push(result);
-    }
-    if let (Some(first), false) = (summary.results.first_mut(), unreadable.is_empty()) {
-        first.notes.extend(unreadable);
     }
     summary.files = shared.files.into_inner();
     summary.bytes_fetched = shared.bytes_fetched.into_inner();
@@ -98,7 +98,7 @@ fn by_series(replay: &Replay) -> (BTreeMap<SeriesKey, Recorded>, Vec<String>) {
                 };
                 series.entry(key).or_default().push((request, entry.clone()));
             }
-            Err(why) => unreadable.push(format!("{}: {why}", entry.about.body)),
+            Err(why) => unreadable.push(left_out(format!("{}: {why}", entry.file().display()))),
         }
     }
     (series, unreadable)
@@ -115,31 +115,51 @@ pub fn series_period(entry: &RawEntry) -> Period {
     asked_beside(&entry.about.correlation).unwrap_or(entry.about.period)
 }
 
-async fn of_series(shared: &Shared, place: usize, key: SeriesKey, recorded: Recorded) -> SeriesResult {
+async fn of_series(
+    shared: &Shared,
+    place: usize,
+    key: SeriesKey,
+    recorded: Recorded,
+) -> (SeriesResult, Vec<String>) {
     let instrument = recorded.first().map(|(request, _)| request.instrument.clone());
     let from = recorded.iter().map(|(request, _)| request.days.first).min();
     let (Some(instrument), Some(from)) = (instrument, from) else {
         let outcome = Outcome::Current;
-        return SeriesResult { key, outcome, added: 0, changed: 0, requests: 0, notes: Vec::new() };
+        let nothing = SeriesResult { key, outcome, added: 0, changed: 0, requests: 0, notes: Vec::new() };
+        return (nothing, Vec::new());
     };
     let wanted = Wanted { from, to: None, force: true, backfill: true, chunk: None };
     let contract = key.contract;
     let target = Target { instrument, contract, key: key.clone(), wanted };
     let limits = Limits { reach_days: None, request_days: None };
     let mut course = Course::new(place, target, limits, Default::default());
-    let outcome = match shared.absorb_all(&mut course, recorded).await {
+    let (answers, mut broken) = (recorded.len(), Vec::new());
+    let outcome = match shared.absorb_all(&mut course, recorded, &mut broken).await {
+        Ok(()) if broken.len() == answers => Outcome::Failed("none of its answers can be read".to_owned()),
         Ok(()) => Outcome::Done,
         Err(Stop::Outcome(outcome)) => outcome,
         Err(Stop::Interrupted | Stop::NotAsked) => Outcome::Interrupted,
         Err(Stop::Limited(why) | Stop::Denied(why) | Stop::Fatal(why)) => Outcome::Failed(why),
     };
-    course.result(outcome)
+    (course.result(outcome), broken)
+}
+
+/// Says that an answer is left out of the replay, and why.
+fn left_out(why: String) -> String {
+    tracing::warn!("{why}; this answer is left out");
+    why
 }
 
 impl Shared {
     /// Stores answers in their order. One whose scale cannot be confirmed yet waits for what was
-    /// fetched again at the time and comes later; one that never fits is named in the notes.
-    async fn absorb_all(&self, course: &mut Course, mut recorded: Recorded) -> Result<(), Stop> {
+    /// fetched again at the time and comes later; one that never fits is named in the notes. One that cannot
+    /// be read is left out, and told as `broken`.
+    async fn absorb_all(
+        &self,
+        course: &mut Course,
+        mut recorded: Recorded,
+        broken: &mut Vec<String>,
+    ) -> Result<(), Stop> {
         loop {
             let answers = recorded.len();
             let (mut left, mut why) = (Recorded::new(), Vec::new());
@@ -147,7 +167,14 @@ impl Shared {
                 if *self.cancelled.borrow() {
                     return Err(Stop::Interrupted);
                 }
-                match self.absorb_recorded(course, &request, &entry).await {
+                let raw = match entry.answer() {
+                    Ok(raw) => raw,
+                    Err(error) => {
+                        broken.push(left_out(error.to_string()));
+                        continue;
+                    }
+                };
+                match self.absorb_recorded(course, &request, &entry, raw).await {
                     Ok(()) => {}
                     Err(Stop::Outcome(Outcome::Failed(said) | Outcome::Suspect(said))) => {
                         why.push(said);
@@ -172,9 +199,9 @@ impl Shared {
         course: &mut Course,
         request: &Request,
         entry: &RawEntry,
+        raw: RawAnswer,
     ) -> Result<(), Stop> {
         let failed = |why: String| Stop::Outcome(Outcome::Failed(format!("{}: {why}", entry.about.body)));
-        let raw = entry.answer().map_err(|error| failed(error.to_string()))?;
         self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
         let answer = match self.provider.read(request, &raw) {
             Ok(answer) => answer,

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::ask::Told;
 use super::committer::Committer;
 use super::events::{Event, Observer, Outcome, SeriesResult, Summary};
 use super::number::Number;
@@ -81,13 +82,14 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
         closed: OnceLock::new(),
         alike: job.provider.allowance((job.now)()).map(|_| Mutex::default()),
         observer: Arc::clone(&job.observer),
-        now: Arc::clone(&job.now),
+        local: Arc::clone(&job.now),
         parquet: job.parquet,
         bytes_fetched: AtomicU64::new(0),
         files: AtomicU64::new(0),
         correlations: AtomicU64::new(1),
         cancelled: job.cancelled.clone(),
         job: job.number,
+        told: Told::default(),
     });
     let mut board = Board::new(&shared, job.targets.len());
     board.survey(&job)?;
@@ -97,7 +99,7 @@ pub async fn run(writer: Writer, job: Job) -> Result<Summary, ArchiveError> {
     }
     job.provider.finish().await;
     let summary = board.summary(&job);
-    if let Err(error) = job.raw.sweep((job.now)()) {
+    if let Err(error) = job.raw.sweep(shared.now()) {
         tracing::warn!("old answers of the raw trail could not be removed: {error}");
     }
     if let Some(shared) = Arc::into_inner(shared) {
@@ -178,7 +180,7 @@ impl<'a> Board<'a> {
     /// Sorts out which series need a request.
     fn survey(&mut self, job: &Job) -> Result<(), ArchiveError> {
         let now = (job.now)();
-        let (mut courses, mut complete) = (Vec::new(), Vec::new());
+        let (mut courses, mut current) = (Vec::new(), Vec::new());
         let name = job.provider.archive_name();
         let surveyor = Surveyor::new(Some(&self.shared.archive), &self.shared.counts, name, now)?;
         for (place, target) in job.targets.iter().enumerate() {
@@ -193,7 +195,9 @@ impl<'a> Board<'a> {
                 }
             };
             let survey = surveyor.look(target, limits)?;
-            complete.extend(surveyor.completes(target, &survey));
+            if survey == Survey::Settled(Outcome::Current) {
+                current.push(target);
+            }
             match survey {
                 Survey::Settled(Outcome::Current) if job.force_parquet => {
                     courses.push(Course::new(place, target.clone(), limits, Plan::default()));
@@ -211,6 +215,7 @@ impl<'a> Board<'a> {
                 }
             }
         }
+        let complete: Vec<_> = current.into_iter().filter_map(|target| surveyor.completes(target)).collect();
         self.shared.archive.note_complete(&complete)?;
         let (series, to_fetch) = (job.targets.len(), courses.len());
         let candidates: Vec<_> = courses.iter().map(|course| course.candidate(now)).collect();
@@ -223,7 +228,7 @@ impl<'a> Board<'a> {
 
     /// A series that has more to ask for waits again.
     fn queue(&mut self, course: Course) {
-        let now = (self.shared.now)();
+        let now = self.shared.now();
         let turn = course.candidate(now).turn(Day::of_utc(now));
         self.waiting.push(waiting(turn, course));
     }
@@ -409,6 +414,7 @@ impl Course {
             windows: VecDeque::from(plan.windows),
             out_of_reach: plan.out_of_reach,
             asked_at: 0,
+            planned_by: (0, 0),
             number: Number::default(),
             bridged: false,
             twins: Vec::new(),

@@ -4,19 +4,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use tokio::sync::{Semaphore, watch};
-use tokio::task::spawn_blocking;
 
 use super::absorb::{self, Verdict};
+use super::ask::{NoAnswer, Told};
 use super::committer::{Coming, Committer, Submitted};
 use super::events::{Event, Observer, Outcome};
 use super::number::Number;
-use super::plan::{Standpoint, Wanted, today_of, with_overlap};
-use super::sessions::Judge;
+use super::plan::{Wanted, with_overlap};
 use crate::archive::raw::RawTrail;
 use crate::archive::{Archive, ArchiveError, Change, Content, PartitionRecord, SeriesState, SessionCounts};
-use crate::model::{Bars, Contract, Days, Instrument, Mark, Period, SeriesKey};
-use crate::observe::logging::JOB;
-use crate::provider::{Answer, Limits, Provider, RawAnswer, Refusal, Request};
+use crate::model::{Bars, Contract, Days, Instrument, Mark, SeriesKey};
+use crate::provider::{Answer, Limits, Provider, Refusal, Request};
 
 /// One series to bring up to date.
 #[derive(Clone, Debug)]
@@ -29,10 +27,6 @@ pub struct Target {
     pub key: SeriesKey,
     /// What is wanted of it.
     pub wanted: Wanted,
-}
-
-fn not_kept(error: &std::io::Error) -> String {
-    format!("the raw answer could not be kept: {error}")
 }
 
 impl Target {
@@ -65,13 +59,16 @@ pub(super) struct Shared {
     /// and how many there were in a row.
     pub(super) alike: Option<Mutex<(String, u32)>>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) now: super::Clock,
+    /// This machine's clock; see [`Shared::now`].
+    pub(super) local: super::Clock,
     pub(super) parquet: bool,
     pub(super) bytes_fetched: AtomicU64,
     pub(super) files: AtomicU64,
     pub(super) correlations: AtomicU64,
     pub(super) cancelled: watch::Receiver<bool>,
     pub(super) job: i64,
+    /// It was said that this machine's clock is wrong, and that the raw trail keeps nothing.
+    pub(super) told: Told,
 }
 
 /// A series under way.
@@ -87,6 +84,8 @@ pub(super) struct Course {
     pub(super) out_of_reach: Vec<Days>,
     /// When the provider was last asked for its newest part.
     pub(super) asked_at: i64,
+    /// How far the provider's clock was ahead when its windows were planned, and how often that changed them.
+    pub(super) planned_by: (i64, u8),
     /// Splits since the last stored session were asked for, where no overlap could be had.
     pub(super) bridged: bool,
     /// Partitions whose Parquet twin is gone.
@@ -136,23 +135,6 @@ impl From<Arc<ArchiveError>> for Stop {
         }
     }
 }
-
-/// Why a request brought no answer.
-pub(super) enum NoAnswer {
-    Refused(Refusal),
-    /// The provider refused all series meanwhile.
-    NotAsked,
-    Interrupted,
-}
-
-impl From<Refusal> for NoAnswer {
-    fn from(refusal: Refusal) -> NoAnswer {
-        NoAnswer::Refused(refusal)
-    }
-}
-
-/// In the correlation id of a daily request beside an intraday series, before its period.
-pub(super) const BESIDE: &str = "-splits-";
 
 /// The stored side of a series.
 pub(super) struct Stored {
@@ -254,111 +236,17 @@ impl Shared {
         }
     }
 
-    /// Makes one request and reads its answer; once more where the provider does not know a number that was kept.
-    pub(super) async fn ask(
-        &self,
-        course: &mut Course,
-        period: Period,
-        days: Days,
-    ) -> Result<Answer, NoAnswer> {
-        match self.ask_once(course, period, days).await {
-            Err(NoAnswer::Refused(Refusal::Unknown { .. } | Refusal::Unlisted { .. }))
-                if course.forgets_number() =>
-            {
-                self.ask_once(course, period, days).await
-            }
-            asked => asked,
-        }
-    }
-
-    /// Makes one request and reads its answer; the raw trail keeps what came.
-    async fn ask_once(&self, course: &mut Course, period: Period, days: Days) -> Result<Answer, NoAnswer> {
-        // Nobody waits for a change that waits for the network.
-        course.coming = None;
-        let number = self.correlations.fetch_add(1, Ordering::Relaxed);
-        let correlation = match period == course.target.key.period {
-            true => format!("{}-{number}", self.job),
-            false => format!("{}-{number}{BESIDE}{}", self.job, course.target.key.period),
-        };
-        let request = Request { period, correlation, ..course.target.request(days) };
-        let key = &course.target.key;
-        let mut cancelled = self.cancelled.clone();
-        // Held until the answer is read: a refusal is known before the next request begins.
-        let _permit = tokio::select! {
-            permit = self.requests.acquire() => permit,
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
-        };
-        if self.closed.get().is_some() {
-            return Err(NoAnswer::NotAsked);
-        }
-        self.observer.event(&Event::Asking(key));
-        tracing::debug!(
-            target: JOB, job = self.job, provider = key.provider, symbol = key.name(), period = key.period.name(),
-            correlation_id = request.correlation, "asking for {days}"
-        );
-        let unkept = OnceLock::new();
-        let aside = |raw: &RawAnswer| {
-            if let Err(error) = self.raw.keep(self.provider.archive_name(), &request, raw) {
-                // The first one is as good as any later.
-                let _ = unkept.set(error);
-            }
-        };
-        let raw = tokio::select! {
-            raw = self.provider.fetch(&request, &aside) => raw,
-            _ = cancelled.wait_for(|cancelled| *cancelled) => return Err(NoAnswer::Interrupted),
-        };
-        // A circuit that is open refuses before anything is asked.
-        course.requests += u32::from(!matches!(raw, Err(Refusal::Limited { .. })));
-        if let Some(error) = unkept.into_inner() {
-            course.notes.push(not_kept(&error));
-        }
-        let raw = raw.map_err(|refusal| self.note_refusal(refusal))?;
-        course.coming = Some(self.committer.announce());
-        self.bytes_fetched.fetch_add(raw.body.len() as u64, Ordering::Relaxed);
-        self.observer.event(&Event::Fetched { key, bytes: raw.body.len() });
-        let (provider, trail) = (Arc::clone(&self.provider), self.raw.clone());
-        let correlation = request.correlation.clone();
-        let read =
-            move || (trail.keep(provider.archive_name(), &request, &raw), provider.read(&request, &raw));
-        let (kept, answer) = self.in_turn(read).await;
-        if let Err(error) = kept {
-            course.notes.push(not_kept(&error));
-        }
-        let answer = answer.map_err(|refusal| self.note_refusal(refusal))?;
-        self.came_in_a_row("");
-        for dropped in &answer.dropped {
-            tracing::debug!(correlation_id = correlation, "{key}: {dropped}");
-        }
-        for note in &answer.notes {
-            if !course.notes.contains(note) {
-                course.notes.push(note.clone());
-            }
-        }
-        Ok(answer)
-    }
-
-    /// Work that holds a whole answer several times over, of a few series at once: more would need more
-    /// memory and be no faster.
-    pub(super) async fn in_turn<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        // It is never closed.
-        let _turn = self.work.acquire().await;
-        // Not `block_in_place`: that has more and more threads take part, and each keeps what it freed.
-        match spawn_blocking(work).await {
-            Ok(done) => done,
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-
     /// Fetches the next window of a series and stores what it brings.
     pub(super) async fn step(&self, course: &mut Course) -> Result<(), Stop> {
         let mut stored = self.stored(course)?;
+        self.plan_again(course, &stored.state);
         let Some(window) = course.windows.pop_front() else {
             return self.give_up_unreachable(course, stored.state).await;
         };
         if stored.new_code.is_none() && !course.target.wanted.force {
             course.keep_to_number(stored.state.meta.con_id);
         }
-        let asked = self.overlapping(course, &stored.state, window);
+        let asked = self.standing(course, &stored.state, |at| with_overlap(at, window));
         if !course.bridged && !stored.meets(asked) {
             course.bridged = true;
             self.bridge(course, stored).await?;
@@ -367,7 +255,12 @@ impl Shared {
         // Before anything is asked: what cannot be stored, or is not as recorded, costs no request.
         self.archive.check_place(&course.target.key)?;
         let bars = self.bars(&course.target.key, &stored.parts, Some(asked))?;
-        let answer = match self.ask(course, course.target.key.period, asked).await {
+        let answer = self.ask(course, course.target.key.period, asked).await;
+        // What was asked by a wrong clock tells nothing of the days that were meant.
+        if self.plan_again(course, &stored.state) {
+            return Ok(());
+        }
+        let answer = match answer {
             Ok(answer) => answer,
             Err(NoAnswer::Interrupted) => return Err(Stop::Interrupted),
             Err(NoAnswer::NotAsked) => return Err(Stop::NotAsked),
@@ -382,16 +275,6 @@ impl Shared {
     async fn give_up_unreachable(&self, course: &mut Course, state: SeriesState) -> Result<(), Stop> {
         let next = absorb::leave_unreachable(&state, &course.out_of_reach);
         if next == state { Ok(()) } else { self.commit_state(course, next).await }
-    }
-
-    /// The days to ask for so that a window meets what is stored beside it.
-    fn overlapping(&self, course: &Course, state: &SeriesState, window: Days) -> Days {
-        let now = (self.now)();
-        let (key, limits) = (&course.target.key, course.limits);
-        let today = today_of(&state.meta, now);
-        let judge = Judge::new(&self.counts, key, &state.meta, today);
-        let at = Standpoint { key, state, judge, limits, today, now };
-        with_overlap(&at, window)
     }
 
     /// Stores an answer, or fetches everything again where it shows that history was restated.
@@ -508,7 +391,7 @@ impl Shared {
             state,
             partitions,
             restated,
-            fetched_at: course.fetched_at.unwrap_or_else(|| (self.now)()),
+            fetched_at: course.fetched_at.unwrap_or_else(|| self.now()),
             parquet: self.parquet,
         };
         let Submitted { added, changed, done } =

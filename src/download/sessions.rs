@@ -68,7 +68,7 @@ impl<'a> Judge<'a> {
             Mark::Present => return Standing::Present,
             Mark::BeforeListing => return Standing::Absent(Absence::BeforeListing),
             Mark::AfterExpiry => return Standing::Absent(Absence::AfterExpiry),
-            Mark::OutOfReach => return Standing::Absent(Absence::OutOfReach),
+            Mark::OutOfReach | Mark::TooOld => return Standing::Absent(Absence::OutOfReach),
             Mark::Suspect => return Standing::Suspect,
             Mark::EmptySession => true,
             Mark::Empty => self.period <= Period::D1 && self.is_session(day),

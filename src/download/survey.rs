@@ -1,5 +1,6 @@
 //! What is to be done for each series of a job, before anything is asked: a look at what the archive has of it.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use super::events::Outcome;
@@ -8,7 +9,7 @@ use super::series::Target;
 use super::sessions::Judge;
 use crate::archive::{Archive, ArchiveError, Failure, SeriesRecord, SeriesState, SessionCounts};
 use crate::model::day::instant;
-use crate::model::{Day, Mark, SeriesKey};
+use crate::model::{Contract, Day, Mark, SeriesKey};
 use crate::provider::Limits;
 
 /// A symbol the provider does not know is asked for again after this many seconds …
@@ -46,6 +47,8 @@ pub struct Surveyor<'a> {
     /// The series there are; of those that are complete, since which day.
     known: HashMap<SeriesKey, Option<Day>>,
     now: i64,
+    /// The newest clock of the provider among the series looked at, in seconds since the epoch.
+    told: Cell<i64>,
 }
 
 impl<'a> Surveyor<'a> {
@@ -58,43 +61,52 @@ impl<'a> Surveyor<'a> {
         now: i64,
     ) -> Result<Surveyor<'a>, ArchiveError> {
         let known = archive.map(|archive| archive.known_series(provider)).transpose()?;
-        Ok(Surveyor { archive, counts, known: known.unwrap_or_default(), now })
+        Ok(Surveyor { archive, counts, known: known.unwrap_or_default(), now, told: Cell::new(0) })
     }
 
-    /// Whether nothing of an expired contract is missing and nothing further can come: then it is not looked at
-    /// again, which is most of an archive of futures. Its key, and since which day it is so.
-    pub fn completes(&self, target: &Target, survey: &Survey) -> Option<(SeriesKey, Day)> {
+    /// Whether nothing further can come of an expired contract that is current: then it is not looked at again,
+    /// which is most of an archive of futures. Its key, and since which day it is so. That its time is over the
+    /// provider has to have said, of this series or another one: this machine's clock may run ahead.
+    pub fn completes(&self, target: &Target) -> Option<(SeriesKey, Day)> {
         let (key, wanted) = (&target.key, &target.wanted);
-        let settled = *survey == Survey::Settled(Outcome::Current) && self.known.get(key) == Some(&None);
-        let expiry = key.contract?.last_day();
-        let over = expiry.plus(LONGEST_LATE) < Day::of_utc(self.now);
-        let whole = wanted.backfill && !wanted.force && wanted.to.is_none_or(|to| to >= expiry);
-        (settled && over && whole).then(|| (key.clone(), wanted.from))
+        let new = self.known.get(key) == Some(&None);
+        let over = is_over(key, self.now.min(self.told.get()));
+        let to_its_end = wanted.to.is_none() || wanted.to >= key.contract.map(Contract::last_day);
+        let whole = wanted.backfill && !wanted.force && to_its_end;
+        (new && over && whole).then(|| (key.clone(), wanted.from))
     }
 
     /// Looks at what the archive has of a target and works out what is missing.
     pub fn look(&self, target: &Target, limits: Limits) -> Result<Survey, ArchiveError> {
         let known = self.known.get(&target.key);
         let complete = known.copied().flatten().is_some_and(|since| since <= target.wanted.from);
-        if complete && !target.wanted.force {
+        if complete && !target.wanted.force && is_over(&target.key, self.now) {
             return Ok(Survey::Settled(Outcome::Current));
         }
         let archive = self.archive.filter(|_| known.is_some());
-        survey(archive, self.counts, target, limits, self.now)
+        let record = match archive {
+            Some(archive) => archive.series(&target.key)?,
+            None => None,
+        };
+        let asked_at = record.as_ref().map_or(0, |record| record.state.asked_at);
+        self.told.set(self.told.get().max(asked_at));
+        survey(archive, record, self.counts, target, limits, self.now)
     }
+}
+
+/// Whether nothing further can come of a contract at an instant.
+fn is_over(key: &SeriesKey, now: i64) -> bool {
+    key.contract.is_some_and(|contract| contract.last_day().plus(LONGEST_LATE) < Day::of_utc(now))
 }
 
 fn survey(
     archive: Option<&Archive>,
+    record: Option<SeriesRecord>,
     counts: &SessionCounts,
     target: &Target,
     limits: Limits,
     now: i64,
 ) -> Result<Survey, ArchiveError> {
-    let record = match archive {
-        Some(archive) => archive.series(&target.key)?,
-        None => None,
-    };
     let files = match (archive, &record) {
         (Some(archive), Some(record)) => match target.wanted.force {
             true => twins(archive, record)?,

@@ -25,10 +25,13 @@ pub enum Mark {
     BeforeListing = 4,
     /// The contract had expired.
     AfterExpiry = 5,
-    /// Older than the provider serves this period.
+    /// Older than the provider's limits, and so not asked for. What they reach after all, by a clock that is right
+    /// by now or a longer reach, is asked for.
     OutOfReach = 6,
     /// A scale that could not be confirmed, or a damaged file.
     Suspect = 7,
+    /// Asked for, and the provider said that it is older than it serves this period.
+    TooOld = 8,
 }
 
 /// Why there is no bar on a day and none is expected.
@@ -68,7 +71,7 @@ impl Absence {
     }
 }
 
-const MARKS: [Mark; 8] = [
+const MARKS: [Mark; 9] = [
     Mark::Unknown,
     Mark::Present,
     Mark::Empty,
@@ -77,6 +80,7 @@ const MARKS: [Mark; 8] = [
     Mark::AfterExpiry,
     Mark::OutOfReach,
     Mark::Suspect,
+    Mark::TooOld,
 ];
 
 /// The days that can be marked: 1800-01-01 to 2399-12-31. No provider has bars before or after, and a
@@ -269,7 +273,7 @@ mod tests {
     proptest! {
         /// Against a plain map from day to mark.
         #[test]
-        fn coverage_is_a_map_of_days(sets in prop::collection::vec((-400i32..400, 0i32..60, 0u8..8), 0..20)) {
+        fn coverage_is_a_map_of_days(sets in prop::collection::vec((-400i32..400, 0i32..60, 0u8..9), 0..20)) {
             let (mut coverage, mut model) = (Coverage::default(), BTreeMap::new());
             for (first, length, mark) in sets {
                 let mark = MARKS[usize::from(mark)];

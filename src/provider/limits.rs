@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,7 +30,7 @@ use crate::disk;
 #[derive(Debug, Error)]
 pub enum ThrottleError {
     /// The folder or file cannot be made.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), writable(source.kind()))]
     Io {
         /// The file.
         path: PathBuf,
@@ -81,8 +82,19 @@ fn remedy(path: &Path, refused: &rusqlite::Error) -> &'static str {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             "; delete it: only rate limits, cool-downs and what was counted today are lost"
         }
+        Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            disk::make_room(path, refused).unwrap_or(MAKE_WRITABLE)
+        }
         _ => disk::make_room(path, refused).unwrap_or_default(),
     }
+}
+
+/// What to do where the state folder cannot be written.
+const MAKE_WRITABLE: &str = "; what providers may be asked is counted there: let this user write to that folder, or name another state folder by XDG_STATE_HOME";
+
+fn writable(refused: ErrorKind) -> &'static str {
+    let closed = matches!(refused, ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem);
+    if closed { MAKE_WRITABLE } else { "" }
 }
 
 /// Whether a provider may be asked.

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod sample;
 pub mod yahoo;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -116,6 +117,25 @@ pub type Testing<'a> = Pin<Box<dyn Future<Output = Result<String, String>> + Sen
 /// The future of closing what was opened for a job.
 pub type Closing<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
+tokio::task_local! {
+    static SENT: Cell<u32>;
+}
+
+/// Notes that a request is sent, for whoever counts; see [`counting`].
+pub fn note_sent() {
+    // Outside of a job nobody counts.
+    let _ = SENT.try_with(|sent| sent.set(sent.get() + 1));
+}
+
+/// Does some work, and counts the requests it sends: pages, sessions and further tries too.
+pub async fn counting<T>(work: impl Future<Output = T>) -> (T, u32) {
+    let counted = async {
+        let done = work.await;
+        (done, SENT.with(Cell::get))
+    };
+    SENT.scope(Cell::new(0), counted).await
+}
+
 /// A source of bars.
 pub trait Provider: Send + Sync {
     /// The name in configuration, paths and messages.
@@ -146,6 +166,11 @@ pub trait Provider: Send + Sync {
     /// is asked. `None` where there is no allowance, or none can be read; then [`Provider::fetch`] says why.
     fn allowance(&self, _now: i64) -> Option<Allowance> {
         None
+    }
+
+    /// How many seconds its clock is ahead of this machine's, as its answers tell; 0 before one did.
+    fn ahead(&self) -> i64 {
+        0
     }
 
     /// Why it cannot be asked at all before a person has done something: an account that it lacks.

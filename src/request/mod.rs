@@ -105,12 +105,17 @@ impl Request {
         let explicit = self.instruments_file(config, list);
         let (source, mut instruments) = assets::find(provider.name(), explicit, &config.config_directory)?;
         tracing::debug!("instruments from {source}");
+        check_starts(&source, &instruments, today)?;
         let symbols = either(&self.symbols, list.map(|list| list.symbols.as_slice()));
         let names = names::Names { config, provider, file: &source, today };
         names.complete(&symbols, &mut instruments).map_err(Refused::Instrument)?;
         let selection = self.selection(config, list, instruments, today);
         let targets = download::targets(&selection, provider).map_err(Refused::Instrument)?;
-        if targets.is_empty() { Err(Refused::Invalid(nothing_of(&selection, today))) } else { Ok(targets) }
+        if targets.is_empty() {
+            Err(Refused::Invalid(nothing_of(&selection, &source, today)))
+        } else {
+            Ok(targets)
+        }
     }
 
     fn selection(
@@ -148,9 +153,10 @@ impl Request {
     pub fn check_dates(&self, names: (&str, &str)) -> Result<(), Refused> {
         let today = Day::of_utc((source::clock())());
         let (first, last) = names;
-        // Somewhere on Earth it is tomorrow already.
-        if let Some(start) = self.start.filter(|start| *start > today.plus(1)) {
-            return Err(Refused::Invalid(format!("{first} {start} lies in the future; today is {today}")));
+        for (name, day) in [(first, self.start), (last, self.end)] {
+            if let Some(day) = day.filter(|day| is_future(*day, today)) {
+                return Err(Refused::Invalid(format!("{name} {day} {}", in_the_future(today))));
+            }
         }
         match (self.start, self.end) {
             (Some(start), Some(end)) if start > end => {
@@ -161,8 +167,38 @@ impl Request {
     }
 }
 
+/// Whether a day lies in the future wherever one is on Earth, where it may be tomorrow already.
+fn is_future(day: Day, today: Day) -> bool {
+    day > today.plus(1)
+}
+
+fn in_the_future(today: Day) -> String {
+    format!(
+        "lies in the future; by this machine's clock today is {today}, and tomorrow is the last day allowed"
+    )
+}
+
+/// Refuses instruments that begin in the future, all of a file in one message.
+fn check_starts(file: &str, instruments: &[Instrument], today: Day) -> Result<(), Refused> {
+    let dates = |of: &Instrument| [("start_date", of.start_date), ("tick_date", of.tick_date)];
+    let wrong: Vec<String> = instruments
+        .iter()
+        .flat_map(|of| dates(of).map(|(field, day)| (of, field, day)))
+        .filter_map(|(of, field, day)| {
+            let day = day.filter(|day| is_future(*day, today))?;
+            Some(format!("{file}: {}.{}.{field} {day} {}", of.class, of.name, in_the_future(today)))
+        })
+        .collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Refused::Invalid(wrong.join("\n"))) }
+}
+
 /// Why a selection has no series at all.
-fn nothing_of(selection: &Selection, today: Day) -> String {
+fn nothing_of(selection: &Selection, file: &str, today: Day) -> String {
+    if selection.instruments.is_empty() {
+        return format!(
+            "there is nothing to download: {file} is empty; list an instrument there, or name one with --symbol"
+        );
+    }
     let enabled =
         selection.instruments.iter().filter(|one| one.periods.as_ref().is_none_or(|all| !all.is_empty()));
     let starts = enabled.filter_map(|one| selection.start.or(one.start_date).or(selection.default_start));

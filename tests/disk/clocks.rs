@@ -41,7 +41,7 @@ fn a_clock_that_was_wrong_leaves_no_hole_and_no_bar_too_many() {
         let ran = at(&home, wrong, &YAHOO);
         // With that clock the start lies in the future.
         let refused = wrong == "-400d";
-        assert!(if refused { ran.code == 2 } else { [0, 3].contains(&ran.code) }, "{wrong}: {ran:?}");
+        assert!(if refused { ran.code == 2 } else { ran.code == 0 }, "{wrong}: {ran:?}");
         for (name, text) in &before {
             assert!(home.csvs()[name].starts_with(text.as_str()), "{wrong}: {} lost bars", name.display());
         }
@@ -61,12 +61,54 @@ fn a_first_download_with_a_wrong_clock_is_completed_by_the_right_one() {
             Home::configured(&format!("providers.yahoo.base_url = \"{}\"\n{PACE}", server.base_url()));
         let daily = ["download", "-s", "AAPL", "--period", "1d", "--start-date", "2026-01-02"];
         let ran = at(&home, wrong, &daily);
-        assert!([0, 3].contains(&ran.code), "{wrong}: {ran:?}");
+        assert_eq!(ran.code, 0, "{wrong}: {ran:?}");
         home.expect(0, &daily);
         reference.expect(0, &daily);
         assert_eq!(reference.csvs(), home.csvs(), "{wrong}");
         assert_whole(&home);
     }
+}
+
+/// What people update: every period, no dates.
+const ALL: [&str; 6] = ["download", "-s", "AAPL", "EURUSD=X", "--period", "1d,1h,15m"];
+
+/// A server whose clock stands still, so that no bar comes between two runs.
+fn standing() -> (Server, impl Fn() -> Home) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let server = Server::start(now as i64);
+    let address = server.base_url();
+    (server, move || Home::configured(&format!("providers.yahoo.base_url = \"{address}\"\n{PACE}")))
+}
+
+#[test]
+fn whatever_the_clock_says_the_archive_is_that_of_the_right_one() {
+    for wrong in ["+730d", "+8y", "-50d", "-1000d"] {
+        let (server, home) = standing();
+        let (disturbed, reference) = (home(), home());
+        at(&disturbed, wrong, &ALL).ends(0).says("this machine's clock is").says("timedatectl");
+        let asked = server.counts().total;
+        at(&disturbed, wrong, &ALL).ends(0);
+        disturbed.expect(0, &ALL);
+        server.reset_counts();
+        reference.expect(0, &ALL);
+        // Two requests were in flight when the first answer told the time, and one had its turn by then.
+        let right = server.counts().total;
+        assert!(asked <= right + 4, "{wrong}: {asked} requests for {right}");
+        assert_eq!(reference.csvs(), disturbed.csvs(), "{wrong}");
+        let list = |home: &Home| home.expect(0, &["archive", "list"]).out;
+        assert_eq!(list(&reference), list(&disturbed), "{wrong}");
+        assert_whole(&disturbed);
+    }
+}
+
+#[test]
+fn a_clock_that_was_never_set_is_named() {
+    let (server, home) = standing();
+    let home = home();
+    at(&home, "@1970-01-02 00:00:00", &ALL).ends(2).says("this machine's clock says that it is 1970");
+    let dated = [&ALL[..], &["--start-date", "2026-01-02"]].concat();
+    at(&home, "-400d", &dated).ends(2).says("by this machine's clock");
+    assert_eq!(server.counts().total, 0);
 }
 
 #[test]

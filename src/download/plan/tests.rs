@@ -276,3 +276,15 @@ fn a_contract_that_seldom_trades_is_asked_for_once_a_week() {
     assert_eq!(later(&scene, 17 * 24), []);
     assert_eq!(later(&scene, 18 * 24), [days("2024-01-02", "2024-04-02")]);
 }
+
+#[test]
+fn what_a_wrong_clock_called_out_of_reach_is_asked_for_and_what_the_provider_refused_is_not() {
+    let mut scene = Scene::new(Period::M1, MINUTE).stored("2024-03-11", "2024-03-14").asked(NOON);
+    // Reached are the days since 2024-02-16.
+    scene.state.coverage.set(days("2024-02-01", "2024-03-10"), Mark::OutOfReach);
+    scene.state.coverage.set(days("2024-02-16", "2024-03-05"), Mark::TooOld);
+    assert_eq!(
+        scene.plan(since("2024-02-01")).windows,
+        [days("2024-03-07", "2024-03-10"), days("2024-03-06", "2024-03-06")]
+    );
+}

@@ -52,7 +52,8 @@ fn a_complete_contract_is_not_looked_at_again_until_it_changes() {
     let look = |target: &Target, now: i64| {
         let surveyor = Surveyor::new(Some(&archive), &counts, "barchart", now).unwrap();
         let survey = surveyor.look(target, NO_LIMITS).unwrap();
-        let complete = surveyor.completes(target, &survey);
+        let complete =
+            (survey == Survey::Settled(Outcome::Current)).then(|| surveyor.completes(target)).flatten();
         (survey, complete)
     };
     let soon = day("2024-03-20").midnight();
@@ -73,4 +74,33 @@ fn a_complete_contract_is_not_looked_at_again_until_it_changes() {
     let held = Change { state, partitions: Vec::new(), ..change(&gold) };
     writer.commit(vec![writer.prepare(held).unwrap()]).unwrap();
     assert!(!matches!(look(&gold, NOW).0, Survey::Settled(Outcome::Current)));
+}
+
+#[test]
+fn a_contract_is_complete_only_once_the_provider_has_shown_that_its_time_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::open(&folder.path().join("archive"), &folder.path().join("state")).unwrap();
+    let writer = archive.write("test").unwrap();
+    let gold = target("2024-01-01");
+    let asked = |at: i64| {
+        let state = SeriesState { asked_at: at, ..change(&gold).state };
+        writer.commit(vec![writer.prepare(Change { state, ..change(&gold) }).unwrap()]).unwrap();
+    };
+    let counts = SessionCounts::default();
+    let look = |now: i64| {
+        let surveyor = Surveyor::new(Some(&archive), &counts, "barchart", now).unwrap();
+        assert_eq!(surveyor.look(&gold, NO_LIMITS).unwrap(), Survey::Settled(Outcome::Current));
+        surveyor.completes(&gold)
+    };
+    // Asked for in March; this machine's clock says July.
+    asked(day("2024-03-20").midnight());
+    assert_eq!(look(NOW), None);
+    asked(NOW - 86_400);
+    let complete = look(NOW).unwrap();
+    archive.note_complete(&[complete]).unwrap();
+    // A note made by a clock that ran ahead does not hold before its time.
+    std::fs::remove_file(archive.root().join(&archive.partitions(1).unwrap()[0].csv)).unwrap();
+    let early = day("2024-03-20").midnight();
+    let surveyor = Surveyor::new(Some(&archive), &counts, "barchart", early).unwrap();
+    assert!(matches!(surveyor.look(&gold, NO_LIMITS).unwrap(), Survey::Settled(Outcome::Failed(_))));
 }

@@ -1,5 +1,7 @@
 //! One request of Barchart's, under its rate and its allowance, and what is noted of the answer.
 
+use std::sync::atomic::Ordering;
+
 use secrecy::ExposeSecret;
 
 use super::refusal::no_export;
@@ -86,6 +88,9 @@ impl Barchart {
             Ok(reply) => reply,
             Err(error) => return Err(self.throttle.no_answer(NAME, error).into()),
         };
+        if let Some(date) = reply.raw.date() {
+            self.ahead.store(date - (self.now)(), Ordering::Relaxed);
+        }
         match reply.raw.status {
             429 => {
                 let refusal = self.throttle.too_many_requests(NAME, &reply.raw);

@@ -22,6 +22,7 @@ mod tests;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 pub use self::access::Access;
 pub use self::read::{FILE, finished_answer, opens, zone};
@@ -61,6 +62,8 @@ pub struct Barchart {
     /// One download after the other, as a person would; and what is known of the visit to the site.
     visit: tokio::sync::Mutex<Visit>,
     now: Clock,
+    /// How far the clock of its last answer was ahead of this machine's, in seconds.
+    ahead: AtomicI64,
     daily_limit: u16,
     requests_per_minute: u32,
     concurrency: usize,
@@ -86,6 +89,7 @@ impl Barchart {
             access,
             visit: tokio::sync::Mutex::default(),
             now,
+            ahead: AtomicI64::new(0),
             daily_limit: settings.daily_limit,
             requests_per_minute: settings.http.requests_per_minute,
             concurrency: settings.http.concurrency.max(1),
@@ -126,7 +130,7 @@ impl Provider for Barchart {
     }
 
     fn limits(&self, class: Class, period: Period) -> Result<Limits, String> {
-        limits(class, period, Day::of_utc((self.now)()))
+        limits(class, period, Day::of_utc((self.now)() + self.ahead()))
     }
 
     fn serves_contracts(&self) -> bool {
@@ -151,6 +155,10 @@ impl Provider for Barchart {
 
     fn allowance(&self, now: i64) -> Option<Allowance> {
         self.throttle.allowance(&self.quota, now).ok()
+    }
+
+    fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
     }
 
     fn unready(&self) -> Option<Refusal> {

@@ -265,6 +265,7 @@ impl Http {
         if let Some(cookies) = self.cookies.header() {
             request = request.header(COOKIE, cookies);
         }
+        super::note_sent();
         let response = request.send().await.map_err(|error| {
             let said = causes(&error);
             match said.split_once(WRONG_CERTIFICATE) {

@@ -33,7 +33,9 @@ use self::session::Session;
 use super::few_days::few_days;
 use super::limits::pacing::{Fullness, MachineTime, Pacing, Rules, Time};
 use super::limits::{Throttle, ThrottleError};
-use super::{Answer, Aside, Clock, Effort, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing};
+use super::{
+    Answer, Aside, Clock, Effort, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Testing, note_sent,
+};
 use crate::config::IbkrSettings;
 use crate::model::{Class, Period};
 
@@ -151,6 +153,10 @@ impl Provider for Ibkr {
         Some(PACE.to_owned())
     }
 
+    fn ahead(&self) -> i64 {
+        self.session.clock() - (self.now)()
+    }
+
     fn waits(&self) -> Option<watch::Receiver<Option<String>>> {
         Some(self.session.waits())
     }
@@ -181,7 +187,14 @@ impl Provider for Ibkr {
     }
 
     fn fetch<'a>(&'a self, request: &'a Request, _aside: Aside<'a>) -> Fetching<'a> {
-        Box::pin(self.fetch_bars(request))
+        Box::pin(async {
+            let told = self.fetch_bars(request).await;
+            // All questions to a gateway for one answer are counted as one request.
+            if !matches!(told, Err(Refusal::Limited { .. })) {
+                note_sent();
+            }
+            told
+        })
     }
 
     fn read(&self, request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal> {

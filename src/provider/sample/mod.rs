@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Bars, Class, Column, Day, Days, Period, SeriesMeta};
 use crate::provider::{
-    Answer, Aside, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Split, Testing,
+    Answer, Aside, Fetching, Limits, Provider, RawAnswer, Refusal, Request, Split, Testing, note_sent,
 };
 
 use listing::{Listing, UNKNOWN_PREFIX};
@@ -97,6 +97,7 @@ impl<Now: Fn() -> i64 + Send + Sync> Provider for Sample<Now> {
 
     fn fetch<'a>(&'a self, request: &'a Request, _aside: Aside<'a>) -> Fetching<'a> {
         Box::pin(async move {
+            note_sent();
             let clock = (self.now)();
             let body = answer_to(request, clock);
             let body = serde_json::to_vec(&body).map_err(|e| unusable(e.to_string()))?;

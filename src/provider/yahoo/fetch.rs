@@ -1,6 +1,7 @@
 //! Gets an answer: under the rate limit, tried again where that is worth it, with a fresh session
 //! after a 401.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tracing::debug;
@@ -31,7 +32,7 @@ impl Yahoo {
         let mut refreshed = false;
         loop {
             let crumb = self.session.crumb();
-            let url = chart_url(request, (self.now)(), crumb.as_deref())?;
+            let url = chart_url(request, self.clock(), crumb.as_deref())?;
             let reply = match self.ask(url, JSON, None).await {
                 Err(Asked::Http(error @ HttpError::Broken { .. })) if retries < RETRIES => {
                     debug!(correlation = %request.correlation, "{error}, tried again");
@@ -74,6 +75,9 @@ impl Yahoo {
         self.throttle.admit(NAME, self.requests_per_minute).await.map_err(Asked::Refused)?;
         let call = Call { url, accept, form, headers: Vec::new() };
         let reply = self.http.send(call).await.map_err(Asked::Http)?;
+        if let Some(date) = reply.raw.date() {
+            self.ahead.store(date - (self.now)(), Ordering::Relaxed);
+        }
         if reply.raw.status == 429 {
             let refusal = self.throttle.too_many_requests(NAME, &reply.raw);
             return Err(Asked::Limited(refusal, Box::new(reply.raw)));

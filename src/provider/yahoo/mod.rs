@@ -17,6 +17,7 @@ pub mod session;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use self::session::Session;
@@ -47,6 +48,8 @@ pub struct Yahoo {
     throttle: Arc<Throttle>,
     session: Session,
     now: Clock,
+    /// How far the clock of its last answer was ahead of this machine's, in seconds.
+    ahead: AtomicI64,
     requests_per_minute: u32,
     concurrency: usize,
     /// The pause before the first retry; each further one waits twice as long.
@@ -61,6 +64,7 @@ impl Yahoo {
             throttle,
             session: Session::default(),
             now,
+            ahead: AtomicI64::new(0),
             requests_per_minute: settings.requests_per_minute,
             concurrency: settings.concurrency.max(1),
             retry_pause: Duration::from_secs(1),
@@ -72,6 +76,11 @@ impl Yahoo {
     pub fn agree_to_consent(mut self, agree: bool) -> Yahoo {
         self.session.agree = agree;
         self
+    }
+
+    /// The provider's clock, in seconds since the epoch; this machine's before it told.
+    fn clock(&self) -> i64 {
+        (self.now)() + self.ahead()
     }
 }
 
@@ -90,6 +99,10 @@ impl Provider for Yahoo {
 
     fn pace(&self) -> Option<String> {
         Some(format!("the rate of {} a minute", self.requests_per_minute))
+    }
+
+    fn ahead(&self) -> i64 {
+        self.ahead.load(Ordering::Relaxed)
     }
 
     fn effort(&self, requests: &[Request]) -> Option<Effort> {
