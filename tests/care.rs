@@ -132,7 +132,7 @@ fn a_window_older_than_the_provider_reaches_is_clamped_at_once() {
     assert_eq!(summary.result(), JobResult::Done, "{summary:?}");
     assert!(lab.requests() <= 3, "{}", lab.requests());
     let coverage = lab.record("AAPL", Period::M5).state.coverage;
-    assert_eq!(coverage.get(day("2024-01-25")), Mark::OutOfReach);
+    assert_eq!(coverage.get(day("2024-01-25")), Mark::TooOld);
     lab.server.reset_counts();
     lab.update(&["AAPL"], Period::M5, "2024-01-20");
     assert_eq!(lab.requests(), 0);

@@ -95,7 +95,8 @@ fn a_broken_file_of_the_trail_is_named_and_left_out() {
         std::os::unix::fs::symlink("/dev/zero", path).unwrap();
     };
     let gone = |path: &Path| fs::remove_file(path).unwrap();
-    let harms: [(&str, &dyn Fn(&Path), &str); 7] = [
+    type Harm<'a> = &'a dyn Fn(&Path);
+    let harms: [(&str, Harm<'_>, &str); 7] = [
         (".json", &cut, ".json: EOF"),
         (".json", &pipe, ".json is not a regular file but a pipe"),
         (".json", &device, ".json is not a regular file but a device"),
