@@ -79,7 +79,8 @@ fn every_field_that_is_printed_is_in_the_page() {
     agrees("vortex archive revert --list", &[&revisions]);
     agrees("vortex archive rebuild", &[&home.expect(0, &["archive", "rebuild", "--json"]).json()]);
     fs::remove_file(home.file("yahoo/stocks/1d/AAPL.parquet")).unwrap();
-    agrees("vortex validate", &[&home.expect(1, &["validate", "--json"]).json()]);
+    let found = home.expect(1, &["validate", "--json"]).json();
+    agrees("vortex validate", &[&found, &home.expect(0, &["validate", "--fix", "--json"]).json()]);
 
     let listed = home.expect(0, &["providers", "--list", "--json"]).json();
     let described = home.expect(0, &["providers", "--info", "yahoo", "--json"]).json();
