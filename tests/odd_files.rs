@@ -95,13 +95,6 @@ fn what_is_looked_up_must_be_a_regular_file() {
 }
 
 #[test]
-fn a_pipe_is_no_configuration() {
-    let home = home();
-    pipe(&home.path("pipe"));
-    home.expect(2, &["--config", "pipe", "config", "--show"]).says("is not a regular file but a pipe");
-}
-
-#[test]
 fn a_pipe_that_a_variable_or_a_key_names_is_refused() {
     let home = Home::configured("providers.yahoo.ca_file = \"~/pipe\"\n");
     pipe(&home.path("pipe"));

@@ -43,6 +43,8 @@ pub(super) struct Fragment {
 pub(super) enum Owner {
     System,
     User,
+    /// The user's, named on the command line: it may be a pipe.
+    Named,
 }
 
 impl Fragment {
@@ -50,7 +52,8 @@ impl Fragment {
     /// `None`: there is nothing to read.
     pub(super) fn of_file(path: &Path, owner: Owner) -> Option<Fragment> {
         let mut fragment = Fragment::default();
-        let bytes = match file::read(path, Accept::File) {
+        let accept = if owner == Owner::Named { Accept::FileOrPipe } else { Accept::File };
+        let bytes = match file::read(path, accept) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return None,
             Err(error) => {
@@ -183,7 +186,7 @@ impl Fragment {
         };
         let (forbidden, wanted) = match owner {
             Owner::System => (0o007, "0640"),
-            Owner::User => (0o077, "0600"),
+            Owner::User | Owner::Named => (0o077, "0600"),
         };
         let mode = metadata.permissions().mode() & 0o777;
         if mode & forbidden == 0 {

@@ -104,7 +104,7 @@ impl Layers {
             self.add_folder(&sources.config_directory(), Owner::User);
         } else {
             let file = sources.user_file();
-            if !self.add_file(&file, Owner::User) {
+            if !self.add_file(&file, Owner::Named) {
                 let said = "there is no such file; --config names an existing configuration";
                 let problem = Problem::new(file.display().to_string(), said);
                 self.merged.problems.push(problem);

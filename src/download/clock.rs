@@ -7,8 +7,9 @@ use super::sessions::Judge;
 use crate::archive::SeriesState;
 use crate::model::day::DAY_SECONDS;
 
-/// Clocks that are so many seconds apart agree: what is planned by them leaves more room than that.
-const LITTLE: i64 = 3600;
+/// Clocks that are so many seconds apart agree: what is planned reaches to tomorrow, and what came is judged by the
+/// clock of who sent it.
+const LITTLE: i64 = 36 * 3600;
 /// A plan is made again so often at most: a provider whose machines disagree has no clock to go by.
 const PLANS_AGAIN: u8 = 2;
 
