@@ -36,7 +36,7 @@ else
 fi
 
 log=$(mktemp)
-trap 'rm -f "$log" "$log.advisories" "$log.package"' EXIT
+trap 'rm -f "$log" "$log.advisories" "$log.package" "$log.beside"' EXIT
 run_tests() {
   if $verbose; then
     cargo test --locked --no-fail-fast "${features[@]}" "$@" 2>&1 | tee -a "$log"
@@ -44,6 +44,20 @@ run_tests() {
     cargo test --locked --no-fail-fast "${features[@]}" "$@" 2>&1 | tee -a "$log" |
       { grep -vE '^(test .* ok|running [0-9]+ tests?|)$|Compiling|Downloaded|Downloading' || true; }
   fi
+}
+
+# These wait for one thing after the other and need a core at most: they run beside all the others.
+beside=(four_weeks_of_an_allowance a_day_of_schedule idle_after_a_job)
+run_all() {
+  run_tests --no-run
+  cargo test --locked --no-fail-fast --test allowance --test service --test service_load "${features[@]}" -- \
+    "${beside[@]}" >"$log.beside" 2>&1 &
+  local beside_them=$! failed=0
+  run_tests -- "${beside[@]/#/--skip=}" || failed=1
+  wait "$beside_them" || failed=1
+  cat "$log.beside" >>"$log"
+  grep -vE '^(test .* ok|running [0-9]+ tests?|)$' "$log.beside"
+  return "$failed"
 }
 
 # package COMMAND…: shows what it said only where it failed.
@@ -70,7 +84,7 @@ else
   echo "== package"
   package scripts/build-deb --lint
   echo "== tests"
-  run_tests
+  run_all
   echo "== bench"
   package scripts/bench --quick
   package scripts/sizing --quick
@@ -93,7 +107,7 @@ else
     "$CARGO_DENY" --locked --manifest-path "$manifest" --config deny.toml check "${checks[@]}"
   done
   echo "== fuzz"
-  scripts/fuzz --seconds 10
+  scripts/fuzz --seconds 5
 fi
 
 awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
