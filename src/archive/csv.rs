@@ -85,6 +85,8 @@ fn push_number(text: &mut Vec<u8>, value: f64) {
     } else if integer as f64 == value && value.abs() < EXACT_INTEGERS && value.to_bits() != NEGATIVE_ZERO {
         // Volumes: an integer is written several times faster.
         text.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+    } else if let Some(hundredths) = as_hundredths(value) {
+        push_hundredths(text, hundredths);
     } else {
         let mut buffer = zmij::Buffer::new();
         match buffer.format_finite(value) {
@@ -92,6 +94,26 @@ fn push_number(text: &mut Vec<u8>, value: f64) {
             exponent if exponent.contains('e') => text.extend_from_slice(value.to_string().as_bytes()),
             plain => text.extend_from_slice(plain.strip_suffix(".0").unwrap_or(plain).as_bytes()),
         }
+    }
+}
+
+/// A price of at most two decimals as the integer of its hundredths. With up to fifteen digits each decimal has a
+/// double of its own, so none that is shorter reads back to the same one.
+fn as_hundredths(value: f64) -> Option<i64> {
+    let hundredths = (value * 100.0 + 0.5_f64.copysign(value)) as i64;
+    let exact = hundredths != 0 && hundredths.unsigned_abs() < 1_000_000_000_000_000;
+    (exact && hundredths as f64 / 100.0 == value).then_some(hundredths)
+}
+
+fn push_hundredths(text: &mut Vec<u8>, hundredths: i64) {
+    if hundredths < 0 {
+        text.push(b'-');
+    }
+    let (whole, rest) = (hundredths.unsigned_abs() / 100, (hundredths.unsigned_abs() % 100) as u8);
+    text.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+    text.extend_from_slice(&[b'.', b'0' + rest / 10]);
+    if rest % 10 != 0 {
+        text.push(b'0' + rest % 10);
     }
 }
 
@@ -291,6 +313,25 @@ mod tests {
         assert_eq!((error.line, error.column), (1, 3));
         assert!(decode(b"", columns()).is_err());
         assert_eq!(decode(b"a\n\xff\n", columns()).unwrap_err().line, 2);
+    }
+
+    #[test]
+    fn prices_of_two_decimals_are_written_as_the_standard_library_does() {
+        let number = |value: f64| {
+            let mut text = Vec::new();
+            push_number(&mut text, value);
+            String::from_utf8(text).unwrap()
+        };
+        let around =
+            [0, 1_000, 99_999_999, 999_999_999_999_999, 1_000_000_000_000_000, 900_719_925_474_099_200];
+        let hundredths = around.into_iter().flat_map(|middle: i64| middle - 300..middle + 300);
+        for value in hundredths.map(|it| it as f64 / 100.0) {
+            assert_eq!(number(value), value.to_string());
+            assert_eq!(number(value.next_up()).parse(), Ok(value.next_up()));
+        }
+        for value in [-0.0, 0.005, 0.015, 1e-300, 1e300, -1e300, f64::MIN, f64::MAX] {
+            assert_eq!(number(value), value.to_string());
+        }
     }
 
     #[test]
