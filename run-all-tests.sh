@@ -83,13 +83,14 @@ else
   # Before the tests, which install it on machines.
   echo "== package"
   package scripts/build-deb --lint
+  built=$(built_package)
   echo "== tests"
   run_all
   echo "== bench"
   package scripts/bench --quick
   package scripts/sizing --quick
   echo "== package, built again"
-  package scripts/check-reproducible "$(built_package)"
+  package scripts/check-reproducible "$built"
   echo "== image"
   "$VORTEX_PEERS" tests/docker/check-manifest
   tests/docker/test-build-production

@@ -120,15 +120,23 @@ impl Writer {
         }
         places.retain(|key, _| symbol.is_none_or(|symbol| key.symbol == symbol));
         // First, so that no series is known again before what can be put back of it is.
-        self.find_revisions(&mut done)?;
-        for (folder, why) in &below.closed {
+        let unread = self.find_revisions()?;
+        // Of one symbol only what stands in its own way is told.
+        done.extend(unread.into_iter().filter(|_| symbol.is_none()));
+        for (folder, why) in below.closed.iter().filter(|_| symbol.is_none()) {
             let why = format!("this folder cannot be looked into: {why}");
             done.push(Rebuilt { path: folder.clone(), outcome: Outcome::LeftAlone(why) });
         }
         for (key, partitions) in places {
             let path = root.join(layout::series_path(&key)?);
             // What lies there is not known.
-            if below.closed.iter().any(|(folder, _)| path.starts_with(folder) || folder.starts_with(&path)) {
+            let mut closed = below.closed.iter();
+            let closed = closed.find(|(folder, _)| path.starts_with(folder) || folder.starts_with(&path));
+            if let Some((folder, why)) = closed {
+                if symbol.is_some() {
+                    let why = format!("{} cannot be looked into: {why}", folder.display());
+                    done.push(Rebuilt { path, outcome: Outcome::LeftAlone(why) });
+                }
                 continue;
             }
             match self.rebuild_series(key, partitions) {
@@ -279,19 +287,17 @@ impl Writer {
     }
 
     /// Notes the revisions whose folders are there and that the catalogue does not know.
-    fn find_revisions(&self, done: &mut Vec<Rebuilt>) -> Result<(), ArchiveError> {
-        let mut left_alone =
-            |path, said: String| done.push(Rebuilt { path, outcome: Outcome::LeftAlone(said) });
+    /// Tells those that cannot be read.
+    fn find_revisions(&self) -> Result<Vec<Rebuilt>, ArchiveError> {
+        let left_alone = |path, said: String| Rebuilt { path, outcome: Outcome::LeftAlone(said) };
         let folder = self.archive.root().join(layout::REVISIONS);
         let known: BTreeSet<i64> = self.archive.revisions(None)?.into_iter().map(|of| of.id).collect();
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => {
-                left_alone(folder, error.to_string());
-                return Ok(());
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Ok(vec![left_alone(folder, error.to_string())]),
         };
+        let mut unread = Vec::new();
         let ids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i64>().ok());
         for id in ids.filter(|id| !known.contains(id)) {
             match revision::about(self.archive.root(), id) {
@@ -301,11 +307,12 @@ impl Writer {
                     })?;
                 }
                 Err(error) => {
-                    left_alone(folder.join(id.to_string()), format!("the revision is left out: {error}"));
+                    let why = format!("the revision is left out: {error}");
+                    unread.push(left_alone(folder.join(id.to_string()), why));
                 }
             }
         }
-        Ok(())
+        Ok(unread)
     }
 }
 

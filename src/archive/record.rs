@@ -282,8 +282,10 @@ impl ArchiveError {
     /// by looking, before anything was promised. What is about Vortex's own folder, the catalogue, the disk or the
     /// archive as a whole is not.
     pub fn is_of_one_series(&self) -> bool {
+        // Vortex's own files lie at most three folders deep there; files of bars lie deeper below a root of that name.
         let own = |path: &Path| {
-            path.iter().any(|word| word == layout::OWN) || path.extension().is_some_and(|of| of == "db")
+            path.ancestors().take(4).any(|folder| folder.ends_with(layout::OWN))
+                || path.extension().is_some_and(|of| of == "db")
         };
         match self {
             Self::Edited { .. } | Self::Refused(_) => true,

@@ -201,8 +201,8 @@ pub(super) fn learn_empty(state: &SeriesState, key: &SeriesKey, window: Days, no
         None => state.meta.exchange.is_some().then_some(over),
     };
     let over = last.and_then(|last| Days::new(window.first, window.last.min(last).min(over)));
-    let unknown = |_: Day, mark: Mark| mark == Mark::Unknown;
-    for run in over.map(|over| state.coverage.runs(over, unknown)).unwrap_or_default() {
+    let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::OutOfReach);
+    for run in over.map(|over| state.coverage.runs(over, open)).unwrap_or_default() {
         next.coverage.set(run, Mark::Empty);
     }
     let to_its_end = key.contract.is_some_and(|contract| window.last >= contract.end(newest));

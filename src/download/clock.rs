@@ -31,6 +31,9 @@ impl Shared {
             return false;
         }
         self.tell(ahead);
+        let (class, period) = (course.target.instrument.class, course.target.key.period);
+        // How far back a provider reaches may be counted from today. What it served a moment ago it serves still.
+        course.limits = self.provider.limits(class, period).unwrap_or(course.limits);
         let plan = self.standing(course, state, |at| plan(at, &course.target.wanted));
         course.windows = plan.windows.into();
         course.out_of_reach = plan.out_of_reach;

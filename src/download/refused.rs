@@ -100,7 +100,8 @@ impl Shared {
                 let Some(refused) = told.and_then(|_| Days::new(window.first, first.plus(-1))) else {
                     return Ok(());
                 };
-                for run in state.coverage.runs(refused, |_, mark| mark == Mark::Unknown) {
+                let open = |_: Day, mark: Mark| matches!(mark, Mark::Unknown | Mark::OutOfReach);
+                for run in state.coverage.runs(refused, open) {
                     state.coverage.set(run, Mark::TooOld);
                 }
                 self.commit_state(course, state).await

@@ -110,7 +110,11 @@ fn an_edited_file_is_left_alone_until_it_is_taken_over() {
     let ran = home.run(&["validate"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
     home.expect(0, &["validate", "--format", "csv"]);
+    // What cannot be read of anything else is nothing against one symbol.
+    fs::create_dir_all(home.file(".vortex/revisions/77")).unwrap();
     home.expect(4, &["archive", "rebuild", "NOBODY"]).says("NOBODY");
+    home.expect(0, &["archive", "rebuild", "AAPL"]);
+    home.expect(3, &["archive", "rebuild"]).says("revisions/77");
 }
 
 #[test]

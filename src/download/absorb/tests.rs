@@ -110,6 +110,15 @@ fn a_contract_that_the_provider_never_had_is_known_as_empty() {
 }
 
 #[test]
+fn days_that_seemed_out_of_reach_and_were_asked_for_all_the_same_are_known() {
+    let (key, asked) = (gold(Period::D1), days("2023-12-01", "2024-02-29"));
+    let mut state = SeriesState::default();
+    state.coverage.set(asked, Mark::OutOfReach);
+    let state = learn_empty(&state, &key, asked, day("2024-03-10").midnight());
+    assert!(marks(&state, asked).iter().all(|mark| *mark == Mark::Empty));
+}
+
+#[test]
 fn the_evening_before_counts_for_its_trading_date() {
     let key = gold(Period::H1);
     let chicago = jiff::tz::TimeZone::get("America/Chicago").unwrap();

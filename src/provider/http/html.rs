@@ -50,9 +50,9 @@ pub fn without_secrets(page: &str) -> String {
         let (before, tag) = rest.split_at(at);
         kept.push_str(before);
         if is_tag(tag, "<script") {
-            let lower = tag.to_ascii_lowercase();
-            let end = lower.find("</script>").map_or(tag.len(), |end| end + "</script>".len());
-            rest = tag.get(end..).unwrap_or_default();
+            let closing = "</script>";
+            let end = tag.match_indices("</").map(|(at, _)| at).find(|at| is_tag(&tag[*at..], closing));
+            rest = tag.get(end.map_or(tag.len(), |end| end + closing.len())..).unwrap_or_default();
             continue;
         }
         let end = tag.find('>').map_or(tag.len(), |end| end + 1);
