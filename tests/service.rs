@@ -483,3 +483,42 @@ fn what_is_on_no_list_is_counted_apart_and_a_reload_looks_again() {
     assert!(place.ctl(&["reload"]).status.success());
     place.until("both are late", || said(&["status"]).contains("0 of 2 series current, 2 late"));
 }
+
+#[test]
+fn where_its_name_was_taken_meanwhile_it_says_so_and_leaves_no_connection_behind() {
+    let (before, mut place) = (Place::with_bus(), Place::with_bus());
+    let bus = place.home.path().join("bus");
+    let lead_to = |place: &Place| {
+        let socket = place.address.strip_prefix("unix:path=").unwrap().split(',').next().unwrap();
+        let new = bus.with_extension("new");
+        std::os::unix::fs::symlink(socket, &new).unwrap();
+        fs::rename(new, &bus).unwrap();
+    };
+    lead_to(&before);
+    place.environment = vec![
+        ("VORTEX_DEFAULT_PROVIDER", "sample".to_owned()),
+        ("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", bus.display())),
+    ];
+    place.start(&["--bus", "user"]);
+    runtime().block_on(async {
+        let other = place.connect().await;
+        other.request_name(NAME).await.unwrap();
+        lead_to(&place);
+        drop(before);
+        place.until("it says so", || place.log().contains("is taken on the session bus"));
+        let bus = zbus::fdo::DBusProxy::new(&other).await.unwrap();
+        let began = std::time::Instant::now();
+        loop {
+            let names = bus.list_names().await.unwrap();
+            if names.iter().filter(|name| name.starts_with(':')).count() == 1 {
+                break;
+            }
+            assert!(began.elapsed() < PATIENCE, "it holds on to the bus: {names:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        other.release_name(NAME).await.unwrap();
+        place.until("it is back", || place.log().contains("on the bus again"));
+    });
+    assert!(place.ctl(&["ping"]).status.success());
+    assert_eq!(place.log().matches("is taken on the session bus").count(), 1, "{}", place.log());
+}

@@ -173,7 +173,7 @@ impl Observer for Lines {
 
 /// Whether there is something to tell of a series alone; of those that had no turn the summary has the number.
 fn was_begun(result: &SeriesResult) -> bool {
-    let left = matches!(result.outcome, Outcome::Later(_) | Outcome::Interrupted);
+    let left = matches!(result.outcome.word(), "later" | "interrupted");
     !left || result.requests > 0 || result.added > 0
 }
 

@@ -152,13 +152,13 @@ impl Service {
         };
         tokio::pin!(call);
         let answer = match tokio::time::timeout(QUICK, &mut call).await {
-            Err(_) if method != "Ping" && !self.is_alive().await => None,
-            Err(_) => tokio::time::timeout(patience, &mut call).await.ok(),
-            Ok(answer) => Some(answer),
+            Err(_) if method != "Ping" && !self.is_alive().await => Err(PING_PATIENCE),
+            Err(_) => tokio::time::timeout(patience, &mut call).await.map_err(|_| patience),
+            Ok(answer) => Ok(answer),
         };
         match answer {
-            Some(answer) => answer.map_err(|error| of_bus(error, self.system)),
-            None => Err(Error::no_answer(self.process().await, PING_PATIENCE)),
+            Ok(answer) => answer.map_err(|error| of_bus(error, self.system)),
+            Err(patience) => Err(Error::no_answer(self.process().await, patience)),
         }
     }
 

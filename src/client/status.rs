@@ -104,7 +104,8 @@ fn screen(
         format!("{}; since {}", paper.state(manager.text("State")), instant(manager.number("StartedUSec"))),
     );
     row("Status", harmless(manager.text("Status")));
-    let running = jobs_of(objects).into_iter().find(|job| job.text("State") == "running");
+    let running =
+        jobs_of(objects).into_iter().find(|job| ["running", "waiting"].contains(&job.text("State")));
     row("Job", running.map_or_else(String::new, job_line));
     row(
         "Waiting",

@@ -70,6 +70,8 @@ pub enum Outcome {
     Failed(String),
     /// Left for later: a limit, no connection.
     Later(String),
+    /// Left for later too, for a week: a contract that the provider does not list now.
+    Unlisted(String),
     /// The job was interrupted before it was done.
     Interrupted,
 }
@@ -83,7 +85,7 @@ impl Outcome {
             Outcome::Suspect(_) => "suspect",
             Outcome::Held(_) => "held",
             Outcome::Failed(_) => "failed",
-            Outcome::Later(_) => "later",
+            Outcome::Later(_) | Outcome::Unlisted(_) => "later",
             Outcome::Interrupted => "interrupted",
         }
     }
@@ -96,9 +98,11 @@ impl Outcome {
     /// The reason, where there is one.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Outcome::Suspect(why) | Outcome::Held(why) | Outcome::Failed(why) | Outcome::Later(why) => {
-                Some(why)
-            }
+            Outcome::Suspect(why)
+            | Outcome::Held(why)
+            | Outcome::Failed(why)
+            | Outcome::Later(why)
+            | Outcome::Unlisted(why) => Some(why),
             _ => None,
         }
     }
@@ -133,7 +137,7 @@ impl Tally {
             Outcome::Suspect(_) => &mut self.suspect,
             Outcome::Held(_) => &mut self.held,
             Outcome::Failed(_) => &mut self.failed,
-            Outcome::Later(_) => &mut self.later,
+            Outcome::Later(_) | Outcome::Unlisted(_) => &mut self.later,
             Outcome::Interrupted => &mut self.interrupted,
         } += 1;
     }
@@ -307,7 +311,7 @@ impl Summary {
             JobResult::Failed
         } else if count(&Outcome::is_bad) > 0 || refused {
             JobResult::Partial
-        } else if count(&|o| matches!(o, Outcome::Later(_) | Outcome::Interrupted)) > 0 {
+        } else if count(&|o| matches!(o.word(), "later" | "interrupted")) > 0 {
             JobResult::Limited
         } else {
             JobResult::Done
@@ -362,6 +366,7 @@ mod tests {
     #[case(&[Outcome::Suspect(String::new())], 3)]
     #[case(&[Outcome::Done, Outcome::Held(String::new())], 3)]
     #[case(&[Outcome::Done, Outcome::Later(String::new())], 75)]
+    #[case(&[Outcome::Done, Outcome::Unlisted(String::new())], 75)]
     fn the_worst_outcome_decides(#[case] outcomes: &[Outcome], #[case] code: u8) {
         assert_eq!(summary(outcomes).result().exit_code(), code);
     }

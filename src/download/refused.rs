@@ -124,7 +124,7 @@ impl Shared {
                 state.failure = Some(Failure { later, ..failure });
                 self.commit_state(course, state).await?;
                 Err(match later {
-                    true => Stop::Outcome(Outcome::Later(text)),
+                    true => Stop::Outcome(Outcome::Unlisted(text)),
                     false => self.stop_for_all(stop_of(&refusal)),
                 })
             }

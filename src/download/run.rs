@@ -391,7 +391,7 @@ fn log(job: i64, result: &SeriesResult) {
         outcome => {
             let (added, changed) = (result.added, result.changed);
             let came = match outcome {
-                Outcome::Later(why) => format!(": {why}"),
+                Outcome::Later(why) | Outcome::Unlisted(why) => format!(": {why}"),
                 _ => format!(": {added} bars added, {changed} changed"),
             };
             tracing::info!(

@@ -214,7 +214,7 @@ fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Out
     (0..every).contains(&age).then(|| {
         let hours = age / 3600;
         let why = format!("{} (asked {hours} hours ago, again {again} or with --force)", failure.text);
-        if failure.later { Outcome::Later(why) } else { Outcome::Failed(why) }
+        if failure.later { Outcome::Unlisted(why) } else { Outcome::Failed(why) }
     })
 }
 

@@ -209,12 +209,16 @@ async fn on_bus(engine: &Arc<Engine>, door: Door) -> Result<JoinHandle<()>, Serv
         loop {
             connection.closed().await;
             tracing::warn!("the bus went away; waiting for it");
-            let mut pause = BUS_AGAIN;
+            let (mut pause, mut said) = (BUS_AGAIN, String::new());
             connection = loop {
                 tokio::time::sleep(pause).await;
                 match connect(&engine, door).await {
                     Ok(connection) => break connection,
-                    Err(error) => tracing::debug!("the bus is not back: {error}"),
+                    Err(error) if error.to_string() != said => {
+                        said = error.to_string();
+                        tracing::warn!("not on the bus yet: {said}");
+                    }
+                    Err(_) => {}
                 }
                 pause = (pause * 2).min(BUS_SELDOM);
             };
@@ -231,17 +235,20 @@ async fn connect(engine: &Arc<Engine>, door: Door) -> Result<Connection, Service
     let builder = if door == Door::System { Builder::system() } else { Builder::session() };
     let connection = link::serve(builder, engine, door).await.map_err(no_bus)?;
     // Last: who sees the name can use it. Nobody may take it from us, nor we from another.
-    match connection.request_name_with_flags(bus::NAME, RequestNameFlags::DO_NOT_QUEUE).await {
-        Ok(_) => Ok(connection),
+    let refused = match connection.request_name_with_flags(bus::NAME, RequestNameFlags::DO_NOT_QUEUE).await {
+        Ok(_) => return Ok(connection),
         Err(zbus::Error::NameTaken) => {
             let owner = owner(&connection).await.map_or_else(String::new, |id| format!(" (process {id})"));
-            Err(ServiceError::Taken(format!(
+            ServiceError::Taken(format!(
                 "{} is taken on the {which} bus: another service runs there{owner}; `vortexctl status` shows it",
                 bus::NAME
-            )))
+            ))
         }
-        Err(error) => Err(no_bus(error.into())),
-    }
+        Err(error) => no_bus(error.into()),
+    };
+    // Its task ends with it. A bus that went away again has closed it already.
+    let _ = connection.close().await;
+    Err(refused)
 }
 
 /// The process that has the name on a bus.

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use super::engine::{Engine, archive_busy, blocking, in_micros, micros};
 use super::series::{Awaited, SeriesIndex};
 use super::state::ProviderView;
+use crate::archive::ArchiveError;
 use crate::bus::Error;
 use crate::config::Config;
 use crate::download::Target;
@@ -39,6 +40,16 @@ impl Refreshes {
         self.relisted.store(true, Ordering::SeqCst);
     }
 
+    /// Has a reading look at the series anew where that is due; after one that failed it still is.
+    fn relisting<T, E>(&self, read: impl FnOnce(bool) -> Result<T, E>) -> Result<T, E> {
+        let relisted = self.relisted.swap(false, Ordering::SeqCst);
+        let read = read(relisted);
+        if relisted && read.is_err() {
+            self.relist();
+        }
+        read
+    }
+
     /// Reads, unless a reading was made that began after this was asked for: many who ask at once share one.
     async fn share(&self, reading: impl Future<Output = ()>) {
         let asked = self.begun.load(Ordering::SeqCst);
@@ -63,20 +74,31 @@ impl Engine {
         self.refreshes.share(reading).await;
     }
 
-    fn read_again(&self) -> Result<(), Error> {
-        let now = (micros() / 1_000_000) as i64;
-        let known = self.look(|state| Arc::clone(&state.series));
-        let version = self.archive().version().map_err(archive_busy)?;
-        let relisted = self.refreshes.relisted.swap(false, Ordering::SeqCst);
-        let awaited = self.awaited(relisted);
-        if relisted || known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
-            let index =
-                SeriesIndex::read(self.archive(), &self.lists(), &awaited, now).map_err(archive_busy)?;
-            self.change(|state| state.series = Arc::new(index));
+    /// The same without waiting for it; where a reading is at work, that will do.
+    pub(super) fn refresh_apart(self: &Arc<Self>) {
+        if self.refreshes.turn.try_lock().is_ok() {
+            let engine = Arc::clone(self);
+            tokio::spawn(async move { engine.refresh().await });
         }
+    }
+
+    fn read_again(&self) -> Result<(), Error> {
+        self.refreshes.relisting(|relisted| self.read_series(relisted)).map_err(archive_busy)?;
         let providers = self.providers().map_err(|error| Error::ArchiveBusy(error.to_string()))?;
         if self.look(|state| state.providers != providers) {
             self.change(|state| state.providers = providers);
+        }
+        Ok(())
+    }
+
+    fn read_series(&self, relisted: bool) -> Result<(), ArchiveError> {
+        let now = (micros() / 1_000_000) as i64;
+        let known = self.look(|state| Arc::clone(&state.series));
+        let version = self.archive().version()?;
+        let awaited = self.awaited(relisted);
+        if relisted || known.version != version || !(0..INDEX_AGE).contains(&(now - known.made)) {
+            let index = SeriesIndex::read(self.archive(), &self.lists(), &awaited, now)?;
+            self.change(|state| state.series = Arc::new(index));
         }
         Ok(())
     }
@@ -151,6 +173,16 @@ fn awaited(config: &Config, requests: &[Request]) -> Vec<Awaited> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reading_that_failed_is_still_due() {
+        let refreshes = Refreshes::default();
+        refreshes.relist();
+        assert_eq!(refreshes.relisting(Err::<(), _>), Err(true));
+        assert_eq!(refreshes.relisting(Ok::<_, ()>), Ok(true));
+        assert_eq!(refreshes.relisting(Err::<(), _>), Err(false));
+        assert_eq!(refreshes.relisting(Ok::<_, ()>), Ok(false));
+    }
 
     #[tokio::test]
     async fn who_asks_at_once_shares_a_reading_that_began_after_he_asked() {

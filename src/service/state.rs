@@ -29,6 +29,8 @@ pub(super) struct JobView {
     pub(super) client: String,
     pub(super) request: Request,
     pub(super) phase: JobPhase,
+    /// It goes on with what was left for later; after so many repeats in vain, this one among them.
+    pub(super) repeats: u32,
     /// It began before, and was cut off.
     pub(super) resumed: bool,
     /// The word it ended with; empty before.
@@ -267,11 +269,11 @@ impl State {
         }
     }
 
-    /// Where a job stands, in a word: one at work that cannot go on waits.
+    /// Where a job stands, in a word: one at work that cannot go on waits, as does its provider.
     pub(super) fn job_word(&self, job: &JobView) -> &'static str {
-        match (job.phase, &self.waits_for) {
-            (JobPhase::Running, Some(_)) => "waiting",
-            (phase, _) => phase.word(),
+        match job.phase {
+            JobPhase::Running if self.waits_for.is_some() || !job.waits.is_empty() => "waiting",
+            phase => phase.word(),
         }
     }
 

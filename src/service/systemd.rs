@@ -83,7 +83,8 @@ pub(super) async fn watch_over(
             }
         }
         notify(&[NotifyState::Watchdog]);
-        // Series become late by themselves, and others write the archive; this wake-up is there already.
-        engine.refresh().await;
+        // Series become late by themselves, and others write the archive; this wake-up is there already. The sign of life
+        // does not wait for a slow disk.
+        engine.refresh_apart();
     }
 }

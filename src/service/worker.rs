@@ -41,8 +41,10 @@ pub(super) async fn work(engine: Arc<Engine>, pulses: watch::Sender<Option<mpsc:
                 engine.put_back(job.id).await;
             }
             Ended::Done(summary) => {
-                let again = engine.again(&job.request, &summary);
-                engine.leave(&job.request, again).await;
+                // What somebody cancelled does not come back by itself.
+                let cancelled = asked == Some(StopReason::Cancelled);
+                let left = if cancelled { None } else { engine.left(&job, &summary) };
+                engine.leave(&job.request, left).await;
                 engine.finished(job.id, summary.result().word(), &summary.detail(), summary.error()).await;
             }
             Ended::Failed(why) => {

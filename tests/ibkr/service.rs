@@ -1,5 +1,9 @@
 //! The service and a gateway: what it says while it waits for one, and a download beside it.
 
+use std::fs;
+use std::io::Read;
+use std::process::Stdio;
+
 use jiff::Timestamp;
 
 use crate::binary::csvs_below;
@@ -89,4 +93,37 @@ fn the_service_and_a_download_beside_it_keep_the_limits_together() {
         (csvs_below(&place.home.path().join(".local/share/vortex")), csvs_below(&other));
     assert_eq!(of_service.len(), 9, "{:?}", of_service.keys());
     assert_eq!(of_service, of_download);
+}
+
+#[test]
+fn who_waits_for_a_job_hears_that_the_job_waits_for_the_gateway() {
+    let (gateway, place) = gateway_and_service();
+    gateway.rule(Rule::new(Action::Outage { milliseconds: 600_000, code: 1102 }).on(Kind::Details).times(1));
+    let mut waiting = place.command(env!("CARGO_BIN_EXE_vortexctl"));
+    waiting.args(["update", "--symbol", "AAPL", "--period", "1d", "--wait"]).stderr(Stdio::piped());
+    let mut waiting = waiting.spawn().unwrap();
+    told(&place, "waiting for the gateway");
+    let jobs = text(place.ctl(&["jobs"]));
+    assert!(jobs.contains("waiting"), "{jobs}");
+    assert!(place.ctl(&["cancel", "1"]).status.success());
+    let mut said = String::new();
+    waiting.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(said.contains("job 1 waits: waiting for the gateway at 127.0.0.1:"), "{said}");
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_job_that_was_cancelled_does_not_come_back_by_itself() {
+    let (gateway, place) = gateway_and_service();
+    gateway.rule(Rule::error(162, "x:API historical data query cancelled: 28").symbol("AAPL"));
+    gateway.rule(Rule::new(Action::Silent {}).symbol("MSFT"));
+    let configuration = fs::read_to_string(place.home.path().join(".config/vortex/config.toml")).unwrap();
+    place.configure(&format!("{configuration}[schedule]\nschedule = \"\"\n"));
+    assert!(place.ctl(&["reload"]).status.success());
+    assert!(place.ctl(&["update", "--symbol", "AAPL", "MSFT", "--period", "1d"]).status.success());
+    place.until("one is left for later", || text(place.ctl(&["job", "1"])).contains("1 later"));
+    assert!(place.ctl(&["cancel", "1"]).status.success());
+    place.until("it ends", || text(place.ctl(&["job", "1"])).contains("cancelled"));
+    let status: serde_json::Value = serde_json::from_slice(&place.ctl(&["--json", "status"]).stdout).unwrap();
+    assert_eq!(status["next_run_usec"].as_i64().unwrap_or(0), 0, "{status}");
 }
