@@ -131,29 +131,37 @@ impl Service {
     where
         B: serde::Serialize + zbus::DynamicType,
     {
-        let interactive = self.system && std::io::stdin().is_terminal();
-        let patience = match method {
-            "Ping" => PING_PATIENCE,
-            _ if interactive => PERSONS_PATIENCE,
-            _ => PATIENCE,
+        let mut call = Message::method_call(path, method).interface(interface);
+        if !self.private {
+            call = call.destination(bus::NAME);
+        }
+        if start == Start::No {
+            call = call.with_flags(Flags::NO_AUTO_START);
+        }
+        if self.is_interactive() {
+            call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH);
+        }
+        // What follows is the same for all kinds of bodies, and stands in the program once.
+        self.exchange(call.build(body), method == "Ping").await
+    }
+
+    /// Whether a person may be asked for a password.
+    fn is_interactive(&self) -> bool {
+        self.system && std::io::stdin().is_terminal()
+    }
+
+    async fn exchange(&self, call: zbus::Result<Message>, ping: bool) -> Result<Message, Error> {
+        let call = call.map_err(|error| of_bus(error, self.system))?;
+        let patience = match () {
+            () if ping => PING_PATIENCE,
+            () if self.is_interactive() => PERSONS_PATIENCE,
+            () => PATIENCE,
         };
-        let call = async {
-            let mut call = Message::method_call(path, method).interface(interface);
-            if !self.private {
-                call = call.destination(bus::NAME);
-            }
-            if start == Start::No {
-                call = call.with_flags(Flags::NO_AUTO_START);
-            }
-            if interactive {
-                call = call.with_flags(Flags::ALLOW_INTERACTIVE_AUTH);
-            }
-            self.answer(&call.build(body)?).await
-        };
-        tokio::pin!(call);
-        let answer = match tokio::time::timeout(QUICK, &mut call).await {
-            Err(_) if method != "Ping" && !self.is_alive().await => Err(PING_PATIENCE),
-            Err(_) => tokio::time::timeout(patience, &mut call).await.map_err(|_| patience),
+        let answer = self.answer(&call);
+        tokio::pin!(answer);
+        let answer = match tokio::time::timeout(QUICK, &mut answer).await {
+            Err(_) if !ping && !self.is_alive().await => Err(PING_PATIENCE),
+            Err(_) => tokio::time::timeout(patience, &mut answer).await.map_err(|_| patience),
             Ok(answer) => Ok(answer),
         };
         match answer {
