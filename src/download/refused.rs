@@ -5,12 +5,20 @@ use std::sync::PoisonError;
 use super::absorb;
 use super::events::Outcome;
 use super::series::{Course, Shared, Stop};
+use super::survey::UNKNOWN_CONTRACT_EVERY;
 use crate::archive::{ArchiveError, Failure, SeriesState};
 use crate::model::{Day, Days, Mark, SeriesKey};
 use crate::provider::Refusal;
 
 /// The same useless answer so many times in a row is what all others would get.
 const ENOUGH_ALIKE: u32 = 3;
+/// So many contracts in a row that the provider does not list, none of them asked for before, are no months that were
+/// never listed.
+const ENOUGH_UNLISTED: u32 = 24;
+/// An expired contract that the provider did not list so many times, a week apart, is asked for again after so many
+/// seconds only.
+const UNLISTED_TIMES: u32 = 4;
+const UNLISTED_AGAIN: i64 = 365 * 24 * 3600;
 /// A series whose answers could not be used twice is asked for again after so many seconds, …
 const USELESS_TWICE: i64 = 24 * 3600;
 /// … and after each further one.
@@ -24,6 +32,10 @@ impl Shared {
             Refusal::Limited { .. } | Refusal::Denied { .. } => true,
             Refusal::Unusable { .. } | Refusal::Unavailable { .. } => {
                 self.came_in_a_row(&refusal.to_string()) >= ENOUGH_ALIKE
+            }
+            Refusal::EmptyWindow { .. } => {
+                self.came_in_a_row("");
+                false
             }
             _ => false,
         };
@@ -41,6 +53,20 @@ impl Shared {
         last.1 = if last.0 == words { last.1 + 1 } else { 1 };
         words.clone_into(&mut last.0);
         last.1
+    }
+
+    /// The same of contracts that the provider does not list, whatever their code. Those that it has given bars of say
+    /// much; others little, and nothing where it has said so before: not each month of a cycle is listed.
+    fn note_unlisted(&self, state: &SeriesState, refusal: &Refusal) {
+        let Refusal::Unlisted { said, .. } = refusal else { return };
+        let enough = match state.coverage.has(Mark::Present) {
+            true => ENOUGH_ALIKE,
+            false if state.failure.as_ref().is_some_and(|before| before.unknown) => return,
+            false => ENOUGH_UNLISTED,
+        };
+        if self.came_in_a_row(said) >= enough {
+            let _ = self.closed.set(refusal.clone());
+        }
     }
 
     /// Notes that the provider has nothing in a window.
@@ -85,10 +111,6 @@ impl Shared {
         let now = self.now();
         match &refusal {
             Refusal::EmptyWindow { clock, said } => self.no_bars(course, state, window, *clock, said).await,
-            // Not each month of a cycle was always listed.
-            Refusal::Unknown { said, .. } if self.knows_other_contracts(&course.target.key)? => {
-                self.no_bars(course, state, window, now, said).await
-            }
             Refusal::TooOld { reach_days, .. } if window.len() > 1 => {
                 // As far as the provider says it reaches, a day less for its clock; else half of it.
                 let told = reach_days.map(|days| Day::of_utc(now).plus(1 - days));
@@ -117,27 +139,36 @@ impl Shared {
             }
             _ => {
                 // Of an instrument that is known a contract may be listed another time.
+                let key = &course.target.key;
                 let later = matches!(refusal, Refusal::Unlisted { .. })
-                    && (state.meta.con_id.is_some() || self.knows_other_contracts(&course.target.key)?);
-                let failure = self.failure(state.failure.as_ref(), &refusal, now);
+                    && (state.meta.con_id.is_some() || self.knows_other_contracts(key)?);
+                self.note_unlisted(&state, &refusal);
+                let failure = self.failure(key, state.failure.as_ref(), &refusal, now);
                 let text = failure.text.clone();
                 state.failure = Some(Failure { later, ..failure });
                 self.commit_state(course, state).await?;
-                Err(match later {
+                Err(self.stop_for_all(match later {
                     true => Stop::Outcome(Outcome::Unlisted(text)),
-                    false => self.stop_for_all(stop_of(&refusal)),
-                })
+                    false => stop_of(&refusal),
+                }))
             }
         }
     }
 
     /// What is noted of a refusal. Where each answer costs a download, a series whose answers cannot be used time
-    /// after time is asked for less and less often.
-    fn failure(&self, before: Option<&Failure>, refusal: &Refusal, now: i64) -> Failure {
+    /// after time is asked for less and less often, and so is an expired contract that is not listed.
+    fn failure(&self, key: &SeriesKey, before: Option<&Failure>, refusal: &Refusal, now: i64) -> Failure {
         let useless = matches!(refusal, Refusal::Unusable { .. });
-        let times = before.filter(|before| useless && !before.unknown).map_or(1, |before| before.times + 1);
+        let unknown = matches!(refusal, Refusal::Unknown { .. } | Refusal::Unlisted { .. });
+        let before = before.filter(|before| (useless || unknown) && before.unknown == unknown);
+        // Who forces a contract to be asked for uses up none of its times.
+        let counts = |before: &Failure| useless || now - before.at >= UNKNOWN_CONTRACT_EVERY;
+        let times = before.map_or(1, |before| before.times + u32::from(counts(before)));
+        let over = key.contract.is_some_and(|contract| contract.settled() < Day::of_utc(now));
         let wait = match times {
-            _ if !useless || self.alike.is_none() => None,
+            _ if self.alike.is_none() => None,
+            UNLISTED_TIMES.. if unknown && over => Some(UNLISTED_AGAIN),
+            _ if !useless => None,
             1 => None,
             2 => Some(USELESS_TWICE),
             _ => Some(USELESS_AGAIN),
@@ -145,7 +176,7 @@ impl Shared {
         Failure {
             at: now,
             text: refusal.to_string(),
-            unknown: matches!(refusal, Refusal::Unknown { .. } | Refusal::Unlisted { .. }),
+            unknown,
             later: false,
             times,
             again: wait.map_or(0, |wait| now + wait),

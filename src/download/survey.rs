@@ -15,7 +15,7 @@ use crate::provider::Limits;
 /// A symbol the provider does not know is asked for again after this many seconds …
 const UNKNOWN_EVERY: i64 = 24 * 3600;
 /// … and a contract, of which there are many a symbol, after this many.
-const UNKNOWN_CONTRACT_EVERY: i64 = 7 * 24 * 3600;
+pub(super) const UNKNOWN_CONTRACT_EVERY: i64 = 7 * 24 * 3600;
 
 /// No contract has a bar, or a hole that may still be filled, so many days behind its month: those of three-month
 /// rates trade a quarter longer.
@@ -70,10 +70,15 @@ impl<'a> Surveyor<'a> {
     pub fn completes(&self, target: &Target) -> Option<(SeriesKey, Day)> {
         let (key, wanted) = (&target.key, &target.wanted);
         let new = self.known.get(key) == Some(&None);
+        // Nothing is due of a contract that the provider did not list time after time, for a year.
+        let refused = |archive: &Archive| match archive.series(key) {
+            Ok(record) => record.is_some_and(|record| record.state.failure.is_some()),
+            Err(_) => true,
+        };
         let over = is_over(key, self.now.min(self.told.get()));
         let to_its_end = wanted.to.is_none() || wanted.to >= key.contract.map(Contract::last_day);
         let whole = wanted.backfill && !wanted.force && to_its_end;
-        (new && over && whole).then(|| (key.clone(), wanted.from))
+        (new && over && whole && !self.archive.is_some_and(refused)).then(|| (key.clone(), wanted.from))
     }
 
     /// Looks at what the archive has of a target and works out what is missing.
@@ -200,6 +205,9 @@ fn refused_earlier(state: &SeriesState, target: &Target, now: i64) -> Option<Out
     let failure = state.failure.as_ref().filter(|_| same_code)?;
     let age = now - failure.at;
     if age >= 0 && now < failure.again && failure.version == Failure::VERSION {
+        if failure.later {
+            return Some(Outcome::Current);
+        }
         let (hours, again) = (age / 3600, instant(failure.again));
         let said = format!("{} (asked {hours} hours ago, again {again} or with --force)", failure.text);
         return Some(Outcome::Failed(said));

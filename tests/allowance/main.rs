@@ -6,6 +6,7 @@ mod barchart_server;
 #[path = "../support/binary.rs"]
 mod binary;
 mod contracts;
+mod moved;
 #[path = "../support/place.rs"]
 mod place;
 mod service;

@@ -277,6 +277,22 @@ fn a_dry_run_says_what_is_skipped_and_why() {
 }
 
 #[test]
+fn a_service_that_gives_something_in_place_of_data_leaves_no_day_as_empty() {
+    for body in ["", "{}", r#"{"error":"oops"}"#, "Error retrieving data", "<html>Maintenance</html>"] {
+        let (server, home) = barchart("providers.barchart.api_key = \"k3y-secret\"\n");
+        server.add_key("k3y-secret", 250);
+        server.rule(Rule::new(Action::Reply { status: 200, body: body.into() }).at(Step::Service));
+        let start = crate::last_days(60).first.to_string();
+        let args = ["download", "--yes", "--start-date", &start, "--period", "1d,1h", "-s", "GOLD"];
+        home.expect(1, &args).says("in place of data");
+        assert!(home.csvs().is_empty());
+        server.clear_rules();
+        home.expect(0, &args);
+        assert!(home.csvs().len() >= 6, "{body:?}: {:?}", home.csvs().keys());
+    }
+}
+
+#[test]
 fn a_key_that_is_refused_or_used_up_is_told_so() {
     let (server, home) = barchart("providers.barchart.api_key = \"k3y-secret\"\n");
     download(&home, 1, 20, &["GOLD"]).says("does not accept the key of providers.barchart.api_key");

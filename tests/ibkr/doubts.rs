@@ -22,10 +22,19 @@ fn said(summary: &Summary) -> String {
 
 #[test]
 fn a_contract_that_is_not_listed_for_a_while_loses_no_day() {
+    not_listed_for_a_while(Kind::Details);
+}
+
+#[test]
+fn nor_does_one_that_is_listed_when_its_bars_are_not_there_for_a_while() {
+    not_listed_for_a_while(Kind::History);
+}
+
+fn not_listed_for_a_while(asked_for: Kind) {
     let lab = Lab::new(NOW);
     let es = [instrument(Class::Future, "ES")];
     assert_eq!(lab.update(&es, &[Period::D1], "2024-05-20").result(), JobResult::Done);
-    lab.gateway.rule(Rule::error(200, UNKNOWN).on(Kind::Details));
+    lab.gateway.rule(Rule::error(200, UNKNOWN).on(asked_for));
     let unlisted = lab.update(&es, &[Period::D1], "2024-03-04");
     assert_eq!(unlisted.result(), JobResult::Limited, "{unlisted:?}");
     assert!(said(&unlisted).contains("does not list"), "{unlisted:?}");
@@ -33,7 +42,7 @@ fn a_contract_that_is_not_listed_for_a_while_loses_no_day() {
     lab.gateway.reset_counts();
     lab.set_now("2024-06-06T21:00:00Z");
     assert_eq!(lab.update(&es, &[Period::D1], "2024-03-04").result(), JobResult::Limited);
-    assert_eq!(lab.gateway.counts().details, 0);
+    assert_eq!((lab.gateway.counts().details, lab.gateway.counts().history.len()), (0, 0));
     lab.gateway.clear_rules();
     lab.set_now("2024-06-13T21:00:00Z");
     let again = lab.update(&es, &[Period::D1], "2024-03-04");

@@ -8,13 +8,14 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use super::page::Page;
 use super::read::finished_answer;
-use super::refusal::{by_status, limited, said, speaks_of_limit, too_many, unusable};
+use super::refusal::{by_status, limited, not_there, page_of, said, speaks_of_limit, too_many, unusable};
 use super::request::{asked_days, period, symbol};
 use super::{Access, Aside, Barchart, MOST_ROWS, NAME};
 use crate::model::{Bars, Column, Day};
 use crate::provider::cut::{LeftOut, WITHOUT_PRICE};
-use crate::provider::http::{Call, html};
+use crate::provider::http::Call;
 use crate::provider::limits::note;
 use crate::provider::{Answer, RawAnswer, Refusal, Request};
 
@@ -23,6 +24,9 @@ const SERVICE: &str = "https://ondemand.websol.barchart.com";
 /// The ways of the service, without and with many rows.
 pub(super) const JSON: &str = "/getHistory.json";
 pub(super) const CSV: &str = "/getHistory.csv";
+
+/// The columns without which a CSV is none of the service.
+const NEEDED: [&str; 6] = ["symbol", "timestamp", "open", "high", "low", "close"];
 
 impl Barchart {
     /// One call of the service.
@@ -70,10 +74,13 @@ impl Barchart {
 }
 
 #[derive(Deserialize)]
+struct Envelope {
+    status: Status,
+}
+
+#[derive(Deserialize)]
 struct Reply {
-    status: Option<Status>,
-    #[serde(default)]
-    results: Option<Vec<Row>>,
+    results: Vec<Row>,
 }
 
 #[derive(Deserialize)]
@@ -130,7 +137,7 @@ fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 pub(super) fn read(request: &Request, raw: &RawAnswer, is_csv: bool) -> Result<Answer, Refusal> {
     if let Some(refusal) = problem(raw) {
         return Err(match refusal {
-            Refusal::Unknown { said, .. } => Refusal::Unknown { provider: NAME, code: symbol(request), said },
+            Refusal::Unknown { said, .. } => not_there(request, said),
             other => other,
         });
     }
@@ -185,25 +192,43 @@ fn time(request: &Request, row: &Row) -> Result<i64, String> {
 fn rows_of_json(raw: &RawAnswer) -> Result<Vec<Row>, Refusal> {
     let reply: Reply = serde_json::from_slice(&raw.body)
         .map_err(|error| unusable(format!("the JSON cannot be read: {error}")))?;
-    Ok(reply.results.unwrap_or_default())
+    Ok(reply.results)
 }
 
 fn rows_of_csv(raw: &RawAnswer) -> Result<Vec<Row>, Refusal> {
+    if !has_header(&raw.body) {
+        return Err(no_data(raw));
+    }
     let rows: csv::Result<Vec<Row>> =
         csv::Reader::from_reader(raw.body.as_slice()).into_deserialize().collect();
     rows.map_err(|error| unusable(format!("the CSV cannot be read: {error}")))
 }
 
+/// Whether a body begins as the CSV of the service: without a row it says that there are none.
+fn has_header(body: &[u8]) -> bool {
+    let mut csv = csv::Reader::from_reader(body);
+    csv.headers().is_ok_and(|header| NEEDED.iter().all(|name| header.iter().any(|column| column == *name)))
+}
+
+/// What is neither the service's JSON nor its CSV says nothing of a window.
+fn no_data(raw: &RawAnswer) -> Refusal {
+    let limit = match page_of(raw) {
+        Some(page) => page == Page::Limit,
+        None => speaks_of_limit(&said(raw)),
+    };
+    match limit {
+        true => limited(raw, said(raw)),
+        false => unusable(format!("its OnDemand service gave something in place of data: {}", said(raw))),
+    }
+}
+
 /// What the service says in place of bars.
 fn problem(raw: &RawAnswer) -> Option<Refusal> {
-    let is_json = raw.body.trim_ascii_start().starts_with(b"{");
-    let reply: Option<Reply> = if is_json { serde_json::from_slice(&raw.body).ok() } else { None };
-    let Some(Status { code, message }) = reply.and_then(|reply| reply.status) else {
+    let envelope = serde_json::from_slice::<Envelope>(&raw.body);
+    let Ok(Envelope { status: Status { code, message } }) = envelope else {
         return match raw.status {
-            200 if html::is_page(&raw.body) => {
-                Some(unusable(format!("a web page in place of data: {}", said(raw))))
-            }
-            200 => None,
+            200 if has_header(&raw.body) => None,
+            200 => Some(no_data(raw)),
             _ => Some(by_status(raw, "its OnDemand service")),
         };
     };

@@ -44,12 +44,18 @@ pub(super) fn history_page(request: &Request, raw: &RawAnswer) -> Refusal {
         (200, Some(Page::Login)) => logged_out(),
         (200, Some(Page::Limit)) => limited(raw, said(raw)),
         (200, _) => challenged(),
-        (404 | 410, _) => Refusal::Unknown {
-            provider: NAME,
-            code: symbol(request),
-            said: format!("its page of historical data answers {}", raw.status),
-        },
+        (404 | 410, _) => not_there(request, format!("its page of historical data answers {}", raw.status)),
         _ => by_status(raw, "its page of historical data"),
+    }
+}
+
+/// It says that there is no such symbol, which it says of each one whose page has moved as well: of a contract
+/// nothing is concluded from that.
+pub(super) fn not_there(request: &Request, said: String) -> Refusal {
+    let (provider, code) = (NAME, symbol(request));
+    match request.contract {
+        Some(_) => Refusal::Unlisted { provider, code, said },
+        None => Refusal::Unknown { provider, code, said },
     }
 }
 
@@ -166,7 +172,7 @@ fn challenged() -> Refusal {
     ))
 }
 
-fn page_of(raw: &RawAnswer) -> Option<Page> {
+pub(super) fn page_of(raw: &RawAnswer) -> Option<Page> {
     html::is_page(&raw.body).then(|| page::of(&String::from_utf8_lossy(&raw.body)))
 }
 

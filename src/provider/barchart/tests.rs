@@ -99,8 +99,11 @@ fn what_is_no_export_is_told_apart_and_never_read() {
     denied(&raw("https://www.barchart.com/login", 200, login), "does not accept this username and password");
     let blind = login.replace("value=\"x\"", "value=\"\"");
     denied(&raw("https://www.barchart.com/login", 200, &blind), "lets browsers alone log in");
-    let unknown = refused(&request, &raw(page, 404, "<html>Not found</html>"));
-    assert!(matches!(&unknown, Refusal::Unknown { code, .. } if code == "GCG24"), "{unknown:?}");
+    // So it says of each page that has moved.
+    for status in [404, 410] {
+        let unlisted = refused(&request, &raw(page, status, "<html>Not found</html>"));
+        assert!(matches!(&unlisted, Refusal::Unlisted { code, .. } if code == "GCG24"), "{unlisted:?}");
+    }
     for limit in [
         "<html><p>You have reached your daily download limit.</p></html>",
         "{\"error\":\"Daily download limit reached\"}",
@@ -151,7 +154,7 @@ fn the_service_is_read_as_json_and_as_csv() {
         (204, "no content", "no bars in this window"),
         (401, "Invalid API key.", "does not accept the key"),
         (403, "Daily query limit exceeded.", "are used up"),
-        (404, "Unknown symbol.", "does not know GCG24"),
+        (404, "Unknown symbol.", "does not list GCG24"),
         (500, "oops", "cannot be reached"),
     ] {
         let body = format!(r#"{{"status":{{"code":{code},"message":"{message}"}},"results":null}}"#);
@@ -160,6 +163,49 @@ fn the_service_is_read_as_json_and_as_csv() {
     }
     let other = json.replacen("GCG24", "SIG24", 1);
     assert!(refused(&request, &raw(url, 200, &other)).to_string().contains("it is of SIG24"));
+}
+
+#[test]
+fn the_service_says_that_a_window_is_empty_in_no_other_way_than_it_is_known_to() {
+    let url = "https://ondemand.websol.barchart.com/getHistory.json?symbol=GCG24";
+    let (json, csv) = (url.to_owned(), url.replace("json", "csv"));
+    let (days, hours) =
+        (gold(Period::D1, "2024-01-09", "2024-01-11"), gold(Period::H1, "2024-01-11", "2024-01-11"));
+    let header = "symbol,timestamp,tradingDay,open,high,low,close,volume,openInterest";
+    for (request, url, body) in [
+        (&days, &json, r#"{"status":{"code":200,"message":"Success."},"results":[]}"#),
+        (&days, &json, r#"{"status":{"code":204,"message":"no content"},"results":null}"#),
+        (&hours, &csv, r#"{"status":{"code":204,"message":"no content"},"results":null}"#),
+        (&hours, &csv, header),
+        (&hours, &csv, &format!("{header}\n")),
+    ] {
+        let refusal = refused(request, &raw(url, 200, body));
+        assert!(matches!(refusal, Refusal::EmptyWindow { .. }), "{body}: {refusal:?}");
+    }
+    let limit = "You have reached your daily limit of downloads.";
+    for body in [limit, &format!("<html><p>{limit}</p></html>"), &format!(r#"{{"error":"{limit}"}}"#)] {
+        for (request, url) in [(&days, &json), (&hours, &csv)] {
+            let refusal = refused(request, &raw(url, 200, body));
+            assert!(matches!(refusal, Refusal::Limited { .. }), "{body}: {refusal:?}");
+        }
+    }
+    for body in [
+        "",
+        "{}",
+        "[]",
+        r#"{"error":"oops"}"#,
+        r#"{"results":[]}"#,
+        r#"{"status":{"code":200,"message":"Success."},"results":null}"#,
+        r#"{"status":{"code":200,"message":"Success."},"bars":[]}"#,
+        "Error retrieving data",
+        "<html><title>Maintenance</title></html>",
+        "symbol,time,open,high,low,last,volume",
+    ] {
+        for (request, url) in [(&days, &json), (&hours, &csv)] {
+            let refusal = refused(request, &raw(url, 200, body));
+            assert!(matches!(refusal, Refusal::Unusable { .. }), "{body}: {refusal:?}");
+        }
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     };
     let (zone_name, zone) =
         zones::zone(&listing.time_zone).ok_or_else(|| zones::unknown(&listing.time_zone))?;
-    if let Some(refusal) = refused(&body, &code) {
+    if let Some(refusal) = refused(request, &body) {
         return Err(refusal);
     }
     let trading = if head.regular { &listing.liquid_hours } else { &listing.trading_hours };
@@ -65,16 +65,22 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
 }
 
 /// The error in place of bars, where one of the requests had one that says more than that there are none.
-fn refused(body: &Body, code: &str) -> Option<Refusal> {
+fn refused(request: &Request, body: &Body) -> Option<Refusal> {
     let faults = body.steps.iter().filter_map(|(step, _)| step.fault());
-    let mut refusals = faults.map(|(error, text)| fault::refusal(error, text, code, body.head.clock));
+    let mut refusals = faults.map(|fault| refusal(request, &body.head, fault));
     refusals.find(|refusal| !matches!(refusal, Refusal::EmptyWindow { .. }))
 }
 
 fn not_found(request: &Request, head: &Head) -> Refusal {
-    let Some((error, text)) = head.fault() else {
-        return unusable("it has neither a contract nor an error".to_owned());
-    };
+    match head.fault() {
+        Some(fault) => refusal(request, head, fault),
+        None => unusable("it has neither a contract nor an error".to_owned()),
+    }
+}
+
+/// What an error means, in place of the contract or of its bars: a gateway without its broker says of any contract
+/// that there is none.
+fn refusal(request: &Request, head: &Head, (error, text): (i32, &str)) -> Refusal {
     match fault::refusal(error, text, &head.code, head.clock) {
         Refusal::Unknown { said, .. } => contract::gone(request, &said, Day::of_utc(head.clock)),
         refusal => refusal,

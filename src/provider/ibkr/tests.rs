@@ -183,6 +183,7 @@ fn an_error_in_place_of_bars_is_told_by_what_it_means() {
     assert!(matches!(said(162, "x:invalid step: 1"), Err(Refusal::TooWide { .. })));
     assert!(matches!(said(354, "No suscrito"), Err(Refusal::Invalid { .. })));
     assert!(matches!(said(10197, "x"), Err(Refusal::Unavailable { .. })));
+    assert!(matches!(said(200, "x"), Err(Refusal::Unknown { .. })));
 }
 
 #[test]
