@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A file that was found.
@@ -46,7 +47,7 @@ fn pass_over(path: PathBuf, why: &str) -> Listed {
     Listed { path, aside: Some(Aside::PassedOver(why.to_owned())) }
 }
 
-fn unreadable(path: PathBuf, error: &std::io::Error) -> Listed {
+fn unreadable(path: PathBuf, error: &io::Error) -> Listed {
     Listed { path, aside: Some(Aside::Unreadable(format!("it cannot be read: {error}"))) }
 }
 
@@ -62,21 +63,40 @@ fn walk(folder: &Path, archive: Option<&Path>, found: &mut Vec<Listed>) {
         Ok(entries) => entries,
         Err(error) => return found.push(unreadable(folder.to_owned(), &error)),
     };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    paths.sort();
-    for path in paths {
+    let entries = entries.map(|entry| entry.map(|entry| entry.path()));
+    for path in sorted(folder, entries, found) {
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         // A link to a folder may lead in circles; one to a file is a file.
         let link = std::fs::symlink_metadata(&path).is_ok_and(|about| about.is_symlink());
         match std::fs::metadata(&path) {
             _ if hidden => {}
-            Ok(about) if about.is_dir() && !link => walk(&path, archive, found),
-            Ok(about) if about.is_file() && !belongs_to_csv(&path) => found.push(look_at(path, false)),
-            Ok(about) if about.is_dir() || about.is_file() => {}
+            Ok(about) if about.is_dir() && link => {
+                found.push(pass_over(path, "it is a link to a folder: name it itself to import it"));
+            }
+            Ok(about) if about.is_dir() => walk(&path, archive, found),
+            Ok(about) if about.is_file() && belongs_to_csv(&path) => {}
+            Ok(about) if about.is_file() => found.push(look_at(path, false)),
             Ok(_) => found.push(pass_over(path, "it is neither a file nor a folder")),
             Err(error) => found.push(unreadable(path, &error)),
         }
     }
+}
+
+/// The entries of a folder in the order of their names. Where some cannot be read, that is told of the folder.
+fn sorted(
+    folder: &Path,
+    entries: impl Iterator<Item = io::Result<PathBuf>>,
+    found: &mut Vec<Listed>,
+) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for entry in entries {
+        match entry {
+            Ok(path) => paths.push(path),
+            Err(error) => found.push(unreadable(folder.to_owned(), &error)),
+        }
+    }
+    paths.sort();
+    paths
 }
 
 fn look_at(path: PathBuf, named: bool) -> Listed {
@@ -150,5 +170,34 @@ mod tests {
         assert_eq!(told, expected);
         let itself = list(&[place.path().join("mine")], &place.path().join("mine"));
         assert_eq!(itself[0].aside, Some(Aside::PassedOver("it is the archive itself".to_owned())));
+    }
+
+    #[test]
+    fn links_to_folders_and_entries_that_cannot_be_read_are_told() {
+        let place = tempfile::tempdir().unwrap();
+        let (named, linked) = (place.path().join("named"), place.path().join("linked"));
+        std::fs::create_dir_all(&named).unwrap();
+        std::fs::create_dir_all(&linked).unwrap();
+        std::fs::write(linked.join("a.csv"), "").unwrap();
+        let link = |to: &Path, name: &str| std::os::unix::fs::symlink(to, named.join(name)).unwrap();
+        link(&linked, "folder");
+        link(&named, "circle");
+        link(&linked.join("a.csv"), "file.csv");
+        link(Path::new("/nowhere/at all"), "nothing.csv");
+        let archive = Path::new("/nowhere");
+        let found = list(std::slice::from_ref(&named), archive);
+        let names: Vec<_> = found.iter().map(|listed| listed.path.strip_prefix(&named).unwrap()).collect();
+        assert_eq!(names, ["circle", "file.csv", "folder", "nothing.csv"].map(Path::new));
+        let words = "it is a link to a folder: name it itself to import it".to_owned();
+        assert_eq!(found[2].aside, Some(Aside::PassedOver(words)), "{found:?}");
+        assert!(found[1].aside.is_none(), "a link to a file is a file: {found:?}");
+        assert!(matches!(found[3].aside, Some(Aside::Unreadable(_))), "{found:?}");
+        assert_eq!(list(&[named.join("folder")], archive)[0].path, named.join("folder/a.csv"));
+
+        let mut told = Vec::new();
+        let entries = [Ok(named.join("b")), Err(io::Error::other("a torn page")), Ok(named.join("a"))];
+        let paths = sorted(&named, entries.into_iter(), &mut told);
+        assert_eq!(paths, [named.join("a"), named.join("b")]);
+        assert_eq!(told, [unreadable(named.clone(), &io::Error::other("a torn page"))]);
     }
 }

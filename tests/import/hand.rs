@@ -4,6 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
+use crate::binary::Home;
 use crate::exports::{Export, GENERATIONS, Row, hours, rows, weekdays};
 use crate::{files, home, only, put};
 
@@ -130,9 +131,8 @@ fn a_dry_run_reads_everything_and_writes_nothing() {
     assert!(!home.archive().exists());
 }
 
-/// `kill -9` at any moment, and once more: what is there at the end is what one undisturbed import gives.
-#[test]
-fn an_import_that_was_killed_is_completed_by_the_next() {
+/// Two homes with many exports in the folder `d`: one to be disturbed, and one that has them imported.
+fn with_many() -> (Home, Home) {
     let (home, calm) = (home(), crate::home());
     for month in ["G", "J", "M", "Q", "V", "Z"] {
         for year in 21..26 {
@@ -144,6 +144,13 @@ fn an_import_that_was_killed_is_completed_by_the_next() {
         }
     }
     calm.expect(0, &["import", "d"]);
+    (home, calm)
+}
+
+/// `kill -9` at any moment, and once more: what is there at the end is what one undisturbed import gives.
+#[test]
+fn an_import_that_was_killed_is_completed_by_the_next() {
+    let (home, calm) = with_many();
     let mut cut_off = 0;
     for wait in [2, 10, 20, 30, 40, 60, 80] {
         let running = home.start(&["import", "d"]);
@@ -158,6 +165,32 @@ fn an_import_that_was_killed_is_completed_by_the_next() {
 }
 
 /// Ctrl-C ends it at a commit; the next run takes the rest.
+#[test]
+fn an_import_that_was_interrupted_keeps_what_was_committed_and_is_completed_by_the_next() {
+    let (home, calm) = with_many();
+    let running = home.start(&["import", "--json", "d"]);
+    while !home.archive().exists() || home.csvs().is_empty() {
+        std::thread::yield_now();
+    }
+    // It stands still while it is looked at, so that there is something left to interrupt on any machine.
+    running.signal(Signal::SIGSTOP);
+    let before = home.csvs();
+    assert!(before.len() < calm.csvs().len() / 2, "it had {} already", before.len());
+    running.signal(Signal::SIGINT);
+    running.signal(Signal::SIGCONT);
+    let ran = running.end().ends(130).says("ending at the next commit boundary");
+    let (report, kept) = (ran.json(), home.csvs());
+    assert!(before.iter().all(|(name, csv)| kept.get(name) == Some(csv)), "what was committed stays");
+    let told = |result: &str| files(&report).iter().filter(|(_, file)| file["result"] == result).count();
+    assert_eq!(told("imported"), kept.len(), "{report}");
+    assert_eq!(told("imported") + told("waiting"), calm.csvs().len(), "{report}");
+    assert!(told("waiting") > 0, "{report}");
+    home.expect(0, &["validate"]);
+    home.expect(0, &["import", "d"]);
+    assert_eq!(home.csvs(), calm.csvs());
+    home.expect(0, &["validate"]);
+}
+
 #[test]
 fn an_import_names_who_holds_the_archive() {
     let home = home();

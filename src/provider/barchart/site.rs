@@ -268,8 +268,11 @@ impl Barchart {
     async fn pause(&self, visit: &Visit) {
         let Some(last) = visit.last else { return };
         let longest = u64::from(self.longest_pause) * 1000;
-        let pause = Duration::from_millis(jitter(longest + 1));
-        tokio::time::sleep_until(last + pause).await;
+        if longest > 0 {
+            let pause = jitter(longest + 1);
+            tracing::debug!("the next download comes {pause} ms after the last one");
+            tokio::time::sleep_until(last + Duration::from_millis(pause)).await;
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Gets what the gateway says to one request: the contract, where its data begin, the bars; each under the
 //! broker's limits, and again where it is worth it.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};

@@ -38,16 +38,16 @@ pub(super) fn read(request: &Request, raw: &RawAnswer) -> Result<Answer, Refusal
     for (step, rows) in &body.steps {
         context.take(rows, step.start, &mut found)?;
     }
+    found.odd.twice = twice(&mut found.rows);
+    let received = found.rows.len();
+    keep_later(&mut found.rows);
+    found.left_out.note(received - found.rows.len(), TWICE);
     if request.period == Period::Mo3 {
         found.rows = quarters(found.rows);
     }
-    found.odd.twice = twice(&mut found.rows);
     for (stamp, row) in &found.rows {
         bars.push(*stamp, &row.values);
     }
-    let received = bars.len();
-    bars.sort_keep_last();
-    found.left_out.note(received - bars.len(), TWICE);
     let notes = found.odd.notes();
     let begins = head.head.filter(|begins| *begins <= head.clock);
     let first_day = begins.map(|begins| Day::of_local(begins, &context.zone));
@@ -232,7 +232,7 @@ impl Line {
         high + noise < open.max(close).max(low) || low - noise > open.min(close)
     }
 
-    /// Takes in the next bar of the same quarter.
+    /// Takes in the next bar of the same quarter. What one of them does not say is not said of the quarter.
     fn join(&mut self, next: Line) {
         let [open, high, low, _, volume, average, count] = self.values;
         let [_, next_high, next_low, close, next_volume, next_average, next_count] = next.values;
@@ -240,16 +240,9 @@ impl Line {
         let total =
             |one: f64, other: f64| Some(one + other).filter(|sum| sum.is_finite()).unwrap_or(f64::NAN);
         let sum = total(volume, next_volume);
-        let weighted = (average * volume + next_average * next_volume) / sum;
-        self.values = [
-            open,
-            high.max(next_high),
-            low.min(next_low),
-            close,
-            sum,
-            if weighted.is_finite() { weighted } else { average },
-            total(count, next_count),
-        ];
+        let weighted = total(average * volume / sum, next_average * next_volume / sum);
+        self.values =
+            [open, high.max(next_high), low.min(next_low), close, sum, weighted, total(count, next_count)];
     }
 }
 
@@ -263,10 +256,19 @@ fn twice(rows: &mut [(i64, Line)]) -> usize {
     again.filter(others).count()
 }
 
-/// Quarters of months, of which a request asks for whole ones.
-fn quarters(mut months: Vec<(i64, Line)>) -> Vec<(i64, Line)> {
-    months.sort_by_key(|(stamp, _)| *stamp);
-    months.dedup_by_key(|(stamp, _)| *stamp);
+/// Of sorted rows with the same stamp the last one.
+fn keep_later(rows: &mut Vec<(i64, Line)>) {
+    rows.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            *kept = *later;
+        }
+        same
+    });
+}
+
+/// Quarters of sorted months, of which a request asks for whole ones.
+fn quarters(months: Vec<(i64, Line)>) -> Vec<(i64, Line)> {
     let mut quarters: Vec<(i64, Line)> = Vec::new();
     for (stamp, line) in months {
         let first = Day::of_utc(stamp).first_of_quarter().midnight();

@@ -197,6 +197,12 @@ impl Session {
         }
     }
 
+    /// Has this gateway in place of one that it connects to.
+    #[cfg(test)]
+    pub(super) async fn put(&self, gateway: Arc<dyn Gateway>) {
+        *self.current.lock().await = Some(gateway);
+    }
+
     /// The connection there is, else a new one.
     async fn connection(&self) -> Result<Arc<dyn Gateway>, Refusal> {
         let mut current = self.current.lock().await;

@@ -158,6 +158,51 @@ fn longer_bars_that_the_window_cuts_or_that_are_not_over_are_left_out() {
     assert_eq!(told.dropped.len(), 2, "{:?}", told.dropped);
 }
 
+/// A month of 2023 as a gateway says it.
+fn month(month: u8, close: f64, volume: Option<f64>, average: Option<f64>) -> Row {
+    let price = Some(close);
+    Row(Stamp::Date(2023, month, 28), price, price, price, price, volume, average, Some(9.0))
+}
+
+fn quarter(months: Vec<Row>) -> Answer {
+    let asked = request(Class::Stock, Period::Mo3, "2023-10-01", "2023-12-31");
+    let told = answer(&asked, stock(), months, "2024-01-05T22:00:00Z");
+    assert_eq!(told.bars.utc_days(), [day("2023-10-01")]);
+    told
+}
+
+#[test]
+fn a_quarter_says_of_its_months_what_all_of_them_say() {
+    let of = |told: &Answer, column| told.bars.column(column).unwrap()[0];
+    let said = [(100.0, 10.0), (300.0, 20.0), (100.0, 30.0)].map(|(volume, wap)| (Some(volume), Some(wap)));
+    let months = |said: [(Option<f64>, Option<f64>); 3]| {
+        (10..).zip(said).map(|(name, (volume, average))| month(name, 15.0, volume, average)).collect()
+    };
+    let whole = quarter(months(said));
+    assert_eq!((of(&whole, Column::Volume), of(&whole, Column::Wap)), (500.0, 20.0));
+    for at in 0..3 {
+        let (mut without_average, mut without_volume) = (said, said);
+        without_average[at].1 = None;
+        without_volume[at].0 = None;
+        let told = quarter(months(without_average));
+        assert_eq!(of(&told, Column::Volume), 500.0);
+        assert!(of(&told, Column::Wap).is_nan(), "month {at} has no average");
+        let told = quarter(months(without_volume));
+        let [volume, average] = [Column::Volume, Column::Wap].map(|column| of(&told, column));
+        assert!(volume.is_nan() && average.is_nan(), "month {at} has no volume: {volume} {average}");
+    }
+}
+
+#[test]
+fn of_a_month_that_came_twice_the_later_one_is_in_the_quarter() {
+    let all = |close| month(12, close, Some(100.0), Some(close));
+    let told = quarter(vec![all(10.0), month(11, 10.0, Some(100.0), Some(10.0)), all(20.0)]);
+    let of = |column| told.bars.column(column).unwrap()[0];
+    assert_eq!((of(Column::Close), of(Column::Wap), of(Column::Volume)), (20.0, 15.0, 200.0));
+    assert!(told.notes.iter().any(|note| note.starts_with("1 of the bars came twice")), "{:?}", told.notes);
+    assert!(told.dropped.len() == 1, "{:?}", told.dropped);
+}
+
 #[test]
 fn cents_are_another_unit_than_the_currency() {
     let asked = request(Class::Future, Period::D1, "2024-01-03", "2024-01-04");
