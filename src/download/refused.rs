@@ -187,7 +187,9 @@ impl Shared {
     /// How the series ends whose refusal may have closed the provider for all of them.
     fn stop_for_all(&self, stop: Stop) -> Stop {
         match stop {
-            Stop::Outcome(Outcome::Later(said)) if self.closed.get().is_some() => Stop::Limited(said),
+            Stop::Outcome(Outcome::Later(said) | Outcome::Unlisted(said)) if self.closed.get().is_some() => {
+                Stop::Limited(said)
+            }
             Stop::Outcome(Outcome::Failed(said)) if self.closed.get().is_some() => Stop::Denied(said),
             other => other,
         }

@@ -96,7 +96,7 @@ fn without_an_account_nothing_is_asked_and_the_ways_are_told() {
     home.expect(0, &["download", "--dry-run", "-s", "GOLD"]).says("there is no account for it here");
     home.expect(1, &["providers", "--test", "barchart"]).says("there is no account for it here");
     home.expect(0, &["providers", "--info", "barchart"]).says("--login barchart").says("vortex import");
-    home.expect(0, &["providers", "--list"]).says("no account");
+    home.expect(0, &["providers", "--list"]).says("no-account");
     assert_eq!(server.counts().total, 0);
 }
 

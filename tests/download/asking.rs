@@ -138,7 +138,18 @@ fn what_json_promises_is_there() {
     let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(
         keys,
-        ["bytes_fetched", "error", "exit", "files", "job", "requests", "result", "resumes", "series"]
+        [
+            "bytes_fetched",
+            "error",
+            "exit",
+            "files",
+            "job",
+            "refused",
+            "requests",
+            "result",
+            "resumes",
+            "series"
+        ]
     );
     assert_eq!((&json["result"], &json["exit"]), (&"done".into(), &0.into()));
     let series = &list(&json)[0];
