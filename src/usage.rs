@@ -8,12 +8,22 @@ pub(crate) fn sentence(error: &clap::Error) -> String {
         return "the command line says too little; --help lists what there is".to_owned();
     }
     let text = error.render().to_string();
-    let mut paragraphs = text.trim_start_matches("error: ").split("\n\n").map(str::trim);
-    let said = paragraphs.next().unwrap_or_default();
-    let tips = paragraphs.filter_map(|paragraph| paragraph.strip_prefix("tip: "));
-    let parts: Vec<String> = std::iter::once(said)
-        .chain(tips)
-        .map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect();
-    parts.join("; ")
+    let mut sentence = String::new();
+    for paragraph in text.trim_start_matches("error: ").split("\n\n").map(str::trim) {
+        let part = match paragraph.strip_prefix("tip: ") {
+            _ if sentence.is_empty() => paragraph,
+            Some(tip) => {
+                sentence.push(';');
+                tip
+            }
+            None => continue,
+        };
+        for word in part.split_whitespace() {
+            if !sentence.is_empty() {
+                sentence.push(' ');
+            }
+            sentence.push_str(word);
+        }
+    }
+    sentence
 }

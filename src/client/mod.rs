@@ -139,8 +139,10 @@ fn report(error: &Error, json: bool) -> Exit {
             serde_json::json!({ "causes": [], "code": exit.word(), "exit": *exit as u8, "message": said });
         writeln!(io::stdout(), "{}", serde_json::json!({ "error": error }))
     } else {
-        let lines: Vec<String> = said.lines().map(harmless).collect();
-        writeln!(io::stderr(), "vortexctl: {}", lines.join("\n"))
+        said.lines().enumerate().try_for_each(|(at, line)| {
+            let name = if at == 0 { "vortexctl: " } else { "" };
+            writeln!(io::stderr(), "{name}{}", harmless(line))
+        })
     };
     *exit
 }
