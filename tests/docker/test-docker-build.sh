@@ -447,7 +447,9 @@ test_23() {
   mkdir -p "$work/config"
   printf '# Mine.\n[general]\ndefault_provider = "sample"\n' >"$work/config/config.toml"
   echo '{"stock": {"SPY": {"code": "SPY", "periods": "1d"}}}' >"$work/config/assets.json"
-  chmod -R a+rX "$work"
+  # What other tests left there may belong to users of containers.
+  chmod a+rx "$work"
+  chmod -R a+rX "$work/config"
   local before
   look() { (cd "$work/config" && find . -exec stat -c '%n %s %Y %Z %a' {} + | sort && cat config.toml assets.json); }
   before=$(look)
