@@ -226,7 +226,11 @@ impl Source {
 
     /// A file of an older Vortex or of bc-utils that is known to be of this series.
     #[cfg(fuzzing)]
-    pub(super) fn of_another_program(path: &std::path::Path, key: SeriesKey, side: Option<SideFile>) -> Source {
+    pub(super) fn of_another_program(
+        path: &std::path::Path,
+        key: SeriesKey,
+        side: Option<SideFile>,
+    ) -> Source {
         let (contract, kind) = (key.contract, Kind::Plain(side));
         let instrument = Instrument::plain(&key.symbol, "GC", key.class);
         Source { path: path.to_owned(), key, instrument, contract, notes: Vec::new(), kind }
